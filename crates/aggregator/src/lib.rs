@@ -1,0 +1,1 @@
+//! Results to ceiled scores, brain score, leaderboard, report

@@ -1,0 +1,1 @@
+//! Decodes untrusted files into checked, labelled arrays

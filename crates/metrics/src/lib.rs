@@ -1,0 +1,1 @@
+//! The mathematics of scores: Gram matrices, splits, regressions, RSA, CKA, ceilings

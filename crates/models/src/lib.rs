@@ -1,0 +1,1 @@
+//! Runs model graphs over images and streams layer activations in tiles

@@ -1,0 +1,1 @@
+//! Spec to units, digests, cost and memory

@@ -1,0 +1,1 @@
+//! Content-addressed, create-only objects, verified on every read

@@ -1,0 +1,1 @@
+//! Takes units, computes, stores
