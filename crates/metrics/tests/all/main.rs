@@ -1,0 +1,1 @@
+//! Tests of the crate, one module per subject.
