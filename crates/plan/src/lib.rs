@@ -1,1 +1,25 @@
-//! Spec to units, digests, cost and memory
+//! Spec to units, digests, cost and memory.
+//!
+//! Pure: a plan is a function of the job spec and of facts about models, benchmarks and the machine,
+//! so a dry run and a real run cannot differ.
+//!
+//! - [`spec`]: the job spec a user writes
+//! - [`facts`]: what planning needs to know about models, benchmarks and the machine
+//! - [`unit`]: features units and score units, and the identity each is named by
+//! - [`cost`]: predicted memory and time of a unit
+//! - [`planner`]: puts these together
+//! - [`Digest`]: the name of a result
+
+pub mod cost;
+mod digest;
+pub mod facts;
+pub mod planner;
+pub mod spec;
+pub mod unit;
+
+pub use cost::Estimate;
+pub use digest::{Digest, InvalidDigest};
+pub use facts::{BenchmarkFacts, Ceiling, Consumes, LayerFacts, MachineFacts, ModelFacts};
+pub use planner::{Error, Plan, plan};
+pub use spec::{JobSpec, Selection, SpecError};
+pub use unit::{FeaturesUnit, LayerTarget, ScoreUnit, Screen};

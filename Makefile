@@ -1,0 +1,38 @@
+# Everything a person or CI does with the repository. `make help` lists it.
+PROFILE ?= release
+CARGO ?= cargo
+TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
+PROFILE_DIR := $(if $(filter dev,$(PROFILE)),debug,$(PROFILE))
+VENTRAL := $(TARGET_DIR)/$(PROFILE_DIR)/ventral
+
+.PHONY: help setup build demo test lint bench docs clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "%-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: ## install what a fresh machine lacks: C compiler, Python venv module, Rust toolchain
+	@scripts/setup.sh
+
+build: setup ## build the one binary, $(VENTRAL)
+	@PATH="$$HOME/.cargo/bin:$$PATH" $(CARGO) build --locked --profile $(PROFILE) --package ventral-cli
+
+demo: build ## score the bundled models on the bundled recordings, print the leaderboard, write a report
+	@$(VENTRAL) run examples/demo.toml
+
+test: setup ## everything a fresh machine needs, then all tests
+	@PATH="$$HOME/.cargo/bin:$$PATH" $(CARGO) test --locked --workspace --lib --bins --tests
+
+lint: setup ## formatting, warnings as errors, arrows between crates, licences of dependencies
+	@PATH="$$HOME/.cargo/bin:$$PATH" $(CARGO) fmt --all --check
+	@PATH="$$HOME/.cargo/bin:$$PATH" $(CARGO) clippy --locked --workspace --all-targets -- -D warnings
+	@PATH="$$HOME/.cargo/bin:$$PATH" python3 scripts/check_dependencies.py
+
+bench: build ## ours and the Python peers on the same work, ratios printed
+	@scripts/bench/all.sh
+
+docs: setup ## API documentation in target/doc
+	@PATH="$$HOME/.cargo/bin:$$PATH" RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --workspace --no-deps
+
+clean: ## remove build output and the job store of this directory
+	@$(CARGO) clean
+	@rm -rf .ventral .venv

@@ -1,0 +1,98 @@
+//! Predicted memory and time, from shapes alone.
+
+use serde::{Deserialize, Serialize};
+use ventral_metrics::{Precision, TILE_FEATURES};
+
+use crate::{BenchmarkFacts, MachineFacts};
+
+/// Bytes of the process before any unit: code, runtime, thread stacks.
+pub const BASE_BYTES: u64 = 100 << 20;
+
+/// Copies of the weights an executor holds: the file, the graph, prepacked kernels.
+const WEIGHT_COPIES: u64 = 3;
+
+/// Share of the measured matrix product rate that the mixed work of a score reaches.
+const SCORE_EFFICIENCY: f64 = 0.15;
+
+/// Mean passes of the PLS power iteration per component (spec 1.3: 11 to 130).
+const PLS_PASSES: f64 = 40.0;
+
+/// Components of PLS.
+const PLS_COMPONENTS: f64 = 25.0;
+
+/// Predicted memory and time of a unit.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct Estimate {
+    /// Peak memory of the process while the unit runs, in bytes.
+    pub memory_bytes: u64,
+    /// Least memory the unit can run in, in bytes.
+    pub least_bytes: u64,
+    /// Time with all threads, in seconds.
+    pub seconds: f64,
+}
+
+/// Shape of a features unit.
+#[derive(Debug, Clone)]
+pub(crate) struct FeaturesShape {
+    pub stimuli: usize,
+    /// Features of each layer.
+    pub layers: Vec<u64>,
+    pub seconds_per_stimulus: f64,
+    pub weight_bytes: u64,
+    pub precision: Precision,
+}
+
+/// Memory a features unit may give to activations: what is left beside the Gram, a tile and the weights.
+pub fn stream_bytes(memory_bytes: u64, stimuli: usize, weight_bytes: u64) -> u64 {
+    memory_bytes.saturating_sub(features_fixed(stimuli, weight_bytes))
+}
+
+fn features_fixed(stimuli: usize, weight_bytes: u64) -> u64 {
+    let n = stimuli as u64;
+    // The Gram, its transient of half the size, one tile in f32 and its shifted copy in f64.
+    let gram = n.saturating_mul(n).saturating_mul(12);
+    let tile = n.saturating_mul(TILE_FEATURES as u64 * 12);
+    BASE_BYTES
+        .saturating_add(gram)
+        .saturating_add(tile)
+        .saturating_add(weight_bytes.saturating_mul(WEIGHT_COPIES))
+}
+
+/// Predicts a features unit: activations are held as far as memory allows, else read in passes.
+pub(crate) fn features(shape: &FeaturesShape, machine: &MachineFacts) -> Estimate {
+    let n = shape.stimuli as u64;
+    let units: u64 = shape.layers.iter().sum();
+    let activations = n.saturating_mul(units).saturating_mul(4);
+    let fixed = features_fixed(shape.stimuli, shape.weight_bytes);
+    let room = machine.memory_bytes.saturating_sub(fixed).max(1);
+    let passes = activations.div_ceil(room).max(1) as f64;
+    let rate = match shape.precision {
+        Precision::F64 => machine.f64_rate,
+        Precision::F32 => machine.f32_rate,
+    };
+    let products = (n as f64) * (n as f64) * units as f64;
+    Estimate {
+        memory_bytes: fixed.saturating_add(activations.min(room)),
+        least_bytes: fixed.saturating_add(n.saturating_mul(TILE_FEATURES as u64 * 4)),
+        seconds: passes * n as f64 * shape.seconds_per_stimulus + products / rate,
+    }
+}
+
+/// Predicts a score unit.
+pub(crate) fn score(benchmark: &BenchmarkFacts, machine: &MachineFacts) -> Estimate {
+    let n = benchmark.stimulus_count as u64;
+    let q = benchmark.targets as u64;
+    let splits = benchmark.splits as u64;
+    let grams = n.saturating_mul(n).saturating_mul(8 * 2);
+    let targets = n.saturating_mul(q).saturating_mul(8).saturating_mul(2 + 2 * splits);
+    let (nf, qf) = (n as f64, q as f64);
+    let per_component = 2.0 * nf * nf + 8.0 * nf * qf + PLS_PASSES * 2.0 * qf * qf;
+    let per_split = 2.0 * nf * qf * qf + PLS_COMPONENTS * per_component;
+    let operations = 2.0 * nf * nf * qf + splits as f64 * per_split;
+    let memory_bytes = BASE_BYTES.saturating_add(grams).saturating_add(targets);
+    Estimate {
+        memory_bytes,
+        least_bytes: memory_bytes,
+        seconds: operations / (machine.f64_rate * SCORE_EFFICIENCY),
+    }
+}

@@ -1,0 +1,261 @@
+//! From spec and facts to the units of a job.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use crate::cost::{self, FeaturesShape};
+use crate::unit::{GramIdentity, RESULT_REVISION, ScoreIdentity};
+use crate::{
+    BenchmarkFacts, Consumes, Digest, Estimate, FeaturesUnit, JobSpec, LayerTarget, MachineFacts, ModelFacts,
+    ScoreUnit, Screen,
+};
+
+/// Most units of one job.
+pub const MAX_UNITS: usize = 1_000_000;
+
+/// All units of a job, and the facts they were planned from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Plan {
+    /// The spec.
+    pub spec: JobSpec,
+    /// Models, in the order of the spec.
+    pub models: Vec<ModelFacts>,
+    /// Benchmarks, in the order of the spec.
+    pub benchmarks: Vec<BenchmarkFacts>,
+    /// The machine the estimates hold for.
+    pub machine: MachineFacts,
+    /// Features units, one per model and stimulus set.
+    pub features: Vec<FeaturesUnit>,
+    /// Score units, by model, then benchmark, then layer.
+    pub scores: Vec<ScoreUnit>,
+}
+
+/// A job that cannot be planned.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Two cards have one identifier.
+    #[error("{kind} '{identifier}' is named twice; identifiers must be unique within a job")]
+    Duplicate {
+        /// "model" or "benchmark".
+        kind: &'static str,
+        /// The identifier.
+        identifier: String,
+    },
+    /// The selection names something that is not in the job.
+    #[error("selection for region '{region}': benchmark '{benchmark}' {problem}")]
+    Selection {
+        /// The region.
+        region: String,
+        /// The benchmark.
+        benchmark: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// Too many units.
+    #[error("the job has {found} units; at most {MAX_UNITS} fit into one job, split it")]
+    TooManyUnits {
+        /// Number of units.
+        found: usize,
+    },
+    /// A unit cannot fit into memory.
+    #[error(
+        "{unit} needs at least {needed} MiB of memory, {available} MiB are allowed; raise --memory or use a larger machine"
+    )]
+    DoesNotFit {
+        /// The unit, in words.
+        unit: String,
+        /// Needed MiB.
+        needed: u64,
+        /// Allowed MiB.
+        available: u64,
+    },
+}
+
+/// Plans a job.
+pub fn plan(
+    spec: JobSpec,
+    models: Vec<ModelFacts>,
+    benchmarks: Vec<BenchmarkFacts>,
+    machine: MachineFacts,
+) -> Result<Plan, Error> {
+    unique("model", models.iter().map(|model| &model.identifier))?;
+    unique("benchmark", benchmarks.iter().map(|benchmark| &benchmark.identifier))?;
+    check_selection(&spec, &benchmarks)?;
+    let layers: usize = models.iter().map(|model| model.layers.len()).sum();
+    let found = layers.saturating_mul(benchmarks.len());
+    if found > MAX_UNITS {
+        return Err(Error::TooManyUnits { found });
+    }
+    let mut plan = Plan { spec, models, benchmarks, machine, features: Vec::new(), scores: Vec::new() };
+    for model in 0..plan.models.len() {
+        plan.add_model(model);
+    }
+    plan.check_memory()?;
+    Ok(plan)
+}
+
+impl Plan {
+    /// The job's id: its name and the digest of the names of all its results.
+    pub fn job_id(&self) -> String {
+        let digests: Vec<&Digest> = self.scores.iter().map(|unit| &unit.digest).collect();
+        let digest = Digest::of_identity(&(&self.spec, digests));
+        format!("{}-{}", self.spec.name, &digest.as_str()[..8])
+    }
+
+    /// Number of units: one per Gram and one per score.
+    pub fn unit_count(&self) -> usize {
+        let grams: usize = self.features.iter().map(|unit| unit.layers.len()).sum();
+        grams + self.scores.len()
+    }
+
+    /// Largest predicted memory of any unit, in bytes.
+    pub fn peak_bytes(&self) -> u64 {
+        self.estimates().map(|estimate| estimate.memory_bytes).max().unwrap_or(0)
+    }
+
+    fn estimates(&self) -> impl Iterator<Item = &Estimate> {
+        let features = self.features.iter().map(|unit| &unit.estimate);
+        features.chain(self.scores.iter().map(|unit| &unit.estimate))
+    }
+
+    fn add_model(&mut self, model: usize) {
+        let facts = self.models[model].clone();
+        let mut by_stimuli: BTreeMap<(Digest, Option<[u64; 2]>), usize> = BTreeMap::new();
+        for (index, benchmark) in self.benchmarks.clone().iter().enumerate() {
+            let screen = screen(facts.degrees, benchmark.degrees);
+            let bits = screen.map(|s| [s.source_degrees.to_bits(), s.target_degrees.to_bits()]);
+            let unit = *by_stimuli.entry((benchmark.stimuli.clone(), bits)).or_insert_with(|| {
+                let unit = self.features_unit(model, index, screen);
+                self.features.push(unit);
+                self.features.len() - 1
+            });
+            self.add_scores(unit, benchmark, index);
+        }
+    }
+
+    fn features_unit(&self, model: usize, index: usize, screen: Option<Screen>) -> FeaturesUnit {
+        let facts = &self.models[model];
+        let benchmark = &self.benchmarks[index];
+        let layers = facts.layers.iter().enumerate().map(|(layer, layer_facts)| LayerTarget {
+            layer,
+            gram: Digest::of_identity(&GramIdentity {
+                kind: "layer-gram",
+                revision: RESULT_REVISION,
+                profile: &self.machine.profile,
+                model: &facts.digest,
+                layer: &layer_facts.name,
+                stimuli: &benchmark.stimuli,
+                screen,
+                precision: self.spec.features.precision,
+            }),
+        });
+        let shape = FeaturesShape {
+            stimuli: benchmark.stimulus_count,
+            layers: facts.layers.iter().map(|layer| layer.features).collect(),
+            seconds_per_stimulus: facts.seconds_per_stimulus,
+            weight_bytes: facts.weight_bytes,
+            precision: self.spec.features.precision,
+        };
+        FeaturesUnit {
+            model,
+            benchmark: index,
+            stimuli: benchmark.stimuli.clone(),
+            screen,
+            layers: layers.collect(),
+            tile_scores: Vec::new(),
+            estimate: cost::features(&shape, &self.machine),
+        }
+    }
+
+    fn add_scores(&mut self, features: usize, benchmark: &BenchmarkFacts, index: usize) {
+        for target in self.features[features].layers.clone() {
+            let digest = Digest::of_identity(&ScoreIdentity {
+                kind: "score",
+                revision: RESULT_REVISION,
+                gram: &target.gram,
+                benchmark: &benchmark.digest,
+            });
+            if benchmark.consumes == Consumes::Tiles {
+                self.features[features].tile_scores.push(self.scores.len());
+            }
+            self.scores.push(ScoreUnit {
+                digest,
+                model: self.features[features].model,
+                layer: target.layer,
+                benchmark: index,
+                gram: target.gram,
+                estimate: cost::score(benchmark, &self.machine),
+            });
+        }
+    }
+
+    fn check_memory(&self) -> Result<(), Error> {
+        let available = self.machine.memory_bytes;
+        let refuse = |unit: String, needed: u64| Error::DoesNotFit {
+            unit,
+            needed: needed.div_ceil(1 << 20),
+            available: available >> 20,
+        };
+        for unit in &self.features {
+            if unit.estimate.least_bytes > available {
+                let model = &self.models[unit.model].identifier;
+                let benchmark = &self.benchmarks[unit.benchmark];
+                let count = benchmark.stimulus_count;
+                let name = format!("reading '{model}' on {count} stimuli of '{}'", benchmark.identifier);
+                return Err(refuse(name, unit.estimate.least_bytes));
+            }
+        }
+        for unit in &self.scores {
+            if unit.estimate.least_bytes > available {
+                let benchmark = &self.benchmarks[unit.benchmark].identifier;
+                return Err(refuse(format!("scoring '{benchmark}'"), unit.estimate.least_bytes));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn screen(model: Option<f64>, benchmark: Option<f64>) -> Option<Screen> {
+    let (target_degrees, source_degrees) = (model?, benchmark?);
+    (target_degrees != source_degrees).then_some(Screen { source_degrees, target_degrees })
+}
+
+fn unique<'a>(kind: &'static str, names: impl Iterator<Item = &'a String>) -> Result<(), Error> {
+    let mut seen = BTreeSet::new();
+    for identifier in names {
+        if !seen.insert(identifier) {
+            return Err(Error::Duplicate { kind, identifier: identifier.clone() });
+        }
+    }
+    Ok(())
+}
+
+fn check_selection(spec: &JobSpec, benchmarks: &[BenchmarkFacts]) -> Result<(), Error> {
+    for selection in &spec.selection {
+        let refuse = |problem: String| {
+            Err(Error::Selection {
+                region: selection.region.clone(),
+                benchmark: selection.select_on.clone(),
+                problem,
+            })
+        };
+        let named = benchmarks.iter().find(|b| b.identifier == selection.select_on);
+        match named {
+            None => {
+                let known: Vec<&str> = benchmarks.iter().map(|b| b.identifier.as_str()).collect();
+                return refuse(format!("is not in the job, which has {}", known.join(", ")));
+            }
+            Some(benchmark) if benchmark.region != selection.region => {
+                return refuse(format!("is of region '{}'", benchmark.region));
+            }
+            Some(_) => {}
+        }
+        let reported =
+            |b: &&BenchmarkFacts| b.region == selection.region && b.identifier != selection.select_on;
+        if benchmarks.iter().find(reported).is_none() {
+            return refuse("is the only one of its region: add one to report on".to_owned());
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,85 @@
+//! Units of work. A unit is named by the digest of everything that can change its bytes.
+
+use serde::{Deserialize, Serialize};
+use ventral_metrics::Precision;
+
+use crate::{Digest, Estimate};
+
+/// Revision of the layout and meaning of stored results; a change makes every old result a stranger.
+pub const RESULT_REVISION: u32 = 1;
+
+/// Stimuli shown at one size are put on the screen of a model that sees another (spec 2.5).
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Screen {
+    /// Visual degrees of the stimuli.
+    pub source_degrees: f64,
+    /// Visual degrees of the model's input.
+    pub target_degrees: f64,
+}
+
+/// model x stimulus set: one `LayerGram` per layer, and the scores of metrics that read tiles.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FeaturesUnit {
+    /// Index into the plan's models.
+    pub model: usize,
+    /// Index of a benchmark of the plan that has these stimuli.
+    pub benchmark: usize,
+    /// Digest of the stimuli.
+    pub stimuli: Digest,
+    /// Rescaling of the stimuli, when degrees differ.
+    pub screen: Option<Screen>,
+    /// The layers, in graph order, each with the digest of its Gram.
+    pub layers: Vec<LayerTarget>,
+    /// Indices into the plan's scores of those that read the tiles of this unit.
+    pub tile_scores: Vec<usize>,
+    /// Predicted memory and time.
+    pub estimate: Estimate,
+}
+
+/// One layer of a features unit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LayerTarget {
+    /// Index into the model's layers.
+    pub layer: usize,
+    /// Name of the resulting `LayerGram`.
+    pub gram: Digest,
+}
+
+/// layer x benchmark x all splits: r per neuroid and split.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ScoreUnit {
+    /// Name of the resulting scores.
+    pub digest: Digest,
+    /// Index into the plan's models.
+    pub model: usize,
+    /// Index into the model's layers.
+    pub layer: usize,
+    /// Index into the plan's benchmarks.
+    pub benchmark: usize,
+    /// The `LayerGram` it reads.
+    pub gram: Digest,
+    /// Predicted memory and time.
+    pub estimate: Estimate,
+}
+
+/// Everything that can change the bytes of a `LayerGram`.
+#[derive(Serialize)]
+pub(crate) struct GramIdentity<'a> {
+    pub kind: &'static str,
+    pub revision: u32,
+    pub profile: &'a str,
+    pub model: &'a Digest,
+    pub layer: &'a str,
+    pub stimuli: &'a Digest,
+    pub screen: Option<Screen>,
+    pub precision: Precision,
+}
+
+/// Everything that can change the bytes of the scores of one layer on one benchmark.
+#[derive(Serialize)]
+pub(crate) struct ScoreIdentity<'a> {
+    pub kind: &'static str,
+    pub revision: u32,
+    pub gram: &'a Digest,
+    pub benchmark: &'a Digest,
+}

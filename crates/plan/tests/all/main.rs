@@ -1,0 +1,225 @@
+//! Planning: specs, identities, estimates, refusals.
+
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+use ventral_metrics::{CeilingRule, Precision};
+use ventral_plan::planner::MAX_UNITS;
+use ventral_plan::spec::{MAX_ENTRIES, MAX_NAME_CHARS};
+use ventral_plan::{
+    BenchmarkFacts, Consumes, Digest, Error, JobSpec, LayerFacts, MachineFacts, ModelFacts, Plan, SpecError,
+    plan,
+};
+
+fn spec(text: &str) -> Result<JobSpec, SpecError> {
+    JobSpec::from_toml(text, "evaluation.toml")
+}
+
+fn small_spec() -> JobSpec {
+    spec("name = 'v4'\nmodels = ['m']\nbenchmarks = ['b']").expect("a good spec")
+}
+
+fn model(identifier: &str, layers: &[(&str, u64)]) -> ModelFacts {
+    let layers =
+        layers.iter().map(|(name, features)| LayerFacts { name: (*name).into(), features: *features });
+    ModelFacts {
+        identifier: identifier.into(),
+        digest: Digest::of_bytes(identifier.as_bytes()),
+        layers: layers.collect(),
+        commitments: BTreeMap::new(),
+        degrees: Some(8.0),
+        seconds_per_stimulus: 0.05,
+        weight_bytes: 1 << 20,
+        imagenet_top1: None,
+    }
+}
+
+fn benchmark(identifier: &str, stimuli: &str) -> BenchmarkFacts {
+    BenchmarkFacts {
+        identifier: identifier.into(),
+        version: "1".into(),
+        region: "V4".into(),
+        digest: Digest::of_bytes(identifier.as_bytes()),
+        stimuli: Digest::of_bytes(stimuli.as_bytes()),
+        stimulus_count: 1200,
+        targets: 89,
+        splits: 10,
+        consumes: Consumes::Gram,
+        degrees: None,
+        metric: "pls".into(),
+        ceiling: None,
+        rule: CeilingRule::Raw,
+        citation: None,
+        notes: Vec::new(),
+    }
+}
+
+fn machine(memory_bytes: u64) -> MachineFacts {
+    MachineFacts { profile: "test".into(), memory_bytes, threads: 2, f64_rate: 5e10, f32_rate: 1e11 }
+}
+
+fn planned(models: Vec<ModelFacts>, benchmarks: Vec<BenchmarkFacts>) -> Plan {
+    plan(small_spec(), models, benchmarks, machine(8 << 30)).expect("a plan")
+}
+
+#[test]
+fn benchmarks_on_the_same_stimuli_share_one_reading() {
+    let plan = planned(
+        vec![model("a", &[("x", 10), ("y", 20)]), model("b", &[("x", 10)])],
+        vec![benchmark("p", "s"), benchmark("q", "s"), benchmark("r", "t")],
+    );
+    assert_eq!(plan.features.len(), 4, "two models on two stimulus sets");
+    assert_eq!(plan.scores.len(), 3 * 3);
+    assert_eq!(plan.unit_count(), 2 * 3 + 9);
+    let shared: Vec<_> =
+        plan.scores.iter().filter(|s| s.model == 0 && s.layer == 1 && s.benchmark < 2).collect();
+    assert_eq!(shared[0].gram, shared[1].gram);
+    assert_ne!(shared[0].digest, shared[1].digest);
+}
+
+#[test]
+fn names_follow_everything_that_changes_bytes_and_nothing_else() {
+    let name = |change: &dyn Fn(&mut JobSpec, &mut ModelFacts, &mut BenchmarkFacts, &mut MachineFacts)| {
+        let (mut spec, mut model, mut benchmark, mut machine) =
+            (small_spec(), model("a", &[("x", 10)]), benchmark("p", "s"), machine(8 << 30));
+        change(&mut spec, &mut model, &mut benchmark, &mut machine);
+        plan(spec, vec![model], vec![benchmark], machine).expect("a plan").scores[0].digest.clone()
+    };
+    let base = name(&|_, _, _, _| {});
+    for same in [
+        name(&|spec, _, _, _| spec.title = Some("another".into())),
+        name(&|_, model, _, _| model.identifier = "renamed".into()),
+        name(&|_, model, _, _| model.seconds_per_stimulus = 9.0),
+        name(&|_, _, benchmark, _| benchmark.region = "IT".into()),
+        name(&|_, _, _, machine| machine.threads = 64),
+        name(&|_, _, _, machine| machine.memory_bytes = 1 << 40),
+    ] {
+        assert_eq!(same, base);
+    }
+    for other in [
+        name(&|spec, _, _, _| spec.features.precision = Precision::F64),
+        name(&|_, model, _, _| model.digest = Digest::of_bytes(b"other weights")),
+        name(&|_, model, _, _| model.layers[0].name = "y".into()),
+        name(&|_, _, benchmark, _| benchmark.digest = Digest::of_bytes(b"other card")),
+        name(&|_, _, benchmark, _| benchmark.stimuli = Digest::of_bytes(b"other images")),
+        name(&|_, _, benchmark, _| benchmark.degrees = Some(5.0)),
+        name(&|_, _, _, machine| machine.profile = "another CPU".into()),
+    ] {
+        assert_ne!(other, base);
+    }
+}
+
+#[test]
+fn metrics_that_read_tiles_ride_with_the_reading() {
+    let mut neuron = benchmark("n2n", "s");
+    neuron.consumes = Consumes::Tiles;
+    let plan = planned(vec![model("a", &[("x", 10), ("y", 20)])], vec![benchmark("p", "s"), neuron]);
+    assert_eq!(plan.features.len(), 1);
+    let tiles: Vec<usize> = plan.features[0].tile_scores.clone();
+    assert_eq!(tiles.iter().map(|&i| plan.scores[i].benchmark).collect::<Vec<_>>(), [1, 1]);
+}
+
+#[test]
+fn a_unit_that_cannot_fit_is_refused_with_the_number() {
+    let make = |memory| {
+        plan(small_spec(), vec![model("a", &[("x", 10)])], vec![benchmark("p", "s")], machine(memory))
+    };
+    let least = make(8 << 30).expect("fits").features[0].estimate.least_bytes;
+    assert!(make(least).is_ok(), "at the bound");
+    let refused = make(least - 1).expect_err("beyond the bound");
+    assert!(matches!(refused, Error::DoesNotFit { .. }));
+    assert!(refused.to_string().contains("MiB"), "{refused}");
+}
+
+#[test]
+fn more_memory_than_the_limit_is_never_predicted_while_passes_can_help() {
+    let wide = vec![model("a", &[("conv1", 802_816), ("conv2", 602_112)])];
+    let limit = 2 << 30;
+    let plan = plan(small_spec(), wide, vec![benchmark("p", "s")], machine(limit)).expect("a plan");
+    let estimate = plan.features[0].estimate;
+    assert!(estimate.memory_bytes <= limit);
+    let forward = 1200.0 * 0.05;
+    assert!(estimate.seconds > 2.0 * forward, "several passes are counted");
+}
+
+#[test]
+fn twins_and_wrong_selections_are_refused() {
+    let twins = plan(
+        small_spec(),
+        vec![model("a", &[("x", 1)]), model("a", &[("x", 1)])],
+        vec![benchmark("p", "s")],
+        machine(8 << 30),
+    );
+    assert!(matches!(twins, Err(Error::Duplicate { kind: "model", .. })));
+    let select = |on: &str, region: &str, benchmarks: Vec<BenchmarkFacts>| {
+        let text = format!(
+            "name='a'\nmodels=['m']\nbenchmarks=['b']\n[[selection]]\nregion='{region}'\nselect_on='{on}'"
+        );
+        plan(spec(&text).expect("a spec"), vec![model("a", &[("x", 1)])], benchmarks, machine(8 << 30))
+    };
+    let two = || vec![benchmark("p", "s"), benchmark("q", "s")];
+    assert!(select("p", "V4", two()).is_ok());
+    for (on, region, benchmarks) in
+        [("nowhere", "V4", two()), ("p", "IT", two()), ("p", "V4", vec![benchmark("p", "s")])]
+    {
+        assert!(matches!(select(on, region, benchmarks), Err(Error::Selection { .. })), "{on} {region}");
+    }
+}
+
+#[test]
+fn too_many_units_are_refused_at_the_bound() {
+    let layers: Vec<(String, u64)> = (0..MAX_UNITS / 2 + 1).map(|i| (i.to_string(), 1)).collect();
+    let named: Vec<(&str, u64)> = layers.iter().map(|(name, p)| (name.as_str(), *p)).collect();
+    let refused = plan(
+        small_spec(),
+        vec![model("a", &named)],
+        vec![benchmark("p", "s"), benchmark("q", "s")],
+        machine(8 << 30),
+    );
+    assert!(matches!(refused, Err(Error::TooManyUnits { found }) if found == MAX_UNITS + 2));
+}
+
+#[test]
+fn spec_errors_name_file_field_and_cure() {
+    let cases = [
+        ("name = 'a'\nmodels = ['m']\nbenchmarks = ['b']\nmodel = 1", "model"),
+        ("name = 'a b'\nmodels = ['m']\nbenchmarks = ['b']", "letters, digits"),
+        ("name = '../x'\nmodels = ['m']\nbenchmarks = ['b']", "letters, digits"),
+        ("name = '.x'\nmodels = ['m']\nbenchmarks = ['b']", "not starting with"),
+        ("name = 'a'\nmodels = []\nbenchmarks = ['b']", "models"),
+        ("name = 'a'\nmodels = ['m']\nbenchmarks = ['b']\n[features]\nprecision = 'f16'", "f16"),
+        ("name = ", "line 1"),
+    ];
+    for (text, expected) in cases {
+        let error = spec(text).expect_err(text).to_string();
+        assert!(error.contains("evaluation.toml") && error.contains(expected), "{error}");
+    }
+}
+
+#[test]
+fn spec_limits_hold_at_the_bound() {
+    let named = |chars: usize| spec(&format!("name='{}'\nmodels=['m']\nbenchmarks=['b']", "x".repeat(chars)));
+    assert!(named(MAX_NAME_CHARS).is_ok());
+    assert!(named(MAX_NAME_CHARS + 1).is_err());
+    let listed =
+        |entries: usize| spec(&format!("name='a'\nmodels=[{}]\nbenchmarks=['b']", "'m',".repeat(entries)));
+    assert!(listed(MAX_ENTRIES).is_ok());
+    assert!(listed(MAX_ENTRIES + 1).is_err());
+}
+
+#[test]
+fn plans_and_digests_survive_json() {
+    let plan = planned(vec![model("a", &[("x", 10)])], vec![benchmark("p", "s")]);
+    let json = serde_json::to_string(&plan).expect("plain data");
+    assert_eq!(serde_json::from_str::<Plan>(&json).expect("the same data"), plan);
+    for bad in ["", "abc", &"A".repeat(64), &"g".repeat(64), &"a".repeat(65)] {
+        assert!(serde_json::from_str::<Digest>(&format!("\"{bad}\"")).is_err(), "{bad}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn no_text_panics_as_a_spec(text in ".{0,400}") {
+        let _ = spec(&text);
+    }
+}

@@ -1,0 +1,191 @@
+//! Results as bytes. The same result always gives the same bytes: one header field, arrays in a fixed order.
+
+use std::collections::HashMap;
+
+use ndarray::{Array1, Array2};
+use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use ventral_metrics::{LayerGram, Precision, SplitScores};
+
+/// Name of the header field.
+const HEADER: &str = "ventral";
+
+/// Bytes that are not those of the expected result.
+#[derive(Debug, thiserror::Error)]
+#[error("not a stored {kind}: {problem}")]
+pub struct CodecError {
+    kind: &'static str,
+    problem: String,
+}
+
+/// A stored `LayerGram`.
+#[derive(Debug, Clone)]
+pub struct LayerGramRecord(pub LayerGram);
+
+/// A stored score: raw values, and what made them.
+#[derive(Debug, Clone)]
+pub struct ScoreRecord {
+    /// r per split and neuroid, or the values of the metric per split.
+    pub scores: SplitScores,
+    /// Ceiling per neuroid is data of the benchmark and is not repeated here.
+    pub notes: Vec<String>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct GramHeader {
+    kind: String,
+    features: u64,
+    precision: Precision,
+    stimuli: usize,
+}
+
+#[derive(Serialize, Deserialize)]
+struct ScoreHeader {
+    kind: String,
+    splits: usize,
+    neuroids: usize,
+    alphas: usize,
+    notes: Vec<String>,
+}
+
+const GRAM: &str = "layer-gram";
+const SCORE: &str = "score";
+
+impl LayerGramRecord {
+    /// The Gram as bytes: the lower triangle of the products row by row, and the sums.
+    pub fn encode(&self) -> Vec<u8> {
+        let gram = &self.0;
+        let n = gram.stimuli();
+        let triangle = (0..n).flat_map(|i| (0..=i).map(move |j| gram.products[[i, j]]));
+        let header = GramHeader {
+            kind: GRAM.to_owned(),
+            features: gram.features,
+            precision: gram.precision,
+            stimuli: n,
+        };
+        encode(
+            &header,
+            [
+                ("products", bytes(triangle)),
+                ("shift", bytes([gram.shift_sum, gram.shift_square])),
+                ("shift_products", bytes(gram.shift_products.iter().copied())),
+                ("sums", bytes(gram.sums.iter().copied())),
+            ],
+        )
+    }
+
+    /// The Gram from bytes.
+    pub fn decode(payload: &[u8]) -> Result<Self, CodecError> {
+        let (header, mut arrays) = decode::<GramHeader>(payload, GRAM)?;
+        let n = header.stimuli;
+        let damaged = |problem: String| CodecError { kind: GRAM, problem };
+        let entries = n.checked_add(1).and_then(|m| n.checked_mul(m)).map(|twice| twice / 2);
+        let triangle = arrays.take("products", entries)?;
+        let sums = arrays.take("sums", Some(n))?;
+        let shift_products = arrays.take("shift_products", Some(n))?;
+        let shift = arrays.take("shift", Some(2))?;
+        if header.kind != GRAM {
+            return Err(damaged(format!("it is a '{}'", header.kind)));
+        }
+        let mut products = Array2::zeros((n, n));
+        let mut values = triangle.into_iter();
+        for i in 0..n {
+            for (j, value) in values.by_ref().take(i + 1).enumerate() {
+                products[[i, j]] = value;
+                products[[j, i]] = value;
+            }
+        }
+        Ok(Self(LayerGram {
+            features: header.features,
+            precision: header.precision,
+            products,
+            sums: Array1::from_vec(sums),
+            shift_products: Array1::from_vec(shift_products),
+            shift_sum: shift[0],
+            shift_square: shift[1],
+        }))
+    }
+}
+
+impl ScoreRecord {
+    /// The score as bytes.
+    pub fn encode(&self) -> Vec<u8> {
+        let (splits, neuroids) = self.scores.values.dim();
+        let header = ScoreHeader {
+            kind: SCORE.to_owned(),
+            splits,
+            neuroids,
+            alphas: self.scores.alphas.len(),
+            notes: self.notes.clone(),
+        };
+        encode(
+            &header,
+            [
+                ("alphas", bytes(self.scores.alphas.iter().copied())),
+                ("values", bytes(self.scores.values.iter().copied())),
+            ],
+        )
+    }
+
+    /// The score from bytes.
+    pub fn decode(payload: &[u8]) -> Result<Self, CodecError> {
+        let (header, mut arrays) = decode::<ScoreHeader>(payload, SCORE)?;
+        let damaged = |problem: String| CodecError { kind: SCORE, problem };
+        let entries = header.splits.checked_mul(header.neuroids);
+        let values = arrays.take("values", entries)?;
+        let alphas = arrays.take("alphas", Some(header.alphas))?;
+        if header.kind != SCORE {
+            return Err(damaged(format!("it is a '{}'", header.kind)));
+        }
+        let values = Array2::from_shape_vec((header.splits, header.neuroids), values)
+            .map_err(|error| damaged(error.to_string()))?;
+        Ok(Self { scores: SplitScores { values, alphas }, notes: header.notes })
+    }
+}
+
+fn bytes(values: impl IntoIterator<Item = f64>) -> Vec<u8> {
+    values.into_iter().flat_map(f64::to_le_bytes).collect()
+}
+
+fn encode<H: Serialize, const N: usize>(header: &H, arrays: [(&str, Vec<u8>); N]) -> Vec<u8> {
+    let plain = "headers and arrays are plain data";
+    let text = serde_json::to_string(header).unwrap_or_else(|e| unreachable!("{plain}: {e}"));
+    let views = arrays.iter().map(|(name, data)| {
+        let view = TensorView::new(Dtype::F64, vec![data.len() / 8], data);
+        (*name, view.unwrap_or_else(|e| unreachable!("{plain}: {e}")))
+    });
+    let metadata = HashMap::from([(HEADER.to_owned(), text)]);
+    safetensors::serialize(views, Some(metadata)).unwrap_or_else(|e| unreachable!("{plain}: {e}"))
+}
+
+struct Arrays<'a> {
+    kind: &'static str,
+    tensors: SafeTensors<'a>,
+}
+
+impl Arrays<'_> {
+    fn take(&mut self, name: &str, expected: Option<usize>) -> Result<Vec<f64>, CodecError> {
+        let damaged = |problem: String| CodecError { kind: self.kind, problem };
+        let view = self.tensors.tensor(name).map_err(|e| damaged(format!("array '{name}': {e}")))?;
+        let data = view.data();
+        if view.dtype() != Dtype::F64 || expected.and_then(|n| n.checked_mul(8)) != Some(data.len()) {
+            return Err(damaged(format!("array '{name}' has {} bytes of {:?}", data.len(), view.dtype())));
+        }
+        let value = |chunk: &[u8]| f64::from_le_bytes(std::array::from_fn(|i| chunk[i]));
+        Ok(data.chunks_exact(8).map(value).collect())
+    }
+}
+
+fn decode<'a, H: DeserializeOwned>(
+    payload: &'a [u8],
+    kind: &'static str,
+) -> Result<(H, Arrays<'a>), CodecError> {
+    let damaged = |problem: String| CodecError { kind, problem };
+    let (_, metadata) = SafeTensors::read_metadata(payload).map_err(|e| damaged(e.to_string()))?;
+    let header = metadata.metadata().as_ref().and_then(|fields| fields.get(HEADER));
+    let header = header.ok_or_else(|| damaged("it has no header".to_owned()))?;
+    let header = serde_json::from_str(header).map_err(|e| damaged(e.to_string()))?;
+    let tensors = SafeTensors::deserialize(payload).map_err(|e| damaged(e.to_string()))?;
+    Ok((header, Arrays { kind, tensors }))
+}
