@@ -1,0 +1,28 @@
+//! The bounds on everything that is decoded from a file. Each is checked before memory is taken for what it bounds.
+
+/// Largest file that is read into memory whole (assemblies, arrays, MATLAB files).
+pub const MAX_FILE_BYTES: u64 = 8 << 30;
+/// Largest text file: cards, manifests, tables.
+pub const MAX_TEXT_BYTES: u64 = 256 << 20;
+/// Most elements of one decoded array.
+pub const MAX_ELEMENTS: u64 = 1 << 30;
+/// Most axes of one decoded array.
+pub const MAX_AXES: usize = 8;
+/// Largest encoded image.
+pub const MAX_IMAGE_BYTES: u64 = 64 << 20;
+/// Most pixels of one image (10,000 x 8,000).
+pub const MAX_IMAGE_PIXELS: u64 = 80_000_000;
+/// Most scans of a progressive JPEG; a hostile file repeats scans to cost hours.
+pub const MAX_JPEG_SCANS: usize = 200;
+/// Most images of a stimulus set.
+pub const MAX_STIMULI: usize = 1_000_000;
+/// Most entries of a zip archive.
+pub const MAX_ARCHIVE_ENTRIES: usize = 2_000_000;
+/// Most bytes that the compressed parts of one MATLAB file may inflate to.
+pub const MAX_INFLATED_BYTES: u64 = 2 << 30;
+/// Deepest nesting of cells and structs in a MATLAB file.
+pub const MAX_NESTING: usize = 16;
+/// Longest header of an npy file.
+pub const MAX_NPY_HEADER_BYTES: usize = 64 << 10;
+/// Most columns of a table.
+pub const MAX_COLUMNS: usize = 100_000;

@@ -1,0 +1,4 @@
+//! Tests of every reader: on files made by `scripts/goldens/data.py`, on damaged files, on real data.
+
+mod assembly;
+mod support;
