@@ -1,1 +1,27 @@
-//! Runs model graphs over images and streams layer activations in tiles
+//! Runs model graphs over images and streams layer activations in tiles.
+//!
+//! A model is data: an ONNX file and a [`ModelCard`] that says how images are shown to it. [`Network`] runs it, any tensor of the
+//! graph being a layer; [`stream`] hands a layer on in tiles of features without ever holding it whole. An activation has the same
+//! bytes for any number of threads, whatever other layers or stimuli are asked for with it, and however it was streamed.
+
+mod card;
+mod engine;
+mod error;
+mod hex;
+mod network;
+mod onnx;
+mod preprocess;
+mod screen;
+mod source;
+mod stream;
+mod suggest;
+
+pub use card::*;
+pub use error::Error;
+pub use network::*;
+pub use onnx::{MAX_EXTERNAL_FILES, MAX_MODEL_BYTES, MAX_NESTING, MAX_NODES, MAX_RANK, OnnxFile};
+pub use preprocess::*;
+pub use screen::*;
+pub use source::*;
+pub use stream::*;
+pub use suggest::nearest;

@@ -1,0 +1,14 @@
+//! ONNX files: reading them within limits, and rewriting what the engine lacks.
+
+mod external;
+mod file;
+mod graph;
+#[rustfmt::skip]
+mod proto;
+mod rewrite;
+
+pub use external::MAX_EXTERNAL_FILES;
+pub(crate) use file::read_bounded;
+pub use file::{MAX_MODEL_BYTES, MAX_NESTING, MAX_NODES, MAX_RANK, OnnxFile};
+pub(crate) use graph::{GraphSummary, InputShape};
+pub(crate) use rewrite::{NodeLabels, executable};
