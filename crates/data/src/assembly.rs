@@ -86,7 +86,9 @@ impl Assembly {
             return Err(ParseError::Invalid(format!("time bin {bin} does not exist, there are {bins}")));
         }
         let repetition = self.presentation.column(REPETITION).ok_or_else(|| {
-            ParseError::invalid("the presentations have no coordinate `repetition`; repeats cannot be told apart")
+            ParseError::invalid(
+                "the presentations have no coordinate `repetition`; repeats cannot be told apart",
+            )
         })?;
         let mut order: Vec<usize> = (0..repetition.len()).collect();
         order.sort_by(|&a, &b| repetition.compare(a, b));
@@ -96,16 +98,25 @@ impl Assembly {
             count += usize::from(repetition.compare(pair[0], pair[1]).is_ne());
             rank[pair[1]] = count;
         }
-        let cells = (count as u64 + 1).saturating_mul(groups.rows.len() as u64).saturating_mul(neuroids as u64);
-        ParseError::check("repetition x stimulus x neuroid", cells, crate::limits::MAX_ELEMENTS, "MAX_ELEMENTS")?;
+        let cells =
+            (count as u64 + 1).saturating_mul(groups.rows.len() as u64).saturating_mul(neuroids as u64);
+        ParseError::check(
+            "repetition x stimulus x neuroid",
+            cells,
+            crate::limits::MAX_ELEMENTS,
+            "MAX_ELEMENTS",
+        )?;
         let mut cube = Array3::from_elem((count + 1, groups.rows.len(), neuroids), f64::NAN);
         let mut taken = Array2::from_elem((count + 1, groups.rows.len()), false);
         for (stimulus, rows) in groups.rows.iter().enumerate() {
             for &row in rows {
                 if std::mem::replace(&mut taken[[rank[row], stimulus]], true) {
-                    let id = &groups.labels.first_of(&STIMULUS_ID).map(Values::to_text).unwrap_or_default()[stimulus];
+                    let id = &groups.labels.first_of(&STIMULUS_ID).map(Values::to_text).unwrap_or_default()
+                        [stimulus];
                     let value = &repetition.to_text()[row];
-                    return Err(ParseError::Invalid(format!("stimulus `{id}` has two presentations with repetition {value}")));
+                    return Err(ParseError::Invalid(format!(
+                        "stimulus `{id}` has two presentations with repetition {value}"
+                    )));
                 }
                 let responses: ArrayView1<f64> = self.values.slice(ndarray::s![row, .., bin]);
                 cube.slice_mut(ndarray::s![rank[row], stimulus, ..]).assign(&responses);
@@ -152,7 +163,8 @@ impl Assembly {
                 return Err(varying_coordinate(&keys, &ids[row], earlier, row));
             }
         }
-        let labels = keys.select(&firsts).ok_or_else(|| ParseError::invalid("coordinates of different lengths"))?;
+        let labels =
+            keys.select(&firsts).ok_or_else(|| ParseError::invalid("coordinates of different lengths"))?;
         Ok(Groups { labels, rows })
     }
 }

@@ -217,7 +217,16 @@ impl ParseError {
     }
 
     /// An error unless `found <= limit`.
-    pub(crate) fn check(what: &str, found: u64, limit: u64, name: &'static str) -> std::result::Result<(), Self> {
-        if found <= limit { Ok(()) } else { Err(ParseError::Limit { what: what.to_string(), found, limit, name }) }
+    pub(crate) fn check(
+        what: &str,
+        found: u64,
+        limit: u64,
+        name: &'static str,
+    ) -> std::result::Result<(), Self> {
+        if found <= limit {
+            Ok(())
+        } else {
+            Err(ParseError::Limit { what: what.to_string(), found, limit, name })
+        }
     }
 }

@@ -16,7 +16,8 @@ pub(crate) fn read_file(path: &Path, limit: u64, limit_name: &'static str) -> Re
         return Err(Error::io(path, std::io::Error::other("is a directory, a file is needed")));
     }
     let bytes = metadata.len();
-    ParseError::check("size in bytes", bytes, limit, limit_name).map_err(|e| Error::parse(path, "a file", e))?;
+    ParseError::check("size in bytes", bytes, limit, limit_name)
+        .map_err(|e| Error::parse(path, "a file", e))?;
     let mut content = Vec::new();
     content.try_reserve_exact(bytes as usize).map_err(|e| Error::io(path, std::io::Error::other(e)))?;
     file.take(limit).read_to_end(&mut content).map_err(|e| Error::io(path, e))?;
@@ -26,8 +27,9 @@ pub(crate) fn read_file(path: &Path, limit: u64, limit_name: &'static str) -> Re
 /// A text file; bytes that are not UTF-8 are an error.
 pub(crate) fn read_text(path: &Path) -> Result<String> {
     let bytes = read_file(path, crate::limits::MAX_TEXT_BYTES, "MAX_TEXT_BYTES")?;
-    String::from_utf8(bytes)
-        .map_err(|e| Error::parse(path, "text", ParseError::invalid(format!("not UTF-8: {e}; save it as UTF-8"))))
+    String::from_utf8(bytes).map_err(|e| {
+        Error::parse(path, "text", ParseError::invalid(format!("not UTF-8: {e}; save it as UTF-8")))
+    })
 }
 
 /// Writes through a temporary file in the same folder and a rename, so that a reader sees the old file or the new one.

@@ -3,15 +3,25 @@
 //! Every reader bounds what it takes from a file ([`limits`]) before it takes memory for it, never panics on bytes,
 //! and says in its [`Error`] which file and field is wrong, what was found, and what to do.
 
+mod activations;
+mod arrays;
 mod assembly;
 mod error;
 mod files;
+mod image;
 pub mod limits;
+mod mat;
 mod netcdf;
+mod stimuli;
 mod table;
 
+pub use activations::{Activations, parse_activations, read_activations};
+pub use arrays::{NpyArray, Numbers, NumericArray, Tensors, parse_npy, parse_npz, parse_safetensors};
 pub use assembly::{Assembly, REPETITION, STIMULUS_ID};
 pub use error::{Error, ParseError, Result};
 pub use files::sha256_file;
+pub use image::Image;
+pub use mat::{MatFile, MatStruct, MatValue, parse_mat, read_mat};
 pub use netcdf::{assembly_to_bytes, parse_assembly, read_assembly, write_assembly};
+pub use stimuli::StimulusSet;
 pub use table::{Column, Table, Values, parse_table, read_table};

@@ -71,7 +71,9 @@ impl Values {
         match self {
             Values::Text(v) => v.clone(),
             Values::Integer(v) => v.iter().map(i64::to_string).collect(),
-            Values::Real(v) => v.iter().map(|x| if x.is_nan() { String::new() } else { format!("{x:?}") }).collect(),
+            Values::Real(v) => {
+                v.iter().map(|x| if x.is_nan() { String::new() } else { format!("{x:?}") }).collect()
+            }
             Values::Boolean(v) => v.iter().map(|&b| if b { "True" } else { "False" }.to_string()).collect(),
         }
     }
@@ -112,7 +114,12 @@ impl Table {
         if self.column(&name).is_some() {
             return Err(ParseError::Invalid(format!("column `{name}` appears twice")));
         }
-        ParseError::check("number of columns", self.columns.len() as u64 + 1, limits::MAX_COLUMNS as u64, "MAX_COLUMNS")?;
+        ParseError::check(
+            "number of columns",
+            self.columns.len() as u64 + 1,
+            limits::MAX_COLUMNS as u64,
+            "MAX_COLUMNS",
+        )?;
         self.columns.push(Column { name, values });
         Ok(())
     }
@@ -165,12 +172,17 @@ impl Table {
 
     /// Lexicographic order of two rows by the columns in order.
     pub fn compare_rows(&self, a: usize, b: usize) -> Ordering {
-        self.columns.iter().map(|c| c.values.compare(a, b)).find(|o| *o != Ordering::Equal).unwrap_or(Ordering::Equal)
+        self.columns
+            .iter()
+            .map(|c| c.values.compare(a, b))
+            .find(|o| *o != Ordering::Equal)
+            .unwrap_or(Ordering::Equal)
     }
 }
 
 /// Columns that hold identifiers: text, whatever they look like (spec §7.2).
-const IDENTIFIER_COLUMNS: [&str; 5] = ["stimulus_id", "image_id", "filename", "neuroid_id", "image_file_name"];
+const IDENTIFIER_COLUMNS: [&str; 5] =
+    ["stimulus_id", "image_id", "filename", "neuroid_id", "image_file_name"];
 
 /// Reads a comma-separated file with a header row.
 ///
@@ -191,7 +203,8 @@ pub fn parse_table(text: &str) -> std::result::Result<Table, ParseError> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut reader = csv::ReaderBuilder::new().from_reader(text.as_bytes());
     let problem = |e: csv::Error| ParseError::Invalid(e.to_string());
-    let names: Vec<String> = reader.headers().map_err(problem)?.iter().map(|n| n.trim().to_string()).collect();
+    let names: Vec<String> =
+        reader.headers().map_err(problem)?.iter().map(|n| n.trim().to_string()).collect();
     ParseError::check("number of columns", names.len() as u64, limits::MAX_COLUMNS as u64, "MAX_COLUMNS")?;
     let mut cells: Vec<Vec<String>> = vec![Vec::new(); names.len()];
     for record in reader.records() {
@@ -203,7 +216,8 @@ pub fn parse_table(text: &str) -> std::result::Result<Table, ParseError> {
     for (index, (name, cells)) in names.into_iter().zip(cells).enumerate() {
         // pandas writes its row index under an empty name.
         let name = if name.is_empty() { format!("column_{index}") } else { name };
-        let values = if IDENTIFIER_COLUMNS.contains(&name.as_str()) { Values::Text(cells) } else { infer(cells) };
+        let values =
+            if IDENTIFIER_COLUMNS.contains(&name.as_str()) { Values::Text(cells) } else { infer(cells) };
         table.push(name, values)?;
     }
     Ok(table)

@@ -41,7 +41,8 @@ pub fn read_assembly(path: &Path) -> Result<Assembly> {
 /// # Errors
 /// [`ParseError`] as there.
 pub fn parse_assembly(bytes: Vec<u8>, name: &str) -> Parsed<Assembly> {
-    let options = NcOpenOptions { max_read_bytes: limits::MAX_ELEMENTS as usize * 8, ..NcOpenOptions::default() };
+    let options =
+        NcOpenOptions { max_read_bytes: limits::MAX_ELEMENTS as usize * 8, ..NcOpenOptions::default() };
     let file = NcFile::from_owner(bytes, options).map_err(invalid)?;
     let root = file.root_group().map_err(invalid)?;
     let main = main_variable(root, name)?;
@@ -94,7 +95,8 @@ impl<'f> Axes<'f> {
             )));
         };
         let time = position(TIME_BIN);
-        let rest: Vec<usize> = (0..dimensions.len()).filter(|&i| i != presentation && Some(i) != time).collect();
+        let rest: Vec<usize> =
+            (0..dimensions.len()).filter(|&i| i != presentation && Some(i) != time).collect();
         let neuroid = match rest[..] {
             [] => None,
             [one] => Some(one),
@@ -119,7 +121,9 @@ impl<'f> Axes<'f> {
     }
 
     fn position(&self, name: &str) -> Option<usize> {
-        [Some(self.presentation), self.neuroid, self.time].iter().position(|d| d.is_some_and(|d| d.name == name))
+        [Some(self.presentation), self.neuroid, self.time]
+            .iter()
+            .position(|d| d.is_some_and(|d| d.name == name))
     }
 }
 
@@ -145,13 +149,16 @@ fn main_variable<'f>(root: &'f NcGroup, name: &str) -> Parsed<&'f NcVariable> {
     };
     by_name.or(only).ok_or_else(|| {
         let names = candidates.iter().map(|v| v.name.as_str()).collect::<Vec<_>>().join(", ");
-        ParseError::Invalid(format!("no main variable: none is called `data` and the candidates are [{names}]"))
+        ParseError::Invalid(format!(
+            "no main variable: none is called `data` and the candidates are [{names}]"
+        ))
     })
 }
 
 fn identifier(root: &NcGroup, main: &NcVariable) -> Option<String> {
     let of_main = main.attribute("identifier").and_then(|a| a.value.as_string());
-    of_main.or_else(|| root.attributes.iter().find(|a| a.name == "identifier").and_then(|a| a.value.as_string()))
+    of_main
+        .or_else(|| root.attributes.iter().find(|a| a.name == "identifier").and_then(|a| a.value.as_string()))
 }
 
 /// Old single-level indexes are stored with a trailing underscore (spec §7.1).
@@ -187,7 +194,10 @@ fn check_elements(variable: &NcVariable) -> Parsed<()> {
 
 fn read_numbers(file: &NcFile, variable: &NcVariable) -> Parsed<ArrayD<f64>> {
     if matches!(variable.dtype(), NcType::String | NcType::Char) {
-        return Err(ParseError::Invalid(format!("variable `{}` holds text, numbers are needed", variable.name)));
+        return Err(ParseError::Invalid(format!(
+            "variable `{}` holds text, numbers are needed",
+            variable.name
+        )));
     }
     let unpack = variable.attribute("scale_factor").is_some() || variable.attribute("add_offset").is_some();
     if unpack {
@@ -217,7 +227,9 @@ fn read_column(file: &NcFile, variable: &NcVariable) -> Parsed<Values> {
         NcType::Byte if is_bool.as_deref() == Some("bool") => {
             Values::Boolean(flat::<i8>(file, name)?.into_iter().map(|b| b != 0).collect())
         }
-        _ if fill_value(variable).is_some() || variable.attribute("scale_factor").is_some() => reals(file, variable)?,
+        _ if fill_value(variable).is_some() || variable.attribute("scale_factor").is_some() => {
+            reals(file, variable)?
+        }
         NcType::Byte => integers::<i8>(file, name)?,
         NcType::UByte => integers::<u8>(file, name)?,
         NcType::Short => integers::<i16>(file, name)?,
@@ -272,4 +284,3 @@ fn time_bins(time: &Table) -> Parsed<Vec<(f64, f64)>> {
     };
     Ok(numbers("time_bin_start")?.into_iter().zip(numbers("time_bin_end")?).collect())
 }
-

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use netcdf_writer::{NcFileBuilder, NcWriteFormat, NcWriteOptions};
 use netcdf_reader::NcAttrValue;
+use netcdf_writer::{NcFileBuilder, NcWriteFormat, NcWriteOptions};
 
 use crate::assembly::Assembly;
 use crate::error::{Error, ParseError, Result};
@@ -21,7 +21,8 @@ const DEFLATE_LEVEL: u8 = 4;
 /// # Errors
 /// [`Error::Io`], or [`Error::Parse`] if a label cannot be stored (a NUL in a text, a name NetCDF does not allow).
 pub fn write_assembly(path: &Path, assembly: &Assembly) -> Result<()> {
-    let bytes = assembly_to_bytes(assembly).map_err(|e| Error::parse(path, "a NetCDF assembly to write", e))?;
+    let bytes =
+        assembly_to_bytes(assembly).map_err(|e| Error::parse(path, "a NetCDF assembly to write", e))?;
     crate::files::write_atomic(path, &bytes)
 }
 
@@ -33,7 +34,10 @@ pub fn assembly_to_bytes(assembly: &Assembly) -> Written<Vec<u8>> {
     let (presentations, neuroids, bins) = assembly.values.dim();
     let timed = !assembly.time_bins.is_empty();
     if bins != assembly.time_bins.len().max(1) {
-        return Err(ParseError::Invalid(format!("{bins} time bins of data, {} labels", assembly.time_bins.len())));
+        return Err(ParseError::Invalid(format!(
+            "{bins} time bins of data, {} labels",
+            assembly.time_bins.len()
+        )));
     }
     let mut file = NcFileBuilder::new();
     let mut dimensions = vec![
@@ -97,7 +101,8 @@ fn add_table(
             Values::Boolean(values) => {
                 let variable = file.add_variable::<i8>(name, on).map_err(invalid)?;
                 let flags: Vec<i8> = values.iter().map(|&b| i8::from(b)).collect();
-                file.add_variable_attribute(variable, "dtype", NcAttrValue::Chars("bool".into())).map_err(invalid)?;
+                file.add_variable_attribute(variable, "dtype", NcAttrValue::Chars("bool".into()))
+                    .map_err(invalid)?;
                 file.write_variable(variable, &flags).map_err(invalid)?;
             }
         }

@@ -18,7 +18,10 @@ fn reads_what_xarray_wrote() {
     assert_eq!(assembly.values.dim(), (8, 4, 1));
     assert_eq!(assembly.time_bins, [(70.0, 170.0)]);
     assert_eq!(text(&assembly.presentation, "object_name")[0], "äpfel");
-    assert_eq!(assembly.presentation.column("repetition"), Some(&Values::Integer(vec![2, 1, 1, 1, 3, 3, 2, 2])));
+    assert_eq!(
+        assembly.presentation.column("repetition"),
+        Some(&Values::Integer(vec![2, 1, 1, 1, 3, 3, 2, 2]))
+    );
     assert_eq!(assembly.neuroid.column("kept"), Some(&Values::Boolean(vec![true, false, true, true])));
     assert_eq!(text(&assembly.neuroid, "depth_mm"), ["0.5", "", "1.5", "2.0"]);
     assert_eq!(assembly.extra_groups, ["spikes"]);
@@ -57,7 +60,10 @@ fn repeats_are_a_cube_with_nan_for_what_is_missing() {
     let assembly = read_assembly(&fixture("recording.nc")).unwrap();
     let cube = assembly.repeats(0).unwrap();
     assert_eq!(cube.dim(), (3, 3, 4));
-    assert!(cube.slice(ndarray::s![2, 1, ..]).iter().all(|v| v.is_nan()), "stimulus b has no third repetition");
+    assert!(
+        cube.slice(ndarray::s![2, 1, ..]).iter().all(|v| v.is_nan()),
+        "stimulus b has no third repetition"
+    );
     assert_eq!(cube[[1, 1, 0]], assembly.values[[0, 0, 0]]);
     assert_eq!(cube[[0, 0, 3]], assembly.values[[1, 3, 0]]);
     assert!(assembly.repeats(1).unwrap_err().to_string().contains("time bin 1 does not exist"));
@@ -109,7 +115,8 @@ fn what_is_written_is_read_back_equal() {
 #[test]
 fn unwritable_and_damaged_files_are_errors() {
     let original = read_assembly(&fixture("recording.nc")).unwrap();
-    let error = write_assembly(std::path::Path::new("/proc/no/such/file.nc"), &original).unwrap_err().to_string();
+    let error =
+        write_assembly(std::path::Path::new("/proc/no/such/file.nc"), &original).unwrap_err().to_string();
     assert!(error.contains("/proc/no/such/file.nc"), "{error}");
     let bytes = std::fs::read(fixture("recording.nc")).unwrap();
     let error = parse_assembly(bytes[..bytes.len() / 2].to_vec(), "half").unwrap_err().to_string();
@@ -127,7 +134,8 @@ fn reads_published_files() {
     let assembly = read_assembly(&data.join("brainio/assy_test_package_assembly.nc")).unwrap();
     assert_eq!(assembly.time_bins, [(0.0, 10.0)]);
     assert_eq!(assembly.values.iter().sum::<f64>(), (1..=18).sum::<i32>() as f64);
-    let error = read_assembly(&data.join("brainio/assy_test_package_assembly_extras.nc")).unwrap_err().to_string();
+    let error =
+        read_assembly(&data.join("brainio/assy_test_package_assembly_extras.nc")).unwrap_err().to_string();
     assert!(error.contains("event") && error.contains("presentation"), "{error}");
     let folder = data.join("geirhos-behaviour/rajalingham2018_probabilities");
     let assembly = read_assembly(&folder.join("raj_alexnet.nc")).unwrap();

@@ -1,4 +1,6 @@
 //! Tests of every reader: on files made by `scripts/goldens/data.py`, on damaged files, on real data.
 
+mod arrays;
 mod assembly;
+mod images;
 mod support;

@@ -1,0 +1,152 @@
+//! Activations that someone else computed: layers by stimuli by features.
+
+use std::path::Path;
+
+use ndarray::{Array2, ArrayD, Axis};
+
+use crate::arrays::{NpyArray, parse_npy, parse_npz, parse_safetensors};
+use crate::assembly::STIMULUS_ID;
+use crate::error::{Error, ParseError, Result};
+use crate::limits;
+use crate::netcdf::parse_assembly;
+use crate::table::Values;
+
+/// Column of the neuroids that names the layer in a NetCDF file of several layers.
+const LAYER: &str = "layer";
+/// Further names under which files carry the stimuli's identifiers.
+const ID_NAMES: [&str; 4] = [STIMULUS_ID[0], STIMULUS_ID[1], "stimulus_ids", "ids"];
+
+type Parsed<T> = std::result::Result<T, ParseError>;
+
+/// Activations of one model.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Activations {
+    /// Identifier of each stimulus, if the file has them; otherwise rows are in the order of the stimulus set.
+    pub ids: Option<Vec<String>>,
+    /// Name and values (stimulus x feature) of each layer, in file order (safetensors: sorted by name).
+    pub layers: Vec<(String, Array2<f32>)>,
+}
+
+/// Reads activations from an npy, npz, safetensors or NetCDF file, told apart by its first bytes.
+///
+/// The first axis is the stimuli; further axes are flattened, last axis fastest. An npy file is one layer with the name
+/// of the file. Identifiers come from an array of text (npz) or a JSON list in the metadata (safetensors) called
+/// `stimulus_id`, or from the coordinate of that name (NetCDF, where a coordinate `layer` separates the layers).
+///
+/// # Errors
+/// [`Error::Io`], or [`Error::Parse`] for damaged files, sizes beyond [`crate::limits`], no layer, or layers and
+/// identifiers of different lengths.
+pub fn read_activations(path: &Path) -> Result<Activations> {
+    let bytes = crate::files::read_file(path, limits::MAX_FILE_BYTES, "MAX_FILE_BYTES")?;
+    let name = path.file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default();
+    parse_activations(bytes, &name).map_err(|e| Error::parse(path, "activations", e))
+}
+
+/// [`read_activations`] from bytes; `name` is the layer of an npy file.
+///
+/// # Errors
+/// [`ParseError`] as there.
+pub fn parse_activations(bytes: Vec<u8>, name: &str) -> Parsed<Activations> {
+    let activations = if bytes.starts_with(b"\x93NUMPY") {
+        from_npy(&bytes, name)?
+    } else if bytes.starts_with(b"PK") {
+        from_npz(&bytes)?
+    } else if bytes.starts_with(b"\x89HDF") || bytes.starts_with(b"CDF") {
+        from_netcdf(bytes, name)?
+    } else {
+        from_safetensors(&bytes)?
+    };
+    check(activations)
+}
+
+fn check(activations: Activations) -> Parsed<Activations> {
+    let Some((first, values)) = activations.layers.first() else {
+        return Err(ParseError::invalid("there is no layer in it"));
+    };
+    let stimuli = values.nrows();
+    if let Some((name, other)) = activations.layers.iter().find(|(_, v)| v.nrows() != stimuli) {
+        let problem = format!("layer `{first}` has {stimuli} stimuli, layer `{name}` has {}", other.nrows());
+        return Err(ParseError::Invalid(problem));
+    }
+    match &activations.ids {
+        Some(ids) if ids.len() != stimuli => {
+            Err(ParseError::Invalid(format!("{} identifiers for {stimuli} stimuli", ids.len())))
+        }
+        _ => Ok(activations),
+    }
+}
+
+/// Stimulus x feature: every axis but the first flattened.
+fn flatten(name: &str, values: ArrayD<f32>) -> Parsed<Array2<f32>> {
+    let Some(&stimuli) = values.shape().first() else {
+        return Err(ParseError::Invalid(format!("layer `{name}` is a single number")));
+    };
+    let features: usize = values.shape().iter().skip(1).product();
+    let values = values.as_standard_layout().into_owned().into_shape_with_order((stimuli, features));
+    values.map_err(|e| ParseError::Invalid(format!("layer `{name}`: {e}")))
+}
+
+fn from_npy(bytes: &[u8], name: &str) -> Parsed<Activations> {
+    match parse_npy(bytes)? {
+        NpyArray::Numeric(array) => {
+            Ok(Activations { ids: None, layers: vec![(name.to_string(), flatten(name, array.to_f32())?)] })
+        }
+        NpyArray::Text(_) => Err(ParseError::invalid("it holds text, numbers are needed")),
+    }
+}
+
+fn from_npz(bytes: &[u8]) -> Parsed<Activations> {
+    let (mut ids, mut layers) = (None, Vec::new());
+    for (name, array) in parse_npz(bytes)? {
+        match array {
+            NpyArray::Text(texts) if ID_NAMES.contains(&name.as_str()) => ids = Some(texts),
+            NpyArray::Text(_) => {
+                let problem = format!("array `{name}` holds text; only identifiers called `stimulus_id` may");
+                return Err(ParseError::Invalid(problem));
+            }
+            NpyArray::Numeric(array) => {
+                let values = flatten(&name, array.to_f32())?;
+                layers.push((name, values));
+            }
+        }
+    }
+    Ok(Activations { ids, layers })
+}
+
+fn from_safetensors(bytes: &[u8]) -> Parsed<Activations> {
+    let file = parse_safetensors(bytes)?;
+    let list = file.metadata.iter().find(|(key, _)| ID_NAMES.contains(&key.as_str()));
+    let ids = list.map(|(key, text)| {
+        serde_json::from_str::<Vec<String>>(text)
+            .map_err(|e| ParseError::Invalid(format!("metadata `{key}` is not a JSON list of texts: {e}")))
+    });
+    let layer = |(name, array): &(String, crate::arrays::NumericArray)| {
+        Ok((name.clone(), flatten(name, array.to_f32())?))
+    };
+    Ok(Activations { ids: ids.transpose()?, layers: file.tensors.iter().map(layer).collect::<Parsed<_>>()? })
+}
+
+fn from_netcdf(bytes: Vec<u8>, name: &str) -> Parsed<Activations> {
+    let assembly = parse_assembly(bytes, name)?;
+    let bins = assembly.values.dim().2;
+    if bins != 1 {
+        return Err(ParseError::Unsupported(format!("{bins} time bins"), "give one file per time bin"));
+    }
+    let ids = assembly.stimulus_ids().ok();
+    let values = assembly.values.index_axis(Axis(2), 0).mapv(|v| v as f32);
+    let Some(labels) = assembly.neuroid.column(LAYER).map(Values::to_text) else {
+        return Ok(Activations { ids, layers: vec![(assembly.identifier, values)] });
+    };
+    let mut order: Vec<(String, Vec<usize>)> = Vec::new();
+    let mut positions = std::collections::HashMap::new();
+    for (column, label) in labels.into_iter().enumerate() {
+        let position = *positions.entry(label.clone()).or_insert(order.len());
+        if position == order.len() {
+            order.push((label, Vec::new()));
+        }
+        order[position].1.push(column);
+    }
+    let layers =
+        order.into_iter().map(|(label, columns)| (label, values.select(Axis(1), &columns))).collect();
+    Ok(Activations { ids, layers })
+}
