@@ -16,6 +16,16 @@ pub enum Error {
         /// Index of the feature in the layer.
         feature: u64,
     },
+    /// Products of features are too large for the number type in which they are formed.
+    #[error(
+        "products of the features of stimulus {stimulus} leave the range of {precision}; use f64, or check the model's preprocessing"
+    )]
+    Overflow {
+        /// Row of the stimulus.
+        stimulus: usize,
+        /// Number type of the products.
+        precision: crate::Precision,
+    },
     /// A response to be predicted is NaN or infinite.
     #[error(
         "the response of neuroid {neuroid} to stimulus {stimulus} is not a finite number; drop the neuroid or average over the repetitions that are present"
@@ -107,5 +117,23 @@ pub enum Error {
         class: String,
         /// The number of stimuli with this label.
         members: usize,
+    },
+    /// A half of the repetitions has no response to a stimulus.
+    #[error(
+        "stimulus {stimulus} has no repetition in one half of split {split}; give every stimulus the same repetitions, or use the even/odd split-half"
+    )]
+    EmptyHalf {
+        /// Row of the stimulus.
+        stimulus: usize,
+        /// Number of the split, from 0.
+        split: usize,
+    },
+    /// A ceiling rule divides by a ceiling, and there is none.
+    #[error(
+        "ceiling rule {rule} needs a ceiling and there is none; give the benchmark one, or use the rule \"raw\""
+    )]
+    CeilingMissing {
+        /// Name of the rule.
+        rule: &'static str,
     },
 }
