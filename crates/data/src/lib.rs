@@ -6,6 +6,7 @@
 mod activations;
 mod arrays;
 mod assembly;
+mod benchmark;
 mod error;
 mod files;
 mod image;
@@ -18,6 +19,11 @@ mod table;
 pub use activations::{Activations, parse_activations, read_activations};
 pub use arrays::{NpyArray, Numbers, NumericArray, Tensors, parse_npy, parse_npz, parse_safetensors};
 pub use assembly::{Assembly, REPETITION, STIMULUS_ID};
+pub use benchmark::{
+    ArrayAxis, ArrayFormat, AssemblyCard, Benchmark, BenchmarkCard, CARD_FILE, CeilingCard, CeilingEstimate,
+    CeilingSource, Content, Kind, Metric, MetricCard, MetricName, NeuroidsCard, PoolsCard, RepeatsCard,
+    SplitScheme, SplitsCard, StimuliCard, StimulusFormat, SubjectsCard, Target, Visibility, load_benchmark,
+};
 pub use error::{Error, ParseError, Result};
 pub use files::sha256_file;
 pub use image::Image;

@@ -11,7 +11,7 @@ use std::path::Path;
 use crate::arrays::NumericArray;
 use crate::error::{Error, ParseError, Result};
 use crate::limits;
-pub(crate) use lookup::numeric;
+pub(crate) use lookup::{numeric, texts};
 
 /// A value of a MATLAB file.
 #[derive(Debug, Clone, PartialEq)]

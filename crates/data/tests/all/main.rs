@@ -2,5 +2,6 @@
 
 mod arrays;
 mod assembly;
+mod benchmarks;
 mod images;
 mod support;

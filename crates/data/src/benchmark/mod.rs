@@ -1,0 +1,194 @@
+//! Benchmarks: a card and its files, checked and resolved into what the metrics need.
+
+mod card;
+mod ceiling;
+mod digest;
+mod locate;
+pub(crate) mod parse;
+mod rdms;
+mod recording;
+mod resolve;
+mod splits;
+
+use std::path::{Path, PathBuf};
+
+use ndarray::{Array1, Array2, Array3, ArrayView2};
+use ventral_metrics::{CeilingRule, CkaEstimator, Regression, Split, ridge_alphas};
+
+use crate::error::{Error, Result};
+use crate::stimuli::StimulusSet;
+use crate::table::Table;
+
+pub use card::{
+    ArrayAxis, ArrayFormat, AssemblyCard, BenchmarkCard, CeilingCard, CeilingSource, Content, Kind,
+    MetricCard, MetricName, NeuroidsCard, PoolsCard, RepeatsCard, SplitScheme, SplitsCard, StimuliCard,
+    StimulusFormat, SubjectsCard, Visibility,
+};
+pub use resolve::load_benchmark;
+
+/// Name of a card inside its folder.
+pub const CARD_FILE: &str = "benchmark.toml";
+/// PLS components of the reference (spec §1.3).
+const PLS_COMPONENTS: usize = 25;
+/// Ridge penalty of the reference (spec §1.4).
+const RIDGE_ALPHA: f64 = 1.0;
+
+/// How features and responses are compared.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Metric {
+    /// Predict the responses; Pearson correlation per neuroid and split.
+    Regression(Regression),
+    /// Predict each neuroid by its best feature.
+    NeuronToNeuron,
+    /// Spearman correlation of representational dissimilarities.
+    Rdm,
+    /// Centred kernel alignment.
+    Cka(CkaEstimator),
+}
+
+/// What a model is compared with.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Target {
+    /// Responses of neuroids.
+    Responses {
+        /// Mean over repetitions, presentation x neuroid, finite.
+        averaged: Array2<f64>,
+        /// Repetition x presentation x neuroid, NaN where missing, if the benchmark has them.
+        repeats: Option<Array3<f64>>,
+        /// One row of labels per neuroid.
+        neuroids: Table,
+    },
+    /// Dissimilarities of pairs of stimuli: the strict upper triangle, row by row.
+    Rdm {
+        /// Of the whole recording.
+        mean: Array1<f64>,
+        /// Subject x pair, if the benchmark has them.
+        subjects: Option<Array2<f64>>,
+    },
+}
+
+/// How well a perfect model could do.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CeilingEstimate {
+    /// The ceiling that the rule uses.
+    pub value: f64,
+    /// Its standard error, where there is one.
+    pub error: Option<f64>,
+    /// Ceiling of each neuroid (or subject, for an RDM); empty if it is one number.
+    pub per_neuroid: Vec<f64>,
+    /// For `rsa`: similarity of a subject with the mean of the others.
+    pub lower: Option<f64>,
+}
+
+/// A benchmark with everything resolved. Rows are presentations (or pools of stimuli) in the order of the assembly.
+#[derive(Debug, Clone)]
+pub struct Benchmark {
+    /// The card.
+    pub card: BenchmarkCard,
+    /// Where the card is.
+    pub path: PathBuf,
+    /// The images: row i shows stimulus i, or without pools the stimuli of pool i.
+    pub stimuli: StimulusSet,
+    /// Stimuli whose features are averaged for each row.
+    pub pools: Option<Vec<Vec<usize>>>,
+    /// Identifier of each row.
+    pub ids: Vec<String>,
+    /// What is predicted or compared.
+    pub target: Target,
+    /// How.
+    pub metric: Metric,
+    /// Training and test rows; empty for metrics without.
+    pub splits: Vec<Split>,
+    /// The ceiling, unless the rule is `raw` without one.
+    pub ceiling: Option<CeilingEstimate>,
+    /// How the ceiling normalises a score.
+    pub rule: CeilingRule,
+    /// What is peculiar about the data, one sentence each.
+    pub notes: Vec<String>,
+}
+
+impl Benchmark {
+    /// Presentation x neuroid, unless the target is an RDM.
+    pub fn responses(&self) -> Option<ArrayView2<'_, f64>> {
+        match &self.target {
+            Target::Responses { averaged, .. } => Some(averaged.view()),
+            Target::Rdm { .. } => None,
+        }
+    }
+
+    /// Number of rows: presentations, or pools of stimuli.
+    pub fn rows(&self) -> usize {
+        self.ids.len()
+    }
+
+    /// Number of neuroids, or of pairs of stimuli.
+    pub fn targets(&self) -> usize {
+        match &self.target {
+            Target::Responses { averaged, .. } => averaged.ncols(),
+            Target::Rdm { mean, .. } => mean.len(),
+        }
+    }
+
+    /// Degrees of visual angle of the stimuli, when the card states them.
+    pub fn degrees(&self) -> Option<f64> {
+        self.card.stimuli.degrees
+    }
+}
+
+/// A card's path, given the file or its folder.
+pub(crate) fn card_file(path: &Path) -> PathBuf {
+    if path.is_dir() { path.join(CARD_FILE) } else { path.to_path_buf() }
+}
+
+impl MetricCard {
+    fn resolve(&self, path: &Path) -> Result<Metric> {
+        let unused = |given: bool, field: &str, of: &str| {
+            if given {
+                let problem = format!("belongs to `{of}`, the metric is `{:?}`; remove it", self.name);
+                return Err(Error::field(path, format!("metric.{field}"), problem));
+            }
+            Ok(())
+        };
+        let positive = |field: &str, alpha: f64| {
+            let problem = format!("{alpha} is not a number above zero");
+            if alpha > 0.0 && alpha.is_finite() {
+                Ok(alpha)
+            } else {
+                Err(Error::field(path, format!("metric.{field}"), problem))
+            }
+        };
+        unused(self.components.is_some() && self.name != MetricName::Pls, "components", "pls")?;
+        unused(self.alpha.is_some() && self.name != MetricName::Ridge, "alpha", "ridge")?;
+        unused(self.alphas.is_some() && self.name != MetricName::RidgeCv, "alphas", "ridge_cv")?;
+        Ok(match self.name {
+            MetricName::Pls => {
+                let components = self.components.unwrap_or(PLS_COMPONENTS);
+                if components == 0 {
+                    return Err(Error::field(path, "metric.components", "is 0, at least 1 is needed"));
+                }
+                Metric::Regression(Regression::Pls { components })
+            }
+            MetricName::Ridge => {
+                let alpha = positive("alpha", self.alpha.unwrap_or(RIDGE_ALPHA))?;
+                Metric::Regression(Regression::Ridge { alpha })
+            }
+            MetricName::RidgeCv => {
+                let alphas = self.alphas.clone().unwrap_or_else(ridge_alphas);
+                if alphas.is_empty() {
+                    return Err(Error::field(
+                        path,
+                        "metric.alphas",
+                        "is empty; leave it out for the reference's grid",
+                    ));
+                }
+                alphas.iter().try_for_each(|&a| positive("alphas", a).map(drop))?;
+                Metric::Regression(Regression::RidgeCv { alphas })
+            }
+            MetricName::Linear => Metric::Regression(Regression::Linear),
+            MetricName::NeuronToNeuron => Metric::NeuronToNeuron,
+            MetricName::Rdm => Metric::Rdm,
+            MetricName::Cka => Metric::Cka(CkaEstimator::Unbiased),
+            MetricName::CkaBiased => Metric::Cka(CkaEstimator::Biased),
+        })
+    }
+}

@@ -1,0 +1,98 @@
+//! From the text of a card to the card, with errors that name the field.
+
+use std::path::Path;
+
+use serde::de::DeserializeOwned;
+
+use super::card::BenchmarkCard;
+use crate::error::{Error, Result};
+
+/// Longest identifier.
+const MAX_IDENTIFIER_BYTES: usize = 128;
+/// A suggestion that shares less than this with the misspelt name is no help.
+const MIN_SIMILARITY: f64 = 0.6;
+
+impl BenchmarkCard {
+    /// Parses a card; `path` is for messages.
+    ///
+    /// # Errors
+    /// [`Error::UnknownField`] with the nearest known name, or [`Error::Field`].
+    pub fn parse(text: &str, path: &Path) -> Result<BenchmarkCard> {
+        let card: BenchmarkCard = parse_toml(text, path)?;
+        check_identifier(&card.identifier, path)?;
+        for (field, text) in [("version", &card.version), ("region", &card.region)] {
+            if text.trim().is_empty() {
+                return Err(Error::field(path, field, "is empty; say which"));
+            }
+        }
+        Ok(card)
+    }
+
+    /// Reads a card; `path` is the file or its folder.
+    ///
+    /// # Errors
+    /// [`Error::Io`], or as [`BenchmarkCard::parse`].
+    pub fn load(path: &Path) -> Result<BenchmarkCard> {
+        let path = &super::card_file(path);
+        BenchmarkCard::parse(&crate::files::read_text(path)?, path)
+    }
+}
+
+pub(crate) fn check_identifier(identifier: &str, path: &Path) -> Result<()> {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+    if identifier.is_empty() || identifier.len() > MAX_IDENTIFIER_BYTES || !identifier.chars().all(allowed) {
+        let problem = format!(
+            "`{identifier}` is not 1 to {MAX_IDENTIFIER_BYTES} letters, digits, `.`, `_` and `-`; rename it"
+        );
+        return Err(Error::field(path, "identifier", problem));
+    }
+    Ok(())
+}
+
+/// Parses TOML; the errors of its crate become errors that name section and field.
+pub(crate) fn parse_toml<T: DeserializeOwned>(text: &str, path: &Path) -> Result<T> {
+    toml::from_str(text).map_err(|e| {
+        let message = e.message();
+        let section = e.span().map(|span| section_of(text, span.start)).unwrap_or_default();
+        let quoted: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
+        match quoted.split_first() {
+            Some((unknown, known)) if message.starts_with("unknown field") => Error::UnknownField {
+                path: path.to_path_buf(),
+                field: format!("{section}{unknown}"),
+                nearest: nearest(unknown, known).map(|name| format!("{section}{name}")),
+            },
+            Some((missing, _)) if message.starts_with("missing field") => {
+                Error::field(path, format!("{section}{missing}"), "is missing; add it")
+            }
+            _ => {
+                let line = e.span().map_or(1, |span| {
+                    text.as_bytes()[..span.start.min(text.len())].split(|&b| b == b'\n').count()
+                });
+                let key = e.span().map(|span| key_of(text, span.start)).unwrap_or_default();
+                Error::field(path, format!("{section}{key}"), format!("line {line}: {message}"))
+            }
+        }
+    })
+}
+
+fn nearest(unknown: &str, known: &[&str]) -> Option<String> {
+    let scored = known.iter().map(|name| (strsim::jaro_winkler(unknown, name), *name));
+    let best = scored.max_by(|a, b| a.0.total_cmp(&b.0))?;
+    (best.0 >= MIN_SIMILARITY).then(|| best.1.to_string())
+}
+
+/// The table header above a position, with a point behind it.
+fn section_of(text: &str, position: usize) -> String {
+    let position = text.floor_char_boundary(position);
+    let end = text[position..].find('\n').map_or(text.len(), |n| position + n);
+    let header = text[..end].lines().rev().find_map(|line| line.trim().strip_prefix('[')?.split_once(']'));
+    header.map_or(String::new(), |(name, _)| format!("{}.", name.trim_matches(['[', ' '])))
+}
+
+/// The key on the line of a position, if it has one.
+fn key_of(text: &str, position: usize) -> String {
+    let position = text.floor_char_boundary(position);
+    let start = text[..position].rfind('\n').map_or(0, |n| n + 1);
+    let line = text[start..].lines().next().unwrap_or_default();
+    line.split_once('=').map_or(String::new(), |(key, _)| key.trim().to_string())
+}

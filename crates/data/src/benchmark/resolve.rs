@@ -1,0 +1,221 @@
+//! From a card to a benchmark: rows matched with stimuli, everything checked.
+
+use std::collections::{BTreeSet, HashMap};
+use std::path::Path;
+
+use ndarray::ArrayView2;
+
+use super::card::{BenchmarkCard, Content, StimuliCard, StimulusFormat};
+use super::locate::Roots;
+use super::recording::{self, Recording, neuroid_ids};
+use super::{Benchmark, Target, ceiling, rdms, splits};
+use crate::error::{Error, Result};
+use crate::stimuli::{StimulusSet, check_unique};
+use crate::table::Table;
+
+/// Images matched by `zip` and `directory` unless the card says otherwise.
+const ANY_FILE: &str = "*";
+
+/// Reads a benchmark; `card` is its file or folder, `data_dir` is where `data = ...` files lie.
+///
+/// Rows are in the order of the assembly: splits are built on it (spec §1.5).
+///
+/// # Errors
+/// Those of reading the card and its files, and: stimuli without responses or responses without stimuli
+/// ([`Error::Missing`]), repeated identifiers ([`Error::DuplicateId`]), NaN or infinite responses
+/// ([`Error::NonFinite`]), too few stimuli for the splits ([`Error::Metric`]). Constant neuroids are no error, they are in
+/// [`Benchmark::notes`].
+pub fn load_benchmark(card: &Path, data_dir: Option<&Path>) -> Result<Benchmark> {
+    let path = super::card_file(card);
+    let card = BenchmarkCard::load(&path)?;
+    let roots = Roots { card: &path, data_dir };
+    let metric = card.metric.resolve(&path)?;
+    check_degrees(&card.stimuli, &roots)?;
+    let stimuli = open_stimuli(&card, &roots)?;
+    let (rows, target, mut notes, recording) = match card.assembly.content {
+        Content::Responses => {
+            let mut recording = recording::read(&card, &roots)?;
+            let rows =
+                match_rows(&card, stimuli, recording.ids.take(), recording.values.nrows(), &recording.path)?;
+            check_finite(&recording.path, recording.values.view(), &rows.ids, &recording.neuroid)?;
+            let target = Target::Responses {
+                averaged: std::mem::take(&mut recording.values),
+                repeats: recording.repeats.take(),
+                neuroids: recording.neuroid.clone(),
+            };
+            (rows, target, std::mem::take(&mut recording.notes), Some(recording))
+        }
+        Content::Rdm => {
+            let found = rdms::read(&card, &roots)?;
+            let rows = match_rows(&card, stimuli, None, found.stimuli(), &found.path)?;
+            (rows, Target::Rdm { mean: found.mean, subjects: found.subjects }, Vec::new(), None)
+        }
+    };
+    check_metric(&card, &target, &roots)?;
+    let splits = splits::resolve(&card, &roots, &rows, recording.as_ref().map(|r| &r.presentation), &metric)?;
+    let (ceiling, rule) = ceiling::resolve(&card, &roots, &target, recording.as_ref())?;
+    if ceiling.is_none() {
+        notes.push("there is no ceiling: scores are raw".to_string());
+    }
+    Ok(Benchmark {
+        card,
+        path,
+        stimuli: rows.stimuli,
+        pools: rows.pools,
+        ids: rows.ids,
+        target,
+        metric,
+        splits,
+        ceiling,
+        rule,
+        notes,
+    })
+}
+
+/// Stimuli matched with rows.
+pub(super) struct Rows {
+    pub(super) stimuli: StimulusSet,
+    pub(super) pools: Option<Vec<Vec<usize>>>,
+    pub(super) ids: Vec<String>,
+}
+
+fn check_degrees(card: &StimuliCard, roots: &Roots<'_>) -> Result<()> {
+    match card.degrees {
+        Some(degrees) if !(degrees > 0.0 && degrees.is_finite()) => {
+            Err(roots.field("stimuli.degrees", &format!("{degrees} is not an angle above zero")))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn check_metric(card: &BenchmarkCard, target: &Target, roots: &Roots<'_>) -> Result<()> {
+    let rdm_metric = card.metric.name == super::MetricName::Rdm;
+    if matches!(target, Target::Rdm { .. }) && !rdm_metric {
+        return Err(roots.field("metric.name", "must be `rdm` when the assembly holds dissimilarities"));
+    }
+    Ok(())
+}
+
+fn open_stimuli(card: &BenchmarkCard, roots: &Roots<'_>) -> Result<StimulusSet> {
+    let stimuli = &card.stimuli;
+    let path = roots.path("stimuli", &stimuli.file, &stimuli.data)?;
+    let identifier = stimuli.identifier.as_deref().unwrap_or(&card.identifier);
+    let pattern = stimuli.pattern.as_deref().unwrap_or(ANY_FILE);
+    match stimuli.format {
+        StimulusFormat::Zip => StimulusSet::from_zip(identifier, &path, pattern),
+        StimulusFormat::Directory => StimulusSet::from_directory(identifier, &path, pattern),
+        StimulusFormat::Table => {
+            let name = stimuli.table.clone();
+            let beside = |root: &Option<std::path::PathBuf>| {
+                name.as_ref().and_then(|n| root.as_ref().map(|r| r.with_file_name("").join(n)))
+            };
+            let table = roots.optional("stimuli.table", &beside(&stimuli.file), &beside(&stimuli.data))?;
+            let table =
+                table.ok_or_else(|| roots.field("stimuli.table", "is needed for format `table`; add it"))?;
+            StimulusSet::from_table(identifier, &table, &path)
+        }
+        StimulusFormat::Mat => {
+            let variable = roots.needed("stimuli.variable", &stimuli.variable, "mat")?;
+            StimulusSet::from_mat(identifier, &path, variable)
+        }
+    }
+}
+
+fn match_rows(
+    card: &BenchmarkCard,
+    set: StimulusSet,
+    ids: Option<Vec<String>>,
+    rows: usize,
+    path: &Path,
+) -> Result<Rows> {
+    if let Some(ids) = &ids {
+        check_unique(path, "presentation", ids)?;
+    }
+    let groups = groups(card, &set, path)?;
+    let Some(ids) = ids else {
+        // Without identifiers the order is the only link, so the numbers must agree.
+        recording::check_length(path, "rows", rows, groups.len(), "there are stimuli (or pools)")?;
+        let ids = groups.iter().map(|(id, _)| id.clone()).collect();
+        let pools = card.pools.is_some().then(|| groups.into_iter().map(|(_, members)| members).collect());
+        return Ok(Rows { stimuli: set, pools, ids });
+    };
+    let known: HashMap<&str, &Vec<usize>> =
+        groups.iter().map(|(id, members)| (id.as_str(), members)).collect();
+    let absent: Vec<&String> = ids.iter().filter(|id| !known.contains_key(id.as_str())).collect();
+    let missing = |what, other: String, absent: Vec<&String>, total| Error::Missing {
+        path: path.to_path_buf(),
+        what,
+        other,
+        missing: absent.len(),
+        total,
+        first: absent.first().map(|s| s.to_string()).unwrap_or_default(),
+    };
+    if !absent.is_empty() {
+        let total = ids.len();
+        return Err(missing("presentations", format!("the stimulus set {}", set.identifier), absent, total));
+    }
+    let named: BTreeSet<&str> = ids.iter().map(String::as_str).collect();
+    let unused: Vec<&String> =
+        groups.iter().map(|(id, _)| id).filter(|id| !named.contains(id.as_str())).collect();
+    if !unused.is_empty() && !card.stimuli.allow_unused {
+        let total = groups.len();
+        return Err(missing("stimuli", "the assembly (or set stimuli.allow_unused)".into(), unused, total));
+    }
+    let members: Vec<Vec<usize>> = ids.iter().map(|id| known[id.as_str()].clone()).collect();
+    let order: Vec<usize> = if card.pools.is_some() {
+        members.iter().flatten().copied().collect::<BTreeSet<usize>>().into_iter().collect()
+    } else {
+        members.iter().flatten().copied().collect()
+    };
+    let position: HashMap<usize, usize> = order.iter().enumerate().map(|(new, &old)| (old, new)).collect();
+    let renamed = || members.iter().map(|pool| pool.iter().map(|old| position[old]).collect()).collect();
+    let pools = card.pools.is_some().then(renamed);
+    let stimuli = set
+        .select(&order)
+        .ok_or_else(|| Error::field(path, "stimuli", "refer to images that do not exist"))?;
+    Ok(Rows { stimuli, pools, ids })
+}
+
+/// The stimuli by pool, or each alone, in order of first appearance.
+fn groups(card: &BenchmarkCard, set: &StimulusSet, path: &Path) -> Result<Vec<(String, Vec<usize>)>> {
+    let Some(pools) = &card.pools else {
+        return Ok(set.ids.iter().enumerate().map(|(i, id)| (id.clone(), vec![i])).collect());
+    };
+    let labels = set.labels(&pools.column).ok_or_else(|| {
+        let problem =
+            format!("the stimuli have no column `{}`; they have: {}", pools.column, set.table.names());
+        Error::field(path, "pools.column", problem)
+    })?;
+    let mut positions: HashMap<String, usize> = HashMap::new();
+    let mut groups: Vec<(String, Vec<usize>)> = Vec::new();
+    for (index, label) in labels.into_iter().enumerate() {
+        let position = *positions.entry(label.clone()).or_insert(groups.len());
+        if position == groups.len() {
+            groups.push((label, Vec::new()));
+        }
+        groups[position].1.push(index);
+    }
+    Ok(groups)
+}
+
+fn check_finite(path: &Path, values: ArrayView2<'_, f64>, ids: &[String], neuroid: &Table) -> Result<()> {
+    let mut bad = values.indexed_iter().filter(|(_, v)| !v.is_finite());
+    let Some(((row, column), &value)) = bad.next() else { return Ok(()) };
+    Err(Error::NonFinite {
+        path: path.to_path_buf(),
+        presentation: ids.get(row).cloned().unwrap_or_default(),
+        neuroid: neuroid_ids(neuroid).get(column).cloned().unwrap_or_default(),
+        value,
+        count: 1 + bad.count(),
+    })
+}
+
+impl Recording {
+    /// An error unless there are presentations.
+    pub(super) fn check_not_empty(self) -> Result<Recording> {
+        if self.values.nrows() == 0 {
+            return Err(Error::field(&self.path, "assembly", "there are no presentations in it"));
+        }
+        Ok(self)
+    }
+}

@@ -1,0 +1,196 @@
+//! Training and test sets of a benchmark (spec §1.5).
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use ventral_metrics::{Split, shuffle_split, stratified_shuffle_split};
+
+use super::Metric;
+use super::card::{BenchmarkCard, SplitScheme, SplitsCard};
+use super::locate::Roots;
+use super::resolve::Rows;
+use crate::assembly::STIMULUS_ID;
+use crate::error::{Error, Result};
+use crate::mat::{MatValue, numeric, read_mat, texts};
+use crate::table::{Table, Values, read_table};
+
+const DEFAULT_COUNT: usize = 10;
+const DEFAULT_TRAIN_SIZE: f64 = 0.9;
+const DEFAULT_SEED: u32 = 1;
+/// A correlation over fewer presentations says nothing.
+const MIN_TEST: usize = 2;
+/// Column of a CSV file of folds.
+const FOLD: &str = "fold";
+
+pub(super) fn resolve(
+    card: &BenchmarkCard,
+    roots: &Roots<'_>,
+    rows: &Rows,
+    presentation: Option<&Table>,
+    metric: &Metric,
+) -> Result<Vec<Split>> {
+    let splits = &card.splits;
+    let fitted = matches!(metric, Metric::Regression(_) | Metric::NeuronToNeuron);
+    if fitted != (splits.scheme != SplitScheme::None) {
+        let problem = if fitted {
+            "is `none`, but the metric is fitted; give `shuffle`, `stratified` or `folds`"
+        } else {
+            "is given, but the metric is not fitted; remove [splits]"
+        };
+        return Err(roots.field("splits.scheme", problem));
+    }
+    check_fields(splits, roots)?;
+    let found = match splits.scheme {
+        SplitScheme::None => return Ok(Vec::new()),
+        SplitScheme::Folds => folds(splits, roots, &rows.ids)?,
+        SplitScheme::Shuffle | SplitScheme::Stratified => random(splits, roots, rows, presentation)?,
+    };
+    match found.iter().position(|s| s.test.len() < MIN_TEST || s.train.len() < MIN_TEST) {
+        None => Ok(found),
+        Some(index) => {
+            let Split { train, test } = &found[index];
+            let (n, train, test) = (rows.ids.len(), train.len(), test.len());
+            let problem = format!(
+                "split {index} of {n} presentations has {train} to train and {test} to test on, {MIN_TEST} of each are needed; give more stimuli"
+            );
+            Err(roots.field("splits", &problem))
+        }
+    }
+}
+
+fn check_fields(card: &SplitsCard, roots: &Roots<'_>) -> Result<()> {
+    let random = matches!(card.scheme, SplitScheme::Shuffle | SplitScheme::Stratified);
+    let folds = card.scheme == SplitScheme::Folds;
+    let misplaced = [
+        ("count", card.count.is_some() && !random),
+        ("train_size", card.train_size.is_some() && !random),
+        ("seed", card.seed.is_some() && !random),
+        ("stratify", card.stratify.is_some() && card.scheme != SplitScheme::Stratified),
+        ("file", card.file.is_some() && !folds),
+        ("data", card.data.is_some() && !folds),
+        ("variable", card.variable.is_some() && !folds),
+    ];
+    match misplaced.iter().find(|(_, wrong)| *wrong) {
+        Some((name, _)) => {
+            let problem = format!("does not belong to the scheme `{:?}`; remove it", card.scheme);
+            Err(roots.field(&format!("splits.{name}"), &problem))
+        }
+        None => Ok(()),
+    }
+}
+
+fn random(
+    card: &SplitsCard,
+    roots: &Roots<'_>,
+    rows: &Rows,
+    presentation: Option<&Table>,
+) -> Result<Vec<Split>> {
+    let count = card.count.unwrap_or(DEFAULT_COUNT);
+    let train_size = card.train_size.unwrap_or(DEFAULT_TRAIN_SIZE);
+    let seed = card.seed.unwrap_or(DEFAULT_SEED);
+    let splits = if card.scheme == SplitScheme::Stratified {
+        let column = roots.needed("splits.stratify", &card.stratify, "stratified")?;
+        let labels = labels(column, roots, rows, presentation)?;
+        stratified_shuffle_split(&labels, count, train_size, seed)
+    } else {
+        shuffle_split(rows.ids.len(), count, train_size, seed)
+    };
+    splits.map_err(|e| Error::metric(roots.card, "splits", e))
+}
+
+/// A column of the presentations, else of the stimuli; the label of a pool is that of its first stimulus.
+fn labels(column: &str, roots: &Roots<'_>, rows: &Rows, presentation: Option<&Table>) -> Result<Vec<String>> {
+    if let Some(values) = presentation.and_then(|table| table.column(column)) {
+        return Ok(values.to_text());
+    }
+    let Some(labels) = rows.stimuli.labels(column) else {
+        let names =
+            [presentation.map(Table::names).unwrap_or_default(), rows.stimuli.table.names()].join(", ");
+        return Err(
+            roots.field("splits.stratify", &format!("there is no column `{column}`; there are: {names}"))
+        );
+    };
+    let first = |pool: &Vec<usize>| pool.first().and_then(|&i| labels.get(i)).cloned().unwrap_or_default();
+    Ok(match &rows.pools {
+        Some(pools) => pools.iter().map(first).collect(),
+        None => labels,
+    })
+}
+
+fn folds(card: &SplitsCard, roots: &Roots<'_>, ids: &[String]) -> Result<Vec<Split>> {
+    let path = roots.path("splits", &card.file, &card.data)?;
+    let tests = if path.extension().is_some_and(|e| e.eq_ignore_ascii_case("csv")) {
+        table_folds(&path, ids)?
+    } else {
+        let variable = roots.needed("splits.variable", &card.variable, "mat")?;
+        matlab_folds(&path, variable, ids, roots)?
+    };
+    let split = |test: Vec<usize>| {
+        let mut is_test = vec![false; ids.len()];
+        test.iter().for_each(|&row| is_test[row] = true);
+        Split { train: (0..ids.len()).filter(|&row| !is_test[row]).collect(), test }
+    };
+    Ok(tests.into_iter().map(split).collect())
+}
+
+fn rows_of(path: &Path, names: &[String], ids: &[String]) -> Result<Vec<usize>> {
+    let positions: HashMap<&str, usize> =
+        ids.iter().enumerate().map(|(row, id)| (id.as_str(), row)).collect();
+    crate::stimuli::check_unique(path, "fold member", names)?;
+    let found: Vec<Option<usize>> = names.iter().map(|name| positions.get(name.as_str()).copied()).collect();
+    let absent: Vec<&String> =
+        names.iter().zip(&found).filter(|(_, f)| f.is_none()).map(|(n, _)| n).collect();
+    match absent.first() {
+        None => Ok(found.into_iter().flatten().collect()),
+        Some(first) => Err(Error::Missing {
+            path: path.to_path_buf(),
+            what: "members of a fold",
+            other: "the presentations".into(),
+            missing: absent.len(),
+            total: names.len(),
+            first: first.to_string(),
+        }),
+    }
+}
+
+fn table_folds(path: &Path, ids: &[String]) -> Result<Vec<Vec<usize>>> {
+    let table = read_table(path)?;
+    let column = |names: &[&str]| {
+        let missing =
+            || Error::field(path, names[0], format!("no such column; the table has: {}", table.names()));
+        table.first_of(names).map(Values::to_text).ok_or_else(missing)
+    };
+    let (names, folds) = (column(&STIMULUS_ID)?, column(&[FOLD])?);
+    let mut order: Vec<&String> = Vec::new();
+    for fold in &folds {
+        if !order.contains(&fold) {
+            order.push(fold);
+        }
+    }
+    let members = |wanted: &String| -> Vec<String> {
+        names.iter().zip(&folds).filter(|(_, fold)| *fold == wanted).map(|(name, _)| name.clone()).collect()
+    };
+    order.into_iter().map(|fold| rows_of(path, &members(fold), ids)).collect()
+}
+
+fn matlab_folds(path: &Path, variable: &str, ids: &[String], roots: &Roots<'_>) -> Result<Vec<Vec<usize>>> {
+    let field = "splits.variable";
+    let mat = read_mat(path)?;
+    let MatValue::Cell(_, folds) = mat.one(variable).map_err(|e| roots.field(field, &e))? else {
+        return Err(roots.field(field, "is no cell array with one cell per fold"));
+    };
+    let members = |fold: &MatValue| -> Result<Vec<usize>> {
+        if let Ok(array) = numeric(fold) {
+            let names = array.numbers().to_f64().into_iter().map(|p| position_id(p, ids, roots));
+            return rows_of(path, &names.collect::<Result<Vec<String>>>()?, ids);
+        }
+        rows_of(path, &texts(fold).map_err(|e| roots.field(field, &e))?, ids)
+    };
+    folds.iter().map(members).collect()
+}
+
+fn position_id(position: f64, ids: &[String], roots: &Roots<'_>) -> Result<String> {
+    let index = (position >= 1.0 && position.fract() == 0.0).then_some(position as usize - 1);
+    let problem = || format!("position {position} is not one of 1 to {}", ids.len());
+    index.and_then(|i| ids.get(i).cloned()).ok_or_else(|| roots.field("splits.variable", &problem()))
+}
