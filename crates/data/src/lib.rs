@@ -7,6 +7,7 @@ mod activations;
 mod arrays;
 mod assembly;
 mod benchmark;
+mod dataset;
 mod error;
 mod files;
 mod image;
@@ -23,6 +24,10 @@ pub use benchmark::{
     ArrayAxis, ArrayFormat, AssemblyCard, Benchmark, BenchmarkCard, CARD_FILE, CeilingCard, CeilingEstimate,
     CeilingSource, Content, Kind, Metric, MetricCard, MetricName, NeuroidsCard, PoolsCard, RepeatsCard,
     SplitScheme, SplitsCard, StimuliCard, StimulusFormat, SubjectsCard, Target, Visibility, load_benchmark,
+};
+pub use dataset::{
+    DatasetFile, DatasetFolder, DatasetManifest, FetchFrom, FetchProgress, FetchReport, FileState,
+    FileStatus, MAX_DATASET_FILE_BYTES, tree_digest,
 };
 pub use error::{Error, ParseError, Result};
 pub use files::sha256_file;

@@ -247,6 +247,22 @@ pub enum MetricName {
     CkaBiased,
 }
 
+impl std::fmt::Display for MetricName {
+    /// The name as cards write it.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Pls => "pls",
+            Self::Ridge => "ridge",
+            Self::RidgeCv => "ridge_cv",
+            Self::Linear => "linear",
+            Self::NeuronToNeuron => "neuron_to_neuron",
+            Self::Rdm => "rdm",
+            Self::Cka => "cka",
+            Self::CkaBiased => "cka_biased",
+        })
+    }
+}
+
 /// How features and responses are compared (`[metric]`).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

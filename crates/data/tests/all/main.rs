@@ -3,5 +3,6 @@
 mod arrays;
 mod assembly;
 mod benchmarks;
+mod datasets;
 mod images;
 mod support;
