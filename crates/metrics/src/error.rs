@@ -109,9 +109,7 @@ pub enum Error {
         what: &'static str,
     },
     /// A class of a stratified split has too few members.
-    #[error(
-        "class \"{class}\" has {members} stimulus; stratified splits need at least 2 of each class"
-    )]
+    #[error("class \"{class}\" has {members} stimulus; stratified splits need at least 2 of each class")]
     ClassTooSmall {
         /// The label of the class.
         class: String,

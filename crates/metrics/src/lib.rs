@@ -13,6 +13,7 @@ mod rdm;
 mod regression;
 mod rng;
 mod score;
+mod simulation;
 mod splits;
 pub mod statistics;
 
@@ -25,4 +26,5 @@ pub use rdm::*;
 pub use regression::*;
 pub use rng::*;
 pub use score::*;
+pub use simulation::*;
 pub use splits::*;

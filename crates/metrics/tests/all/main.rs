@@ -1,1 +1,13 @@
 //! Tests of the crate, one module per subject.
+
+mod ceiling;
+mod correlation;
+mod gram;
+mod neuron_to_neuron;
+mod regression;
+mod rng;
+mod score;
+mod similarity;
+mod splits;
+mod statistics;
+mod support;

@@ -1,0 +1,157 @@
+//! Linear maps from a layer to neural responses, computed from the layer's Gram matrix (spec §1.2 to §1.4).
+
+mod eigen;
+mod kernel;
+mod linear;
+mod pls;
+mod products;
+mod ridge;
+mod ridge_cv;
+
+use ndarray::{Array2, ArrayView2, Axis};
+use serde::{Deserialize, Serialize};
+
+use crate::correlation::pearson_columns;
+use crate::{Error, LayerGram, Split, SplitScores};
+
+pub(crate) use kernel::column_means;
+pub(crate) use products::product;
+pub use ridge_cv::ridge_alphas;
+
+/// How responses are predicted from features. Features and responses are centred on each training set, never scaled.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "kind")]
+pub enum Regression {
+    /// Partial least squares, NIPALS with the reference's stopping rule (spec §1.3). The reference uses 25 components.
+    Pls {
+        /// Number of latent components.
+        components: usize,
+    },
+    /// Ridge regression with a fixed penalty.
+    Ridge {
+        /// The penalty, above zero. The reference uses 1.
+        alpha: f64,
+    },
+    /// Ridge regression; one penalty for all neuroids, chosen on each training set by leave-one-out error (spec §1.4).
+    RidgeCv {
+        /// Penalties to choose from, above zero; of equals the first one wins. See [`ridge_alphas`].
+        alphas: Vec<f64>,
+    },
+    /// Ordinary least squares; of all solutions the one of least norm.
+    Linear,
+}
+
+/// Responses predicted for the test stimuli of one split.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Prediction {
+    /// Test stimuli (in the order of [`Split::test`]) x neuroids.
+    pub values: Array2<f64>,
+    /// The chosen penalty, for [`Regression::RidgeCv`].
+    pub alpha: Option<f64>,
+    /// Power iterations of each component, for [`Regression::Pls`]; fewer than asked for if the residual ran out.
+    pub iterations: Vec<usize>,
+}
+
+/// Fits `y` (stimuli x neuroids) on the training set of every split and predicts its test set.
+///
+/// The order of the neuroids matters to PLS in the sixth digit, as it does in the reference (spec §1.3).
+///
+/// # Errors
+/// [`Error::Mismatch`] if `y` has not one row per stimulus; [`Error::NonFiniteTarget`]; [`Error::OutOfRange`],
+/// [`Error::Repeated`] or [`Error::TooFew`] for a split that cannot be used; [`Error::TooFew`] for PLS with fewer features
+/// or training stimuli than components; [`Error::Parameter`] for a penalty that is not above zero.
+pub fn predict(
+    regression: &Regression,
+    gram: &LayerGram,
+    y: ArrayView2<'_, f64>,
+    splits: &[Split],
+) -> Result<Vec<Prediction>, Error> {
+    check_targets(gram.stimuli(), y)?;
+    check_splits(gram.stimuli(), splits)?;
+    match regression {
+        Regression::Pls { components } => pls::predict(gram, y, splits, *components),
+        Regression::Ridge { alpha } => ridge::predict(gram, y, splits, *alpha),
+        Regression::RidgeCv { alphas } => ridge_cv::predict(gram, y, splits, alphas),
+        Regression::Linear => linear::predict(gram, y, splits),
+    }
+}
+
+/// Pearson correlation between predicted and recorded responses over the test stimuli, per split and neuroid.
+///
+/// NaN marks a neuroid whose recorded or predicted responses are constant over the test stimuli.
+///
+/// # Errors
+/// As [`predict`].
+pub fn regression_scores(
+    regression: &Regression,
+    gram: &LayerGram,
+    y: ArrayView2<'_, f64>,
+    splits: &[Split],
+) -> Result<SplitScores, Error> {
+    let predictions = predict(regression, gram, y, splits)?;
+    let mut values = Array2::zeros((splits.len(), y.ncols()));
+    for ((split, prediction), mut row) in splits.iter().zip(&predictions).zip(values.outer_iter_mut()) {
+        let recorded = y.select(Axis(0), &split.test);
+        row.assign(&pearson_columns(prediction.values.view(), recorded.view())?);
+    }
+    Ok(SplitScores { values, alphas: predictions.iter().filter_map(|p| p.alpha).collect() })
+}
+
+/// Responses: one row per stimulus, at least one neuroid, all finite.
+pub(crate) fn check_targets(stimuli: usize, y: ArrayView2<'_, f64>) -> Result<(), Error> {
+    if y.nrows() != stimuli {
+        return Err(Error::Mismatch {
+            what: "stimuli of the responses",
+            expected: stimuli,
+            found: y.nrows(),
+        });
+    }
+    at_least("neuroids", 1, y.ncols())?;
+    match y.indexed_iter().find(|(_, value)| !value.is_finite()) {
+        Some(((stimulus, neuroid), _)) => Err(Error::NonFiniteTarget { stimulus, neuroid }),
+        None => Ok(()),
+    }
+}
+
+/// Splits: at least two training and two test stimuli each, all within range, none used twice.
+pub(crate) fn check_splits(stimuli: usize, splits: &[Split]) -> Result<(), Error> {
+    at_least("splits", 1, splits.len())?;
+    for split in splits {
+        at_least("training stimuli", 2, split.train.len())?;
+        at_least("test stimuli", 2, split.test.len())?;
+        let mut used = vec![false; stimuli];
+        for &row in split.train.iter().chain(&split.test) {
+            match used.get_mut(row) {
+                None => {
+                    return Err(Error::OutOfRange { what: "stimuli of a split", index: row, len: stimuli });
+                }
+                Some(true) => {
+                    return Err(Error::Repeated {
+                        what: "the training and test sets of a split",
+                        stimulus: row,
+                    });
+                }
+                Some(used) => *used = true,
+            }
+        }
+    }
+    Ok(())
+}
+
+fn at_least(what: &'static str, needed: usize, found: usize) -> Result<(), Error> {
+    if found < needed {
+        return Err(Error::TooFew { what, needed, found });
+    }
+    Ok(())
+}
+
+fn check_alpha(alpha: f64) -> Result<(), Error> {
+    if alpha.is_finite() && alpha > 0.0 {
+        return Ok(());
+    }
+    Err(Error::Parameter {
+        name: "alpha",
+        value: alpha.to_string(),
+        allowed: "a finite number above zero (use linear regression for no penalty)",
+    })
+}

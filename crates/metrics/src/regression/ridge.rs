@@ -1,0 +1,65 @@
+use faer::Par;
+use faer::dyn_stack::{MemBuffer, MemStack};
+use faer::linalg::cholesky::llt::factor::{cholesky_in_place, cholesky_in_place_scratch};
+use faer::linalg::cholesky::llt::solve::{solve_in_place, solve_in_place_scratch};
+use faer_ext::IntoFaer;
+use ndarray::{Array2, ArrayView2};
+use rayon::prelude::*;
+
+use super::Prediction;
+use super::eigen::Eigen;
+use super::kernel::SplitKernel;
+use super::products::product;
+use crate::{Error, LayerGram, Split};
+
+/// Ridge with a fixed penalty in its dual form: (K + alpha I) C = Y, prediction K_test C (spec §1.4).
+pub(super) fn predict(
+    gram: &LayerGram,
+    y: ArrayView2<'_, f64>,
+    splits: &[Split],
+    alpha: f64,
+) -> Result<Vec<Prediction>, Error> {
+    super::check_alpha(alpha)?;
+    splits
+        .par_iter()
+        .with_max_len(1)
+        .map(|split| predict_split(&SplitKernel::new(gram, y, split), alpha))
+        .collect()
+}
+
+fn predict_split(kernel: &SplitKernel, alpha: f64) -> Result<Prediction, Error> {
+    // A penalty below the rounding of the eigenvalues would not hold back the directions in which features do not vary.
+    let rounding = kernel.train.diag().sum() * f64::EPSILON * kernel.train.nrows() as f64;
+    let dual = match alpha > rounding {
+        true => solve(kernel, alpha)?,
+        false => {
+            let eigen = Eigen::of_gram(kernel.train.view())?;
+            eigen.solve(&eigen.rotate(kernel.targets.view()), alpha)
+        }
+    };
+    Ok(Prediction {
+        values: product(kernel.test.view(), dual.view()) + &kernel.target_means,
+        alpha: None,
+        iterations: Vec::new(),
+    })
+}
+
+/// (K + alpha I)⁻¹ Y by Cholesky.
+fn solve(kernel: &SplitKernel, alpha: f64) -> Result<Array2<f64>, Error> {
+    let (n, q) = kernel.targets.dim();
+    let mut factor = kernel.train.clone();
+    factor.diag_mut().mapv_inplace(|x| x + alpha);
+    let mut memory =
+        MemBuffer::new(
+            cholesky_in_place_scratch::<f64>(n, Par::Seq, Default::default())
+                .or(solve_in_place_scratch::<f64>(n, q, Par::Seq)),
+        );
+    let stack = MemStack::new(&mut memory);
+    cholesky_in_place(factor.view_mut().into_faer(), Default::default(), Par::Seq, stack, Default::default())
+        .map_err(|_| Error::Factorisation {
+            what: "the Cholesky decomposition of the Gram matrix plus penalty",
+        })?;
+    let mut dual = kernel.targets.clone();
+    solve_in_place(factor.view().into_faer(), dual.view_mut().into_faer(), Par::Seq, stack);
+    Ok(dual)
+}
