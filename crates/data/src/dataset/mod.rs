@@ -143,7 +143,15 @@ impl DatasetManifest {
     /// [`Error::Io`], [`Error::UnknownField`], or [`Error::Field`] for missing fields, bad digests and paths that leave
     /// the data directory.
     pub fn load(path: &Path) -> Result<DatasetManifest> {
-        let manifest: DatasetManifest = parse_toml(&read_text(path)?, path)?;
+        DatasetManifest::parse(&read_text(path)?, path)
+    }
+
+    /// Parses a manifest; `path` is for messages.
+    ///
+    /// # Errors
+    /// As [`DatasetManifest::load`].
+    pub fn parse(text: &str, path: &Path) -> Result<DatasetManifest> {
+        let manifest: DatasetManifest = parse_toml(text, path)?;
         check_identifier(&manifest.id, path)?;
         for (field, entry, sha256, bytes) in manifest.entries() {
             let named =

@@ -18,6 +18,10 @@ const MAIN_NAMES: [&str; 2] = ["data", "__xarray_dataarray_variable__"];
 const PRESENTATION: &str = "presentation";
 const NEUROID: &str = "neuroid";
 const TIME_BIN: &str = "time_bin";
+/// Deflate makes nothing more than this many times smaller: a variable that claims more is a bomb.
+const MAX_INFLATION: u64 = 1100;
+/// Read whatever the size of the file.
+const SMALL_READ_BYTES: u64 = 1 << 20;
 /// Bytes of a reference to a variable-length string in a file with 8-byte offsets.
 const STRING_REFERENCE_BYTES: usize = 16;
 

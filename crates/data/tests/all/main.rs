@@ -3,6 +3,7 @@
 mod arrays;
 mod assembly;
 mod benchmarks;
+mod damage;
 mod datasets;
 mod images;
 mod support;

@@ -1,0 +1,6 @@
+//! Activations in every format.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
+    let _ = ventral_data::parse_activations(bytes.to_vec(), "fuzz");
+});

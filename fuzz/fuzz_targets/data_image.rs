@@ -1,0 +1,6 @@
+//! Images.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
+    let _ = ventral_data::Image::decode(bytes);
+});

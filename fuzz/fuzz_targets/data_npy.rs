@@ -1,0 +1,6 @@
+//! npy files.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
+    let _ = ventral_data::parse_npy(bytes);
+});
