@@ -1,0 +1,185 @@
+//! From the store to a job's results.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use ventral_metrics::Score;
+use ventral_plan::{BenchmarkFacts, Digest, Plan, ScoreUnit};
+use ventral_store::{Failure, ScoreRecord, Store};
+
+use crate::{
+    BenchmarkRef, Ceiled, Commitment, Error, LayerScore, Leaderboard, Ranking, RawScores, RegionRule, Selection,
+    leaderboard, region_tree, select,
+};
+
+/// Name of the root of the tree: its value is the brain score.
+pub const BRAIN_SCORE: &str = "brain_score";
+
+/// Regions in the order of the visual hierarchy; others follow by name.
+const HIERARCHY: [&str; 4] = ["V1", "V2", "V4", "IT"];
+
+/// Everything that a job's results say.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Results {
+    /// Every layer on every benchmark that has a score or a failure, in the order of the plan.
+    pub layers: Vec<LayerScore>,
+    /// Units without a score and without a known failure: the job is not complete.
+    pub missing: usize,
+    /// Chosen layers.
+    pub selections: Vec<Selection>,
+    /// The leaderboard.
+    pub leaderboard: Leaderboard,
+}
+
+/// Reads a job's scores from the store and assembles them, in the order of the plan.
+///
+/// # Errors
+/// A store that cannot be read, a damaged object, an unusable tree.
+pub fn assemble(plan: &Plan, store: &Store, failures: &[Failure]) -> Result<Results, Error> {
+    let reasons: BTreeMap<&Digest, &str> = failures.iter().map(|f| (&f.digest, f.reason.as_str())).collect();
+    let mut layers = Vec::with_capacity(plan.scores.len());
+    let mut missing = 0;
+    for unit in &plan.scores {
+        match (read(store, unit)?, reasons.get(&unit.digest)) {
+            (Some(record), _) => layers.push(layer_score(plan, unit, Ok(&record))),
+            (None, Some(reason)) => layers.push(layer_score(plan, unit, Err(reason))),
+            (None, None) => missing += 1,
+        }
+    }
+    let models: Vec<String> = plan.models.iter().map(|model| model.identifier.clone()).collect();
+    let rules = region_rules(plan);
+    let selections = select(&models, &layers, &rules, &commitments(plan));
+    let tree = region_tree(BRAIN_SCORE, &branches(&rules));
+    let leaderboard = leaderboard(&tree, &models, &selections, Ranking::TwoDecimals)?;
+    Ok(Results { layers, missing, selections, leaderboard })
+}
+
+/// The raw values of every scored unit, split x neuroid, in the order of the plan.
+///
+/// # Errors
+/// A store that cannot be read, or a damaged object.
+pub fn raw_scores(plan: &Plan, store: &Store) -> Result<Vec<RawScores>, Error> {
+    let mut raw = Vec::new();
+    for unit in &plan.scores {
+        let Some(record) = read(store, unit)? else { continue };
+        let benchmark = &plan.benchmarks[unit.benchmark];
+        let model = &plan.models[unit.model];
+        let columns = record.scores.values.ncols();
+        let neuroids = match benchmark.neuroids.len() {
+            found if found == columns => benchmark.neuroids.clone(),
+            _ => vec![String::new(); columns],
+        };
+        raw.push(RawScores {
+            model: model.identifier.clone(),
+            layer: model.layers[unit.layer].name.clone(),
+            benchmark: benchmark.identifier.clone(),
+            version: benchmark.version.clone(),
+            neuroids,
+            values: record.scores.values,
+        });
+    }
+    Ok(raw)
+}
+
+fn read(store: &Store, unit: &ScoreUnit) -> Result<Option<ScoreRecord>, Error> {
+    let Some(payload) = store.get(&unit.digest)? else { return Ok(None) };
+    let object = store.path(&unit.digest);
+    ScoreRecord::decode(&payload).map(Some).map_err(|source| Error::Object { object, source })
+}
+
+fn layer_score(plan: &Plan, unit: &ScoreUnit, outcome: Result<&ScoreRecord, &&str>) -> LayerScore {
+    let benchmark = &plan.benchmarks[unit.benchmark];
+    let model = &plan.models[unit.model];
+    let (raw, ceiled) = match outcome {
+        Ok(record) => {
+            let raw = raw_score(record);
+            let ceiled = ceiled(benchmark, &raw);
+            (Some(raw), ceiled)
+        }
+        Err(reason) => (None, Ceiled::Failed { reason: (*reason).to_owned() }),
+    };
+    LayerScore {
+        model: model.identifier.clone(),
+        layer: model.layers[unit.layer].name.clone(),
+        depth_index: unit.layer,
+        benchmark: benchmark.identifier.clone(),
+        version: benchmark.version.clone(),
+        raw,
+        ceiled,
+    }
+}
+
+/// A metric without splits has one value and no error bar.
+fn raw_score(record: &ScoreRecord) -> Score {
+    let values = &record.scores.values;
+    if values.len() == 1 { Score::single(values[[0, 0]]) } else { record.scores.score() }
+}
+
+fn ceiled(benchmark: &BenchmarkFacts, raw: &Score) -> Ceiled {
+    if raw.value.is_nan() {
+        return Ceiled::Failed { reason: "the score is not a number: every neuroid or prediction is constant".to_owned() };
+    }
+    match benchmark.rule.apply(raw, benchmark.ceiling.map(|ceiling| ceiling.value)) {
+        Ok(score) => Ceiled::Score(score),
+        Err(error) => Ceiled::Failed { reason: error.to_string() },
+    }
+}
+
+fn reference(benchmark: &BenchmarkFacts) -> BenchmarkRef {
+    BenchmarkRef { identifier: benchmark.identifier.clone(), version: benchmark.version.clone() }
+}
+
+/// A region with a `[[selection]]` reports its other benchmarks for the layer chosen there; without, each benchmark chooses for itself.
+fn region_rules(plan: &Plan) -> Vec<RegionRule> {
+    let mut rules = Vec::new();
+    for region in regions(plan) {
+        let of_region: Vec<&BenchmarkFacts> = plan.benchmarks.iter().filter(|b| b.region == region).collect();
+        let selection = plan.spec.selection.iter().find(|selection| selection.region == region);
+        let chosen = selection.and_then(|s| of_region.iter().find(|b| b.identifier == s.select_on));
+        match chosen {
+            Some(chosen) => {
+                let others = of_region.iter().filter(|b| b.identifier != chosen.identifier);
+                rules.push(RegionRule {
+                    region,
+                    select_on: reference(chosen),
+                    report_on: others.map(|b| reference(b)).collect(),
+                });
+            }
+            None => rules.extend(of_region.iter().map(|benchmark| RegionRule {
+                region: region.clone(),
+                select_on: reference(benchmark),
+                report_on: vec![reference(benchmark)],
+            })),
+        }
+    }
+    rules
+}
+
+fn regions(plan: &Plan) -> Vec<String> {
+    let mut regions: Vec<String> = plan.benchmarks.iter().map(|b| b.region.clone()).collect();
+    let place = |region: &String| HIERARCHY.iter().position(|known| known == region).unwrap_or(HIERARCHY.len());
+    regions.sort_by(|a, b| (place(a), a).cmp(&(place(b), b)));
+    regions.dedup();
+    regions
+}
+
+/// Each region with the benchmarks reported for it.
+fn branches(rules: &[RegionRule]) -> Vec<(String, Vec<BenchmarkRef>)> {
+    let mut branches: Vec<(String, Vec<BenchmarkRef>)> = Vec::new();
+    for rule in rules {
+        match branches.iter_mut().find(|(region, _)| *region == rule.region) {
+            Some((_, benchmarks)) => benchmarks.extend(rule.report_on.iter().cloned()),
+            None => branches.push((rule.region.clone(), rule.report_on.clone())),
+        }
+    }
+    branches
+}
+
+fn commitments(plan: &Plan) -> Vec<Commitment> {
+    let of_model = |model: &ventral_plan::ModelFacts| {
+        let name = model.identifier.clone();
+        let pairs = model.commitments.clone().into_iter();
+        pairs.map(move |(region, layer)| Commitment { model: name.clone(), region, layer }).collect::<Vec<_>>()
+    };
+    plan.models.iter().flat_map(of_model).collect()
+}

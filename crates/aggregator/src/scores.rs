@@ -1,0 +1,68 @@
+//! What the aggregation is fed with.
+
+use serde::{Deserialize, Serialize};
+use ventral_metrics::Score;
+
+use crate::Value;
+
+/// The ceiled score of a layer, or why there is none.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ceiled {
+    /// The score after the benchmark's ceiling rule.
+    Score(Score),
+    /// The metric or the ceiling failed.
+    Failed {
+        /// Why, in words.
+        reason: String,
+    },
+}
+
+/// One layer of one model on one benchmark.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LayerScore {
+    /// Identifier of the model.
+    pub model: String,
+    /// Name of the layer.
+    pub layer: String,
+    /// Place of the layer along the network's depth, from 0.
+    pub depth_index: usize,
+    /// Identifier of the benchmark.
+    pub benchmark: String,
+    /// Version of the benchmark.
+    pub version: String,
+    /// The score before the ceiling; absent if the metric failed.
+    pub raw: Option<Score>,
+    /// The score after the ceiling.
+    pub ceiled: Ceiled,
+}
+
+impl LayerScore {
+    /// The ceiled score for a table: NaN is a failure.
+    #[must_use]
+    pub fn value(&self) -> Value {
+        match &self.ceiled {
+            Ceiled::Score(score) => Value::of(score.value),
+            Ceiled::Failed { reason } => Value::Failed { reason: reason.clone() },
+        }
+    }
+
+    /// The raw score for a table; if there is none, why.
+    #[must_use]
+    pub fn raw_value(&self) -> Value {
+        match (&self.raw, &self.ceiled) {
+            (Some(score), _) => Value::of(score.value),
+            (None, Ceiled::Failed { reason }) => Value::Failed { reason: reason.clone() },
+            (None, Ceiled::Score(_)) => Value::Missing,
+        }
+    }
+
+    /// The ceiled score with its splits, if there is one.
+    #[must_use]
+    pub fn ceiled_score(&self) -> Option<&Score> {
+        match &self.ceiled {
+            Ceiled::Score(score) => Some(score),
+            Ceiled::Failed { .. } => None,
+        }
+    }
+}
