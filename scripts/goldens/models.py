@@ -1,6 +1,8 @@
 """Makes crates/models/tests/data: a small ONNX model with every tensor's value by onnxruntime, and images resized by PIL.
 
-    python scripts/goldens/models.py crates/models/tests/data
+    python scripts/goldens/models.py crates/models/tests/data [DATA_DIRECTORY]
+
+With a data directory it also makes googlenet.npz: sampled activations of the real GoogLeNet to a picture made here.
 """
 
 import io
@@ -83,11 +85,7 @@ def tiny():
     images = np.stack([photo(16, 16, seed) for seed in (10, 20, 30)])
     x = (images.transpose(0, 3, 1, 2).astype(np.float32) / np.float32(255) - np.float32(0.5)) / np.float32(0.25)
     names = [o for n in model.graph.node for o in n.output if o != "shape"]
-    full = onnx.ModelProto()
-    full.CopyFrom(model)
-    del full.graph.output[:]
-    full.graph.output.extend(helper.make_tensor_value_info(n, TensorProto.FLOAT, None) for n in names)
-    session = onnxruntime.InferenceSession(full.SerializeToString(), providers=["CPUExecutionProvider"])
+    session = with_all_outputs(model, names)
     values = dict(zip(names, session.run(names, {"data": x})))
     arrays = {f"tensor:{name}": value.reshape(3, -1) for name, value in values.items()}
     np.savez(out / "tiny.npz", images=images, **arrays)
@@ -137,5 +135,36 @@ def images():
     np.savez(out / "images.npz", **arrays)
 
 
+def with_all_outputs(model, names):
+    full = onnx.ModelProto()
+    full.CopyFrom(model)
+    del full.graph.output[:]
+    full.graph.output.extend(helper.make_tensor_value_info(n, TensorProto.FLOAT, None) for n in names)
+    return onnxruntime.InferenceSession(full.SerializeToString(), providers=["CPUExecutionProvider"])
+
+
+def googlenet(data):
+    model = onnx.load(data / "models" / "googlenet.onnx")
+    names = [
+        "conv1/relu_7x7", "pool1/3x3_s2", "pool1/norm1", "conv2/relu_3x3_reduce", "conv2/relu_3x3", "conv2/norm2",
+        "pool2/3x3_s2", "inception_3a/output", "inception_3b/output", "pool3/3x3_s2", "inception_4a/output",
+        "inception_4b/output", "inception_4c/output", "inception_4d/output", "inception_4e/output", "pool4/3x3_s2",
+        "inception_5a/output", "inception_5b/output", "pool5/7x7_s1", "loss3/classifier",
+    ]
+    image = photo(224, 224, 7)
+    x = image[:, :, ::-1].transpose(2, 0, 1)[None].astype(np.float32) - np.array([104, 117, 123], np.float32)[None, :, None, None]
+    values = with_all_outputs(model, names).run(names, {"data": np.ascontiguousarray(x)})
+    arrays = {"image": image}
+    for k, (name, value) in enumerate(zip(names, values)):
+        value = value.reshape(-1)
+        features = np.unique(integers(64, 1000 + k) % value.size).astype(np.int64)
+        arrays[f"features:{name}"] = features
+        arrays[f"values:{name}"] = value[features]
+        arrays[f"scale:{name}"] = np.array([np.abs(value).max()], np.float32)
+    np.savez(out / "googlenet.npz", **arrays)
+
+
 tiny()
 images()
+if len(sys.argv) > 2:
+    googlenet(pathlib.Path(sys.argv[2]))

@@ -35,6 +35,7 @@ impl Engine {
     /// Loads a decoded model.
     pub fn load(file: OnnxFile) -> Result<(Self, GraphSummary), Error> {
         let path = file.path().to_owned();
+        file.check_values()?;
         let summary = file.summary()?;
         let (bytes, labels) = executable(file);
         let mut options = ModelOptions::with_all_ops();

@@ -67,6 +67,26 @@ impl OnnxFile {
         &self.sha256
     }
 
+    /// The model as the engine gets it: weights inside, every node with a name of ours, defaults written out, and operators that
+    /// the engine lacks (LRN, Dropout, Selu, Mish, Sign of zero) replaced by ones that it has.
+    ///
+    /// # Errors
+    /// [`Error::Operator`] if the engine would run an operator with other values than it should.
+    pub fn executable(self) -> Result<Vec<u8>, Error> {
+        self.check_values()?;
+        Ok(super::rewrite::executable(self).0)
+    }
+
+    /// Refuses operators that the engine would run with other values than it should.
+    pub(crate) fn check_values(&self) -> Result<(), Error> {
+        match super::rewrite::first_wrong(self) {
+            Some((operator, node, reason)) => {
+                Err(Error::Operator { path: self.path.clone(), operator, node, reason: reason.to_owned() })
+            }
+            None => Ok(()),
+        }
+    }
+
     /// SHA-256 over the model file and its external weight files; equal to [`OnnxFile::sha256`] when there are none.
     pub fn digest(&self) -> &str {
         &self.digest

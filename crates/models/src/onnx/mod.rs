@@ -3,6 +3,7 @@
 mod external;
 mod file;
 mod graph;
+mod normalise;
 #[rustfmt::skip]
 mod proto;
 mod rewrite;

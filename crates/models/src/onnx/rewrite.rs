@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use prost::Message;
 
 use super::file::OnnxFile;
+use super::normalise::{Context, normalise, wrong_values};
 use super::proto::attribute_proto::AttributeType;
 use super::proto::{AttributeProto, GraphProto, NodeProto, TensorProto};
 
@@ -49,6 +50,7 @@ pub(crate) fn executable(file: OnnxFile) -> (Vec<u8>, NodeLabels) {
 
 fn rewrite_graph(graph: &mut GraphProto, labels: &mut Vec<(String, String)>) {
     let constants = false_constants(graph);
+    let context = Context::new(graph);
     let mut constant_values = HashMap::new();
     let mut nodes = Vec::with_capacity(graph.node.len());
     for mut node in std::mem::take(&mut graph.node) {
@@ -58,6 +60,7 @@ fn rewrite_graph(graph: &mut GraphProto, labels: &mut Vec<(String, String)>) {
             }
         }
         let label = label(&node, labels.len());
+        normalise(&mut node, &context);
         let mut builder = Builder { index: labels.len(), nodes: Vec::new(), constants: &mut constant_values };
         let replaced = rewrite_node(&node, &constants, &mut builder);
         let replacement = if replaced { builder.nodes } else { vec![node] };
@@ -105,6 +108,7 @@ fn rewrite_node(node: &NodeProto, false_constants: &[String], builder: &mut Buil
         "Dropout" if standard => dropout(node, false_constants, input, output, builder),
         "Selu" if standard => selu(node, input, output, builder),
         "Mish" if standard => mish(input, output, builder),
+        "Sign" if standard => sign(input, output, builder),
         _ => false,
     }
 }
@@ -117,15 +121,15 @@ fn lrn(node: &NodeProto, input: &str, output: &str, builder: &mut Builder) -> bo
     let (beta, bias) = (float(node, "beta", 0.75), float(node, "bias", 1.0));
     let before = (size - 1) / 2;
     let square = builder.node("Mul", &[input, input], vec![]);
-    let channels_last = builder.node("Transpose", &[&square], vec![integers("perm", &[0, 2, 3, 1])]);
+    let channels_last = builder.node("Transpose", &[&square], vec![integer_list("perm", vec![0, 2, 3, 1])]);
     let pool = vec![
-        integers("kernel_shape", &[1, size]),
-        integers("pads", &[0, before, 0, size - 1 - before]),
-        integers("strides", &[1, 1]),
-        integers("count_include_pad", &[1]),
+        integer_list("kernel_shape", vec![1, size]),
+        integer_list("pads", vec![0, before, 0, size - 1 - before]),
+        integer_list("strides", vec![1, 1]),
+        AttributeProto { i: Some(1), ..attribute("count_include_pad", AttributeType::Int) },
     ];
     let average = builder.node("AveragePool", &[&channels_last], pool);
-    let average = builder.node("Transpose", &[&average], vec![integers("perm", &[0, 3, 1, 2])]);
+    let average = builder.node("Transpose", &[&average], vec![integer_list("perm", vec![0, 3, 1, 2])]);
     let (alpha, bias) = (builder.constant(alpha), builder.constant(bias));
     let scaled = builder.node("Mul", &[&average, &alpha], vec![]);
     let base = builder.node("Add", &[&scaled, &bias], vec![]);
@@ -182,6 +186,31 @@ fn mish(input: &str, output: &str, builder: &mut Builder) -> bool {
     true
 }
 
+/// The engine's sign of zero is 1.
+fn sign(input: &str, output: &str, builder: &mut Builder) -> bool {
+    let zero = builder.constant(0.0);
+    let sign = builder.node("Sign", &[input], vec![]);
+    let is_zero = builder.node("Equal", &[input, &zero], vec![]);
+    builder.node_to("Where", &[&is_zero, &zero, &sign], vec![], output);
+    true
+}
+
+/// The first node that the engine would run with other values than it should: operator, label, reason.
+pub(super) fn first_wrong(file: &OnnxFile) -> Option<(String, String, &'static str)> {
+    fn search(graph: &GraphProto) -> Option<(String, String, &'static str)> {
+        graph.node.iter().enumerate().find_map(|(index, node)| {
+            let here = wrong_values(node).map(|reason| {
+                let (operator, label) = label(node, index);
+                (operator, label, reason)
+            });
+            let mut inner =
+                node.attribute.iter().flat_map(|attribute| attribute.g.iter().chain(&attribute.graphs));
+            here.or_else(|| inner.find_map(search))
+        })
+    }
+    file.model.graph.as_ref().and_then(search)
+}
+
 /// Collects the nodes that replace one node.
 struct Builder<'a> {
     index: usize,
@@ -223,15 +252,11 @@ fn attribute(name: &str, kind: AttributeType) -> AttributeProto {
     AttributeProto { name: Some(name.to_owned()), r#type: Some(kind.into()), ..AttributeProto::default() }
 }
 
-/// An integer attribute for one value under a singular name, else a list.
-fn integers(name: &str, values: &[i64]) -> AttributeProto {
-    match values {
-        [value] => AttributeProto { i: Some(*value), ..attribute(name, AttributeType::Int) },
-        _ => AttributeProto { ints: values.to_vec(), ..attribute(name, AttributeType::Ints) },
-    }
+pub(super) fn integer_list(name: &str, values: Vec<i64>) -> AttributeProto {
+    AttributeProto { ints: values, ..attribute(name, AttributeType::Ints) }
 }
 
-fn find<'a>(node: &'a NodeProto, name: &str) -> Option<&'a AttributeProto> {
+pub(super) fn find<'a>(node: &'a NodeProto, name: &str) -> Option<&'a AttributeProto> {
     node.attribute.iter().find(|attribute| attribute.name() == name)
 }
 

@@ -1,7 +1,11 @@
 //! Tests of the public interface.
 
 mod card;
+mod conformance;
 mod network;
 mod onnx;
 mod preprocess;
+mod real;
+mod robustness;
+mod stream;
 mod support;
