@@ -64,6 +64,8 @@ pub struct BenchmarkFacts {
     pub stimulus_count: usize,
     /// Number of targets q: neuroids, or image pairs for an RDM.
     pub targets: usize,
+    /// Ids of the neuroids, one per column of the scores; empty for a metric with one value per split.
+    pub neuroids: Vec<String>,
     /// Number of splits.
     pub splits: usize,
     /// What its metric reads.

@@ -12,7 +12,7 @@ mod error;
 pub mod jobs;
 mod objects;
 
-pub use codec::{LayerGramRecord, ScoreRecord};
+pub use codec::{CodecError, LayerGramRecord, ScoreRecord};
 pub use error::Error;
 pub use jobs::{Failure, JobEntry, JobRecord, Usage};
 pub use objects::{MAX_OBJECT_BYTES, Put, Store};

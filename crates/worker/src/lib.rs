@@ -1,1 +1,29 @@
-//! Takes units, computes, stores
+//! Takes units, computes, stores.
+//!
+//! The data flow is the order of the modules: `job` loads what a spec names and plans it, `run` goes through the
+//! units, `features` reads a model's layers into Gram matrices, `score` turns these into scores, and everything
+//! lands in the store under the name the plan gave it. `events` tell an observer what happens. [`simulate`] turns the
+//! same stream of activations into recordings.
+
+mod cards;
+mod error;
+mod events;
+mod features;
+mod job;
+mod machine;
+mod model;
+mod run;
+mod score;
+mod simulate;
+
+pub use cards::{find_cards, resolve};
+pub use error::Error;
+pub use events::{Event, Observer};
+pub use job::Job;
+pub use machine::{
+    KERNEL_REVISION, available_memory_bytes, default_memory_bytes, measure, numeric_profile,
+    peak_memory_bytes,
+};
+pub use model::LoadedModel;
+pub use run::{Report, Work, run, work};
+pub use simulate::{SimulationRequest, simulate};

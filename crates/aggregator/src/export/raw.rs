@@ -25,7 +25,7 @@ pub struct RawScores {
 }
 
 /// One row of the long table.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
 pub struct RawRow<'a> {
     /// The model.
     pub model: &'a str,
@@ -40,6 +40,7 @@ pub struct RawRow<'a> {
     /// Name of the neuroid.
     pub neuroid: &'a str,
     /// The value, possibly NaN.
+    #[serde(with = "ventral_metrics::float")]
     pub value: f64,
 }
 

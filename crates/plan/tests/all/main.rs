@@ -43,6 +43,7 @@ fn benchmark(identifier: &str, stimuli: &str) -> BenchmarkFacts {
         stimuli: Digest::of_bytes(stimuli.as_bytes()),
         stimulus_count: 1200,
         targets: 89,
+        neuroids: Vec::new(),
         splits: 10,
         consumes: Consumes::Gram,
         degrees: None,

@@ -1,0 +1,66 @@
+//! What happens while units run, for whoever shows it.
+
+use ventral_plan::{FeaturesUnit, ScoreUnit};
+
+/// Receives events, from any thread.
+pub trait Observer: Sync {
+    /// Called for every event.
+    fn on(&self, event: &Event<'_>);
+
+    /// Whether the user wants to stop; asked between units and between batches.
+    fn interrupted(&self) -> bool {
+        false
+    }
+}
+
+/// One thing that happened.
+#[derive(Debug)]
+pub enum Event<'a> {
+    /// A features unit begins; `missing` of its layers are not in the store.
+    FeaturesStarted {
+        /// The unit.
+        unit: &'a FeaturesUnit,
+        /// Number of layers to read.
+        missing: usize,
+    },
+    /// Stimuli have gone through the model in the current pass.
+    Stimuli {
+        /// Stimuli done.
+        done: u64,
+        /// Stimuli of all passes.
+        total: u64,
+    },
+    /// A layer's Gram is in the store.
+    LayerStored {
+        /// The unit.
+        unit: &'a FeaturesUnit,
+        /// Index into the unit's layers.
+        layer: usize,
+    },
+    /// A features unit is done.
+    FeaturesFinished {
+        /// The unit.
+        unit: &'a FeaturesUnit,
+        /// Seconds it took.
+        seconds: f64,
+        /// How activations were placed, and why.
+        placement: String,
+    },
+    /// The score units begin.
+    ScoresStarted {
+        /// Number of units that are not in the store.
+        missing: usize,
+    },
+    /// A score is in the store.
+    ScoreStored {
+        /// The unit.
+        unit: &'a ScoreUnit,
+    },
+    /// A unit failed; the others go on.
+    Failed {
+        /// Which unit, in words.
+        unit: String,
+        /// What to know and to do.
+        reason: String,
+    },
+}

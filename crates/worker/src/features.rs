@@ -1,0 +1,261 @@
+//! Features units: a model's layers, read once over a stimulus set.
+
+use std::collections::BTreeSet;
+use std::time::Instant;
+
+use ndarray::{Array2, ArrayView2};
+use ventral_metrics::{Error as MetricError, GramBuilder, NeuronToNeuron, Precision, TileConsumer};
+use ventral_models::{ActivationSource, StreamLimits, stream};
+use ventral_plan::{FeaturesUnit, cost};
+use ventral_store::{LayerGramRecord, ScoreRecord, Store};
+
+use crate::{Error, Event, Job, LoadedModel, Observer};
+
+/// What is still missing of a features unit.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Missing {
+    /// Indices into the unit's layers whose Gram is not stored.
+    pub grams: Vec<usize>,
+    /// Indices into the plan's scores that read tiles and are not stored.
+    pub scores: Vec<usize>,
+}
+
+impl Missing {
+    /// What `unit` still lacks in `store`.
+    pub fn of(job: &Job, unit: &FeaturesUnit, store: &Store) -> Self {
+        let grams = (0..unit.layers.len()).filter(|&i| !store.contains(&unit.layers[i].gram));
+        let lacking = |&score: &usize| !store.contains(&job.plan.scores[score].digest);
+        Self { grams: grams.collect(), scores: unit.tile_scores.iter().copied().filter(lacking).collect() }
+    }
+
+    /// Whether nothing is missing.
+    pub fn is_empty(&self) -> bool {
+        self.grams.is_empty() && self.scores.is_empty()
+    }
+
+    /// The part of it that one of the model's layers is needed for.
+    pub fn only(&self, job: &Job, unit: &FeaturesUnit, layer: usize) -> Self {
+        let grams = self.grams.iter().copied().filter(|&i| unit.layers[i].layer == layer);
+        let scores = self.scores.iter().copied().filter(|&i| job.plan.scores[i].layer == layer);
+        Self { grams: grams.collect(), scores: scores.collect() }
+    }
+
+    fn without_stored(&self, job: &Job, unit: &FeaturesUnit, store: &Store) -> Self {
+        let grams = self.grams.iter().copied().filter(|&i| !store.contains(&unit.layers[i].gram));
+        let scores = self.scores.iter().copied().filter(|&i| !store.contains(&job.plan.scores[i].digest));
+        Self { grams: grams.collect(), scores: scores.collect() }
+    }
+
+    /// The model's layers that must be read.
+    fn layers(&self, job: &Job, unit: &FeaturesUnit) -> Vec<usize> {
+        let grams = self.grams.iter().map(|&i| unit.layers[i].layer);
+        let scores = self.scores.iter().map(|&i| job.plan.scores[i].layer);
+        grams.chain(scores).collect::<BTreeSet<usize>>().into_iter().collect()
+    }
+}
+
+/// A layer that could not be read, by its index in the model, and why.
+pub type LayerFailure = (usize, Error);
+
+/// Reads what is `missing` of `unit` and stores it layer by layer; a layer with unusable activations is reported, the others go on.
+///
+/// # Errors
+/// Errors of the model or the stimuli as a whole, of the store, and interruption.
+pub fn execute(
+    job: &Job,
+    unit: &FeaturesUnit,
+    missing: &Missing,
+    model: &LoadedModel,
+    store: &Store,
+    observer: &dyn Observer,
+) -> Result<Vec<LayerFailure>, Error> {
+    let started = Instant::now();
+    let mut failures: Vec<LayerFailure> = Vec::new();
+    loop {
+        let missing = missing.without_stored(job, unit, store);
+        let mut layers = missing.layers(job, unit);
+        layers.retain(|layer| failures.iter().all(|(failed, _)| failed != layer));
+        if layers.is_empty() {
+            return Ok(failures);
+        }
+        observer.on(&Event::FeaturesStarted { unit, missing: layers.len() });
+        let benchmark = &job.benchmarks[unit.benchmark];
+        let read = model.with_source(benchmark, unit.screen, observer, |source| {
+            let mut reading = Reading { job, unit, store, observer, missing: &missing, readers: None };
+            reading.read(source, &layers)
+        });
+        match read {
+            Ok(placement) => {
+                let seconds = started.elapsed().as_secs_f64();
+                observer.on(&Event::FeaturesFinished { unit, seconds, placement });
+                return Ok(failures);
+            }
+            // The layers before it are stored; go on without it.
+            Err(error) => match failed_layer(model, &error) {
+                Some(layer) if !observer.interrupted() => failures.push((layer, error)),
+                _ if observer.interrupted() => return Err(Error::Interrupted),
+                _ => return Err(error),
+            },
+        }
+    }
+}
+
+/// The layer an error is about, when the other layers may be fine.
+fn failed_layer(model: &LoadedModel, error: &Error) -> Option<usize> {
+    use ventral_models::Error as ModelError;
+    let Error::Model(
+        ModelError::NonFinite { layer, .. }
+        | ModelError::LayerSize { layer, .. }
+        | ModelError::Memory { layer, .. }
+        | ModelError::Sink { layer, .. },
+    ) = error
+    else {
+        return None;
+    };
+    model.layers().iter().position(|candidate| candidate.name == *layer)
+}
+
+/// One pass over the stimuli for several layers.
+struct Reading<'a> {
+    job: &'a Job,
+    unit: &'a FeaturesUnit,
+    store: &'a Store,
+    observer: &'a dyn Observer,
+    missing: &'a Missing,
+    readers: Option<LayerReaders>,
+}
+
+/// What reads the tiles of the layer that is being delivered.
+struct LayerReaders {
+    layer: usize,
+    gram: Option<(usize, GramBuilder)>,
+    scores: Vec<TileScore>,
+}
+
+struct TileScore {
+    /// Index into the plan's scores.
+    score: usize,
+    pools: Option<Vec<Vec<usize>>>,
+    metric: NeuronToNeuron,
+}
+
+impl Reading<'_> {
+    fn read(&mut self, source: &dyn ActivationSource, layers: &[usize]) -> Result<String, Error> {
+        let facts = &self.job.plan.models[self.unit.model];
+        let memory = self.job.plan.machine.memory_bytes;
+        let limits = StreamLimits {
+            memory_bytes: cost::stream_bytes(memory, source.stimuli(), facts.weight_bytes),
+            spill_dir: Some(self.store.temporary()),
+            spill_bytes: u64::MAX,
+        };
+        let observer = self.observer;
+        let mut fatal: Option<Error> = None;
+        let outcome = stream(
+            source,
+            layers,
+            &limits,
+            &mut |layer, first, tile| {
+                let taken = if observer.interrupted() {
+                    Err(Error::Interrupted)
+                } else {
+                    self.take(source, layer, first, tile)
+                };
+                taken.map_err(|error| {
+                    let name = source.layers()[layer].name.clone();
+                    let message = error.to_string();
+                    if error.is_fatal() {
+                        fatal = Some(error);
+                    }
+                    ventral_models::Error::Sink { layer: name, source: message.into() }
+                })
+            },
+            &|at| {
+                let done = (at.pass * at.stimuli + at.done) as u64;
+                observer.on(&Event::Stimuli { done, total: (at.passes * at.stimuli) as u64 });
+            },
+        );
+        match fatal {
+            Some(error) => Err(error),
+            None => Ok(outcome?.reason),
+        }
+    }
+
+    fn take(
+        &mut self,
+        source: &dyn ActivationSource,
+        layer: usize,
+        first: u64,
+        tile: ArrayView2<'_, f32>,
+    ) -> Result<(), Error> {
+        let name = &source.layers()[layer].name;
+        let context = |source: MetricError| Error::Metric { context: format!("layer {name}"), source };
+        if self.readers.as_ref().is_none_or(|readers| readers.layer != layer) {
+            self.readers = Some(self.open(layer, source.stimuli()).map_err(context)?);
+        }
+        let Some(readers) = self.readers.as_mut() else { return Ok(()) };
+        readers.push(first, tile).map_err(context)?;
+        if first + tile.ncols() as u64 == source.layers()[layer].features
+            && let Some(readers) = self.readers.take()
+        {
+            self.finish(readers, name)?;
+        }
+        Ok(())
+    }
+
+    fn open(&self, layer: usize, stimuli: usize) -> Result<LayerReaders, MetricError> {
+        let precision: Precision = self.job.plan.spec.features.precision;
+        let gram = self.missing.grams.iter().find(|&&i| self.unit.layers[i].layer == layer);
+        let gram = gram.map(|&i| Ok((i, GramBuilder::new(stimuli, precision)?))).transpose()?;
+        let of_layer = self.missing.scores.iter().filter(|&&i| self.job.plan.scores[i].layer == layer);
+        let scores = of_layer.map(|&score| self.tile_score(score)).collect::<Result<_, MetricError>>()?;
+        Ok(LayerReaders { layer, gram, scores })
+    }
+
+    fn tile_score(&self, score: usize) -> Result<TileScore, MetricError> {
+        let benchmark = &self.job.benchmarks[self.job.plan.scores[score].benchmark];
+        let none = Array2::zeros((0, 0));
+        let responses = benchmark.responses().unwrap_or(none.view());
+        let metric = NeuronToNeuron::new(responses, &benchmark.splits)?;
+        Ok(TileScore { score, pools: benchmark.pools.clone(), metric })
+    }
+
+    fn finish(&self, readers: LayerReaders, name: &str) -> Result<(), Error> {
+        let context = |source: MetricError| Error::Metric { context: format!("layer {name}"), source };
+        for tile_score in readers.scores {
+            let unit = &self.job.plan.scores[tile_score.score];
+            let scores = tile_score.metric.finish().map_err(context)?;
+            self.store.put(&unit.digest, &ScoreRecord { scores, notes: Vec::new() }.encode())?;
+            self.observer.on(&Event::ScoreStored { unit });
+        }
+        if let Some((layer, builder)) = readers.gram {
+            let gram = builder.finish().map_err(context)?;
+            self.store.put(&self.unit.layers[layer].gram, &LayerGramRecord(gram).encode())?;
+            self.observer.on(&Event::LayerStored { unit: self.unit, layer });
+        }
+        Ok(())
+    }
+}
+
+impl LayerReaders {
+    fn push(&mut self, first: u64, tile: ArrayView2<'_, f32>) -> Result<(), MetricError> {
+        if let Some((_, gram)) = &mut self.gram {
+            gram.push(first, tile)?;
+        }
+        for score in &mut self.scores {
+            match &score.pools {
+                Some(pools) => score.metric.push(first, pooled(tile, pools).view())?,
+                None => score.metric.push(first, tile)?,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Features averaged over the stimuli of each pool.
+fn pooled(tile: ArrayView2<'_, f32>, pools: &[Vec<usize>]) -> Array2<f32> {
+    Array2::from_shape_fn((pools.len(), tile.ncols()), |(pool, feature)| {
+        let rows = &pools[pool];
+        let sum: f64 = rows.iter().map(|&row| f64::from(tile[[row, feature]])).sum();
+        (sum / rows.len() as f64) as f32
+    })
+}

@@ -1,0 +1,173 @@
+//! A model of a job: a network or activations that were computed elsewhere.
+
+use std::path::Path;
+use std::time::Instant;
+
+use ndarray::{Array3, Axis};
+use ventral_data::{Benchmark, StimulusSet, read_activations};
+use ventral_models::{
+    ActivationSource, GivenActivations, Images, Layer, ModelCard, Network, NetworkActivations,
+};
+use ventral_plan::{Digest, LayerFacts, ModelFacts, Screen};
+
+use crate::{Error, Event, Observer};
+
+/// A model in memory.
+pub enum LoadedModel {
+    /// A graph that is run over images.
+    Network(Box<Network>),
+    /// Activations from a file, one row per stimulus.
+    Given {
+        /// The activations.
+        activations: GivenActivations,
+        /// Stimulus ids of the rows, when the file has them.
+        ids: Option<Vec<String>>,
+        /// Identifier on the card.
+        identifier: String,
+    },
+}
+
+impl LoadedModel {
+    /// Loads what a card names; `layers` replaces the card's list.
+    pub fn load(card: &ModelCard) -> Result<Self, Error> {
+        if card.activations.is_none() {
+            return Ok(Self::Network(Box::new(Network::load(card)?)));
+        }
+        let given = read_activations(card.source())?;
+        Ok(Self::Given {
+            activations: GivenActivations::new(given.layers)?,
+            ids: given.ids,
+            identifier: card.identifier.clone(),
+        })
+    }
+
+    /// Its layers, in graph order.
+    pub fn layers(&self) -> &[Layer] {
+        match self {
+            Self::Network(network) => network.layers(),
+            Self::Given { activations, .. } => activations.layers(),
+        }
+    }
+
+    /// What planning needs to know; runs one image of `stimuli` to see how long it takes.
+    pub fn facts(&self, card: &ModelCard, stimuli: Option<&StimulusSet>) -> Result<ModelFacts, Error> {
+        let text = card.digest()?;
+        let digest = Digest::try_from(text).map_err(|error| Error::Mismatch(error.to_string()))?;
+        let layers = self.layers().iter();
+        let weight_bytes = std::fs::metadata(card.source()).map_or(0, |metadata| metadata.len());
+        Ok(ModelFacts {
+            identifier: card.identifier.clone(),
+            digest,
+            layers: layers.map(|l| LayerFacts { name: l.name.clone(), features: l.features }).collect(),
+            commitments: card.regions.clone(),
+            degrees: card.activations.is_none().then(|| card.visual_degrees()),
+            seconds_per_stimulus: self.seconds_per_stimulus(stimuli)?,
+            weight_bytes,
+            imagenet_top1: card.imagenet_top1,
+        })
+    }
+
+    /// Runs `act` on the activations to the stimuli of a benchmark.
+    pub fn with_source<T>(
+        &self,
+        benchmark: &Benchmark,
+        screen: Option<Screen>,
+        observer: &dyn Observer,
+        act: impl FnOnce(&dyn ActivationSource) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        match self {
+            Self::Network(network) => {
+                let images = Stimuli { set: &benchmark.stimuli, observer };
+                act(&NetworkActivations::new(network, &images, screen.map(|s| s.source_degrees)))
+            }
+            Self::Given { activations, ids, identifier } => {
+                let rows = match_rows(identifier, ids.as_deref(), activations.stimuli(), &benchmark.stimuli)?;
+                act(&reordered(activations, &rows)?)
+            }
+        }
+    }
+
+    fn seconds_per_stimulus(&self, stimuli: Option<&StimulusSet>) -> Result<f64, Error> {
+        let (Self::Network(network), Some(stimuli)) = (self, stimuli) else {
+            return Ok(0.0);
+        };
+        let count = rayon::current_num_threads().min(stimuli.len());
+        let images = Stimuli { set: stimuli, observer: &Silent };
+        let source = NetworkActivations::new(network, &images, None);
+        let last = network.layers().len().saturating_sub(1);
+        let started = Instant::now();
+        source.activations(0..count, &[last])?;
+        Ok(started.elapsed().as_secs_f64() / count.max(1) as f64)
+    }
+}
+
+/// Loads a card and applies the spec's layers for this model.
+pub(crate) fn load_card(path: &Path, data_dir: Option<&Path>) -> Result<ModelCard, Error> {
+    Ok(ModelCard::load(path, data_dir)?)
+}
+
+/// The images of a stimulus set; stops handing them out when the user wants to stop.
+pub(crate) struct Stimuli<'a> {
+    pub set: &'a StimulusSet,
+    pub observer: &'a dyn Observer,
+}
+
+struct Silent;
+
+impl Observer for Silent {
+    fn on(&self, _: &Event<'_>) {}
+}
+
+impl Images for Stimuli<'_> {
+    fn len(&self) -> usize {
+        self.set.len()
+    }
+
+    fn pixels(&self, index: usize) -> Result<Array3<u8>, Box<dyn std::error::Error + Send + Sync>> {
+        if self.observer.interrupted() {
+            return Err(Error::Interrupted.into());
+        }
+        Ok(self.set.image(index)?.pixels)
+    }
+}
+
+/// The activations with their rows in this order.
+fn reordered(activations: &GivenActivations, rows: &[usize]) -> Result<GivenActivations, Error> {
+    let names = activations.layers().iter().map(|layer| layer.name.clone());
+    let all: Vec<usize> = (0..activations.layers().len()).collect();
+    let values = activations.activations(0..activations.stimuli(), &all)?;
+    let selected = values.into_iter().map(|layer| layer.select(Axis(0), rows));
+    Ok(GivenActivations::new(names.zip(selected).collect())?)
+}
+
+fn match_rows(
+    identifier: &str,
+    ids: Option<&[String]>,
+    given: usize,
+    stimuli: &StimulusSet,
+) -> Result<Vec<usize>, Error> {
+    let Some(ids) = ids else {
+        if given == stimuli.len() {
+            return Ok((0..given).collect());
+        }
+        return Err(Error::Mismatch(format!(
+            "activations '{identifier}' have {given} rows without stimulus ids, stimulus set '{}' has {} stimuli; \
+             give as many rows, in its order, or ids",
+            stimuli.identifier,
+            stimuli.len()
+        )));
+    };
+    let known: std::collections::HashMap<&str, usize> =
+        ids.iter().enumerate().map(|(row, id)| (id.as_str(), row)).collect();
+    let missing: Vec<&str> =
+        stimuli.ids.iter().map(String::as_str).filter(|id| !known.contains_key(id)).collect();
+    if let Some(first) = missing.first() {
+        return Err(Error::Mismatch(format!(
+            "activations '{identifier}' lack {} of the {} stimuli of '{}', the first is '{first}'",
+            missing.len(),
+            stimuli.len(),
+            stimuli.identifier
+        )));
+    }
+    Ok(stimuli.ids.iter().filter_map(|id| known.get(id.as_str()).copied()).collect())
+}

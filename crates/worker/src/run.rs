@@ -1,0 +1,223 @@
+//! Goes through the units of a job that are not in the store.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Instant;
+
+use ventral_plan::{Consumes, FeaturesUnit, ScoreUnit};
+use ventral_store::{Failure, Store, Usage};
+
+use crate::features::{self, Missing};
+use crate::{Error, Event, Job, LoadedModel, Observer, machine, score};
+
+/// Rounds over a job: the second recomputes what was found damaged in the first.
+const MAX_ROUNDS: usize = 2;
+
+/// What a run would compute and what it would find in the store.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Work {
+    /// Indices into the plan's features units with something missing, and what.
+    pub features: Vec<(usize, Missing)>,
+    /// Indices into the plan's scores that are missing.
+    pub scores: Vec<usize>,
+    /// Units found in the store.
+    pub cached: usize,
+    /// Predicted seconds.
+    pub seconds: f64,
+    /// Predicted peak memory, in bytes.
+    pub peak_bytes: u64,
+}
+
+/// How a run went.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Report {
+    /// Units that failed.
+    pub failures: Vec<Failure>,
+    /// Cost, predicted and measured.
+    pub usage: Usage,
+}
+
+/// What is left to do of a job.
+pub fn work(job: &Job, store: &Store) -> Work {
+    let plan = &job.plan;
+    let scores: Vec<usize> =
+        (0..plan.scores.len()).filter(|&i| !store.contains(&plan.scores[i].digest)).collect();
+    let mut work = Work { features: Vec::new(), scores, cached: 0, seconds: 0.0, peak_bytes: 0 };
+    let mut missing_grams = 0;
+    for (index, unit) in plan.features.iter().enumerate() {
+        let mut missing = Missing::of(job, unit, store);
+        // A Gram whose scores are all there is not needed again.
+        missing.grams.retain(|&layer| {
+            work.scores
+                .iter()
+                .any(|&i| plan.scores[i].gram == unit.layers[layer].gram && !reads_tiles(job, i))
+        });
+        missing_grams += missing.grams.len();
+        if !missing.is_empty() {
+            let share = missing.grams.len().max(1) as f64 / unit.layers.len().max(1) as f64;
+            work.seconds += unit.estimate.seconds * share;
+            work.peak_bytes = work.peak_bytes.max(unit.estimate.memory_bytes);
+            work.features.push((index, missing));
+        }
+    }
+    for &index in &work.scores {
+        let estimate = plan.scores[index].estimate;
+        work.seconds += estimate.seconds;
+        work.peak_bytes = work.peak_bytes.max(estimate.memory_bytes);
+    }
+    work.cached = plan.unit_count() - missing_grams - work.scores.len();
+    work
+}
+
+fn reads_tiles(job: &Job, score: usize) -> bool {
+    job.plan.benchmarks[job.plan.scores[score].benchmark].consumes == Consumes::Tiles
+}
+
+/// Computes everything that is missing. A unit that fails is reported and the others go on.
+///
+/// # Errors
+/// Only what makes going on pointless: a store that fails, and interruption. Finished units are kept.
+pub fn run(job: &Job, store: &Store, observer: &dyn Observer) -> Result<Report, Error> {
+    let started = Instant::now();
+    let before = work(job, store);
+    let mut failures = Vec::new();
+    for _ in 0..MAX_ROUNDS {
+        let mut damaged = false;
+        failures = Vec::new();
+        let now = work(job, store);
+        read_features(job, store, observer, &now, &mut failures)?;
+        score_all(job, store, observer, &mut failures, &mut damaged)?;
+        if !damaged {
+            break;
+        }
+    }
+    let left = work(job, store);
+    let usage = Usage {
+        computed: left.cached.saturating_sub(before.cached),
+        cached: before.cached,
+        predicted_seconds: before.seconds,
+        seconds: started.elapsed().as_secs_f64(),
+        predicted_bytes: before.peak_bytes,
+        peak_bytes: machine::peak_memory_bytes(),
+    };
+    Ok(Report { failures, usage })
+}
+
+fn read_features(
+    job: &Job,
+    store: &Store,
+    observer: &dyn Observer,
+    work: &Work,
+    failures: &mut Vec<Failure>,
+) -> Result<(), Error> {
+    let mut loaded: Option<(usize, LoadedModel)> = None;
+    for (index, missing) in &work.features {
+        let unit = &job.plan.features[*index];
+        if observer.interrupted() {
+            return Err(Error::Interrupted);
+        }
+        if loaded.as_ref().is_none_or(|(model, _)| *model != unit.model) {
+            drop(loaded.take());
+            match LoadedModel::load(&job.cards[unit.model]) {
+                Ok(model) => loaded = Some((unit.model, model)),
+                Err(error) => {
+                    fail_layers(job, unit, missing, &error.to_string(), observer, failures);
+                    continue;
+                }
+            }
+        }
+        let Some((_, model)) = &loaded else { continue };
+        match features::execute(job, unit, missing, model, store, observer) {
+            Ok(layers) => {
+                for (layer, error) in layers {
+                    let of_layer = missing.only(job, unit, layer);
+                    fail_layers(job, unit, &of_layer, &error.to_string(), observer, failures);
+                }
+            }
+            Err(error) if error.is_fatal() => return Err(error),
+            Err(error) => fail_layers(job, unit, missing, &error.to_string(), observer, failures),
+        }
+    }
+    Ok(())
+}
+
+/// Every score that needs one of the missing layers fails for the reason the layer failed.
+fn fail_layers(
+    job: &Job,
+    unit: &FeaturesUnit,
+    missing: &Missing,
+    reason: &str,
+    observer: &dyn Observer,
+    failures: &mut Vec<Failure>,
+) {
+    let grams: Vec<_> = missing.grams.iter().map(|&layer| &unit.layers[layer].gram).collect();
+    for (index, score_unit) in job.plan.scores.iter().enumerate() {
+        let lost = if reads_tiles(job, index) {
+            missing.scores.contains(&index)
+        } else {
+            grams.contains(&&score_unit.gram)
+        };
+        if lost {
+            failures.push(failure(job, score_unit, reason.to_owned()));
+        }
+    }
+    let model = &job.plan.models[unit.model].identifier;
+    observer.on(&Event::Failed { unit: format!("reading {model}"), reason: reason.to_owned() });
+}
+
+fn failure(job: &Job, unit: &ScoreUnit, reason: String) -> Failure {
+    Failure { digest: unit.digest.clone(), unit: score::describe(job, unit), reason }
+}
+
+fn score_all(
+    job: &Job,
+    store: &Store,
+    observer: &dyn Observer,
+    failures: &mut Vec<Failure>,
+    damaged: &mut bool,
+) -> Result<(), Error> {
+    let has_gram = |&index: &usize| store.contains(&job.plan.scores[index].gram) && !reads_tiles(job, index);
+    let pending: Vec<usize> = work(job, store).scores.into_iter().filter(has_gram).collect();
+    if pending.is_empty() {
+        return Ok(());
+    }
+    observer.on(&Event::ScoresStarted { missing: pending.len() });
+    let largest = pending.iter().map(|&i| job.plan.scores[i].estimate.memory_bytes).max().unwrap_or(1);
+    let fitting = usize::try_from(job.plan.machine.memory_bytes / largest.max(1)).unwrap_or(usize::MAX);
+    let workers = fitting.clamp(1, job.plan.machine.threads.max(1)).min(pending.len());
+    let next = AtomicUsize::new(0);
+    let stop = AtomicBool::new(false);
+    let outcomes: Mutex<Vec<(usize, Error)>> = Mutex::new(Vec::new());
+    let serve = || {
+        while !stop.load(Ordering::Relaxed) && !observer.interrupted() {
+            let Some(&index) = pending.get(next.fetch_add(1, Ordering::Relaxed)) else { break };
+            let unit = &job.plan.scores[index];
+            match score::execute(job, unit, store) {
+                Ok(()) => observer.on(&Event::ScoreStored { unit }),
+                Err(error) => {
+                    stop.fetch_or(error.is_fatal(), Ordering::Relaxed);
+                    let mut outcomes = outcomes.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+                    outcomes.push((index, error));
+                }
+            }
+        }
+    };
+    std::thread::scope(|scope| {
+        for _ in 1..workers {
+            scope.spawn(serve);
+        }
+        serve();
+    });
+    let mut outcomes = outcomes.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+    outcomes.sort_by_key(|(index, _)| *index);
+    for (index, error) in outcomes {
+        if error.is_fatal() {
+            return Err(error);
+        }
+        *damaged |= matches!(error, Error::Store(ventral_store::Error::Damaged { .. }));
+        let unit = &job.plan.scores[index];
+        observer.on(&Event::Failed { unit: score::describe(job, unit), reason: error.to_string() });
+        failures.push(failure(job, unit, error.to_string()));
+    }
+    if observer.interrupted() { Err(Error::Interrupted) } else { Ok(()) }
+}
