@@ -6,17 +6,15 @@ use ndarray::{Array2, ArrayView2, s};
 
 use super::choose::{Pass, Placement, Plan, Tiles};
 use super::spill::SpillFile;
-use super::{StreamLimits, StreamProgress, StreamReport};
+use super::{StreamLimits, StreamProgress, StreamReport, TileSink};
 use crate::{ActivationSource, Error};
-
-type Sink<'a> = dyn FnMut(usize, u64, ArrayView2<'_, f32>) -> Result<(), Error> + 'a;
 
 pub(super) fn run(
     source: &dyn ActivationSource,
     layers: &[usize],
     limits: &StreamLimits,
     plan: &Plan,
-    sink: &mut Sink<'_>,
+    sink: &mut TileSink<'_>,
     progress: &dyn Fn(StreamProgress),
 ) -> Result<StreamReport, Error> {
     let features = layers.iter().map(|&layer| source.layers()[layer].features).collect();
@@ -129,7 +127,12 @@ impl Run<'_> {
         Ok(())
     }
 
-    fn read_back(&mut self, range: &Range<u64>, file: &SpillFile, sink: &mut Sink<'_>) -> Result<(), Error> {
+    fn read_back(
+        &mut self,
+        range: &Range<u64>,
+        file: &SpillFile,
+        sink: &mut TileSink<'_>,
+    ) -> Result<(), Error> {
         let stimuli = self.source.stimuli();
         let mut scratch = Vec::new();
         for tile in range.clone() {
@@ -144,7 +147,7 @@ impl Run<'_> {
         Ok(())
     }
 
-    fn deliver(&self, tile: u64, values: ArrayView2<'_, f32>, sink: &mut Sink<'_>) -> Result<(), Error> {
+    fn deliver(&self, tile: u64, values: ArrayView2<'_, f32>, sink: &mut TileSink<'_>) -> Result<(), Error> {
         let (layer, first, _) = self.tiles.locate(tile);
         sink(self.layers[layer], first, values)
     }

@@ -16,6 +16,9 @@ pub use choose::{
 use crate::source::check_request;
 use crate::{ActivationSource, Error};
 
+/// Takes the tiles: index of the layer in [`ActivationSource::layers`], first feature, stimuli x features.
+pub type TileSink<'a> = dyn FnMut(usize, u64, ArrayView2<'_, f32>) -> Result<(), Error> + 'a;
+
 /// What streaming may use.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StreamLimits {
@@ -71,7 +74,7 @@ pub fn stream(
     source: &dyn ActivationSource,
     layers: &[usize],
     limits: &StreamLimits,
-    sink: &mut dyn FnMut(usize, u64, ArrayView2<'_, f32>) -> Result<(), Error>,
+    sink: &mut TileSink<'_>,
     progress: &dyn Fn(StreamProgress),
 ) -> Result<StreamReport, Error> {
     check_request(source, &(0..source.stimuli()), layers)?;
@@ -110,7 +113,7 @@ pub fn stream_planned(
     layers: &[usize],
     limits: &StreamLimits,
     plan: &Plan,
-    sink: &mut dyn FnMut(usize, u64, ArrayView2<'_, f32>) -> Result<(), Error>,
+    sink: &mut TileSink<'_>,
     progress: &dyn Fn(StreamProgress),
 ) -> Result<StreamReport, Error> {
     check_request(source, &(0..source.stimuli()), layers)?;

@@ -155,3 +155,50 @@ fn a_bad_image_is_named_by_its_index() {
         assert!(error.starts_with("stimulus 3"), "{error}");
     }
 }
+
+/// Loads the small model with its input's text replaced.
+fn with_input(replace: (&str, &str)) -> Network {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("model.toml");
+    let input = crate::support::TINY_INPUT.replace(replace.0, replace.1);
+    std::fs::write(&path, format!("identifier = \"a\"\nfile = {:?}\n{input}", fixture("tiny.onnx"))).unwrap();
+    Network::load(&ventral_models::ModelCard::load(&path, None).unwrap()).unwrap()
+}
+
+#[test]
+fn an_infinite_activation_is_named_by_layer_and_stimulus() {
+    let network = with_input(("std = [0.25, 0.25, 0.25]", "std = [1e-39, 0.25, 0.25]"));
+    let grey = Array3::from_elem((16, 16, 3), 128);
+    let mut white = grey.clone();
+    white.fill(255);
+    let images = vec![white];
+    let source = NetworkActivations::new(&network, &images, None);
+    let error = source.activations(0..1, &[0]).unwrap_err();
+    assert!(matches!(&error, Error::NonFinite { layer, stimulus: 0, .. } if layer == "conv1"), "{error}");
+}
+
+#[test]
+fn stimuli_are_placed_on_the_screen() {
+    let network = tiny("");
+    let images = images();
+    let shown = |degrees| {
+        NetworkActivations::new(&network, &images, degrees).activations(0..1, &[0]).unwrap().remove(0)
+    };
+    assert_eq!(shown(Some(8.0)), shown(None), "the model spans 8 degrees");
+    let small = vec![ventral_models::place_on_screen(&images[0], 8.0, 4.0).unwrap().into_owned()];
+    assert_eq!(
+        shown(Some(4.0)),
+        NetworkActivations::new(&network, &small, None).activations(0..1, &[0]).unwrap()[0]
+    );
+    assert_ne!(shown(Some(4.0)), shown(None));
+}
+
+#[test]
+fn requests_out_of_range_are_refused() {
+    let network = tiny("");
+    let images = images();
+    let source = NetworkActivations::new(&network, &images, None);
+    let layers = network.layers().len();
+    assert!(matches!(source.activations(0..1, &[layers]), Err(Error::LayerIndex { .. })));
+    assert!(matches!(source.activations(2..4, &[0]), Err(Error::StimulusRange { .. })));
+}

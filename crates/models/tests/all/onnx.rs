@@ -1,6 +1,9 @@
 use std::path::Path;
 
-use ventral_models::{ActivationSource, Error, Network, NetworkActivations, OnnxFile};
+use ventral_models::{
+    ActivationSource, Error, MAX_MODEL_BYTES, MAX_NESTING, MAX_NODES, MAX_RANK, Network, NetworkActivations,
+    OnnxFile,
+};
 
 use crate::support::{card, fixture, tiny};
 
@@ -100,4 +103,70 @@ fn external_weights_cut_short_are_refused() {
     assert!(error.contains("the file has 5"), "{error}");
     let bytes = std::fs::read(fixture("external.onnx")).unwrap();
     assert!(message(&bytes).contains("without its directory"));
+}
+
+/// A protobuf field that holds bytes.
+fn field(number: u8, content: &[u8]) -> Vec<u8> {
+    let mut bytes = vec![number << 3 | 2];
+    let mut length = content.len();
+    while length >= 0x80 {
+        bytes.push(length as u8 | 0x80);
+        length >>= 7;
+    }
+    bytes.push(length as u8);
+    bytes.extend(content);
+    bytes
+}
+
+/// A model of one graph, with an operator set.
+fn model(graph: &[u8]) -> Vec<u8> {
+    [field(7, graph), field(8, &[])].concat()
+}
+
+fn accepted(bytes: &[u8]) -> bool {
+    OnnxFile::from_bytes(Path::new("some.onnx"), bytes).is_ok()
+}
+
+#[test]
+fn the_number_of_operators_is_limited() {
+    let nodes = |count: usize| model(&[0x0a, 0].repeat(count));
+    assert!(accepted(&nodes(MAX_NODES)));
+    assert!(message(&nodes(MAX_NODES + 1)).contains("more than 100000 operators"));
+    assert!(message(&model(&[])).contains("no operators"));
+}
+
+#[test]
+fn the_nesting_of_graphs_is_limited() {
+    let nested = |depth: usize| {
+        let mut graph = field(1, &[]);
+        for _ in 0..depth {
+            graph = field(1, &field(5, &field(6, &graph)));
+        }
+        model(&graph)
+    };
+    assert!(accepted(&nested(MAX_NESTING)));
+    assert!(message(&nested(MAX_NESTING + 1)).contains("nested more than 8 deep"));
+    assert!(message(&nested(2000)).contains("some.onnx"));
+}
+
+#[test]
+fn the_rank_and_size_of_weights_are_limited() {
+    let weight = |dims: &[u8]| {
+        let dims: Vec<u8> = dims.iter().flat_map(|&dim| [0x08, dim]).collect();
+        model(&[field(1, &[]), field(5, &dims)].concat())
+    };
+    assert!(accepted(&weight(&[1; MAX_RANK])));
+    assert!(message(&weight(&[1; MAX_RANK + 1])).contains("impossible shape"));
+    assert!(accepted(&weight(&[64; 5])), "2^30 elements");
+    assert!(message(&weight(&[64; 6])).contains("impossible shape"), "2^36 elements");
+    assert!(message(&weight(&[127; 12])).contains("impossible shape"), "more than a 64-bit number holds");
+}
+
+#[test]
+fn a_file_over_the_limit_is_refused_unread() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("large.onnx");
+    std::fs::File::create(&path).unwrap().set_len(MAX_MODEL_BYTES + 1).unwrap();
+    let error = OnnxFile::read(&path).err().unwrap().to_string();
+    assert!(error.contains("more than 2147483647 bytes"), "{error}");
 }

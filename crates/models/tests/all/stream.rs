@@ -391,3 +391,20 @@ fn the_process_keeps_to_the_limit() {
     let grown = (peak_kib() - before) * 1024;
     assert!(grown <= memory + (4 << 20), "120 MB of activations took {grown} bytes, the limit is {memory}");
 }
+
+#[test]
+#[ignore = "half a minute: a layer of 800,000 features for 1,200 stimuli, 3.8 GB, within 1 GiB"]
+fn a_very_large_layer_goes_through() {
+    let source = Counting::new(1200, &[800_000]);
+    let limits = limits(1 << 30, None);
+    let mut features = 0;
+    let sink = &mut |_, first: u64, tile: ndarray::ArrayView2<'_, f32>| {
+        assert_eq!(tile[[1199, 0]], value(0, 1199, first as usize));
+        features += tile.ncols();
+        Ok(())
+    };
+    let report = stream(&source, &[0], &limits, sink, &|_| ()).unwrap();
+    eprintln!("{report:?}");
+    assert_eq!(features, 800_000);
+    assert!(report.peak_bytes <= 1 << 30 && report.passes > 1);
+}
