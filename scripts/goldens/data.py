@@ -76,6 +76,14 @@ def assemblies():
         w[:] = [0.5, 0.25, 2.0]
 
 
+def bomb():
+    """A few kilobytes that claim 800 MB: chunks that were never written."""
+    with netCDF4.Dataset(OUT / "bomb.nc", "w") as f:
+        f.createDimension("presentation", 100000)
+        f.createDimension("neuroid", 1000)
+        f.createVariable("data", "f8", ("presentation", "neuroid"), zlib=True, chunksizes=(1000, 1000))
+
+
 def pil_rgb(path):
     """The reference's rule (spec 2.4): modes with L, A or P are pasted on black, alpha dropped."""
     with Image.open(path) as image:
@@ -176,6 +184,7 @@ def matlab():
 def main():
     OUT.mkdir(parents=True, exist_ok=True)
     assemblies()
+    bomb()
     images()
     arrays()
     matlab()

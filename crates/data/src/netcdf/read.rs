@@ -45,8 +45,9 @@ pub fn read_assembly(path: &Path) -> Result<Assembly> {
 /// # Errors
 /// [`ParseError`] as there.
 pub fn parse_assembly(bytes: Vec<u8>, name: &str) -> Parsed<Assembly> {
-    let options =
-        NcOpenOptions { max_read_bytes: limits::MAX_ELEMENTS as usize * 8, ..NcOpenOptions::default() };
+    let decoded = (bytes.len() as u64).saturating_mul(MAX_INFLATION).saturating_add(SMALL_READ_BYTES);
+    let max_read_bytes = decoded.min(limits::MAX_ELEMENTS * 8) as usize;
+    let options = NcOpenOptions { max_read_bytes, ..NcOpenOptions::default() };
     let file = NcFile::from_owner(bytes, options).map_err(invalid)?;
     let root = file.root_group().map_err(invalid)?;
     let main = main_variable(root, name)?;

@@ -126,6 +126,17 @@ fn unwritable_and_damaged_files_are_errors() {
 }
 
 #[test]
+fn a_variable_that_claims_more_than_the_file_can_hold_is_refused() {
+    let path = fixture("bomb.nc");
+    assert!(path.metadata().unwrap().len() < 20_000);
+    let error = read_assembly(&path).unwrap_err().to_string();
+    assert!(
+        error.contains("bomb.nc") && error.contains("800000000 bytes") && error.contains("limit"),
+        "{error}"
+    );
+}
+
+#[test]
 fn reads_published_files() {
     let Some(data) = real_data() else { return };
     let assembly = read_assembly(&data.join("brainio/assy_test_TestMe.nc")).unwrap();
