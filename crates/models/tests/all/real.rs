@@ -146,6 +146,8 @@ fn v4_models_predict_the_neurons_they_were_made_for() {
     let linear = score("v4_linear_from_ensemble_model_50");
     assert!(ensemble > direct && resnet > direct && cornet > direct && direct > linear);
     assert!((0.60..0.70).contains(&ensemble), "published .60 to .69, got {ensemble}");
+    // The linear model hangs on single grey levels of the JPEG decoder: 0.316 with PIL's pixels, by us as by onnxruntime, and 0.25
+    // with decoders that differ from PIL by 0.1 to 0.2 levels on average. The others move by less than 0.001.
     assert!((0.20..0.33).contains(&linear), "published .29 and .32 for other linear models, got {linear}");
 }
 
