@@ -18,7 +18,7 @@ LAYERS = {
 }
 LICENCES = {
     "MIT", "MIT-0", "Apache-2.0", "Apache-2.0 WITH LLVM-exception", "BSD-2-Clause", "BSD-3-Clause", "ISC", "Zlib",
-    "Unicode-3.0", "BSL-1.0", "CC0-1.0", "0BSD", "Unlicense", "CDLA-Permissive-2.0",
+    "Unicode-3.0", "BSL-1.0", "IJG", "CC0-1.0", "0BSD", "Unlicense", "CDLA-Permissive-2.0",
 }
 ONE_VERSION = {"ndarray", "faer", "prost", "safetensors"}
 PREFIX = "ventral-"

@@ -11,6 +11,7 @@ mod hex;
 mod network;
 mod onnx;
 mod preprocess;
+mod resize;
 mod screen;
 mod source;
 mod stream;

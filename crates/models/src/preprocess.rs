@@ -1,7 +1,5 @@
 //! From pixels to the network's input (spec §2.4).
 
-use fast_image_resize::images::{Image, ImageRef};
-use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
 use ndarray::{Array3, Array4, ArrayView3, s};
 use serde::Deserialize;
 
@@ -117,7 +115,7 @@ impl Preprocessing {
     pub(crate) fn canonical(&self) -> String {
         let bits = |values: &[f32; 3]| values.map(|value| format!("{:08x}", value.to_bits())).join(",");
         format!(
-            "size {}x{} channels {:?} scale {:?} mean {} std {} resize {:?} layout {:?} degrees {:016x}",
+            "resampling pillow size {}x{} channels {:?} scale {:?} mean {} std {} resize {:?} layout {:?} degrees {:016x}",
             self.size[0],
             self.size[1],
             self.channels,
@@ -187,7 +185,7 @@ impl Preprocessing {
     }
 }
 
-/// Bilinear with antialiasing to exactly `height` x `width`; an image that has that size already is returned as it is.
+/// Pillow's bilinear resampling, antialiased, to exactly `height` x `width`, bit for bit (spec §2.4).
 ///
 /// # Errors
 /// A message if the image is empty, has not three channels, or a side is out of range.
@@ -206,20 +204,7 @@ pub fn resize(pixels: ArrayView3<'_, u8>, height: u32, width: u32) -> Result<Arr
             "the image ({rows} x {columns}) would be resized to {height} x {width}, which is out of range"
         ));
     }
-    let too_large = |_| format!("the image is too large ({rows} x {columns})");
-    let (source_width, source_height) =
-        (u32::try_from(columns).map_err(too_large)?, u32::try_from(rows).map_err(too_large)?);
-    let standard = pixels.as_standard_layout();
-    let bytes = standard.as_slice().unwrap_or_default();
-    let failed = |error: &dyn std::fmt::Display| format!("the image cannot be resized: {error}");
-    let source =
-        ImageRef::new(source_width, source_height, bytes, PixelType::U8x3).map_err(|error| failed(&error))?;
-    let mut target = Image::new(width, height, PixelType::U8x3);
-    let options =
-        ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Bilinear)).use_alpha(false);
-    Resizer::new().resize(&source, &mut target, &options).map_err(|error| failed(&error))?;
-    Array3::from_shape_vec((height as usize, width as usize, 3), target.into_vec())
-        .map_err(|error| failed(&error))
+    Ok(crate::resize::bilinear(pixels, height as usize, width as usize))
 }
 
 /// Height and width when the shorter side becomes `side` (the longer is truncated, as torchvision does).

@@ -24,7 +24,7 @@ pub struct ModelFacts {
     pub seconds_per_stimulus: f64,
     /// Bytes of the weights in memory.
     pub weight_bytes: u64,
-    /// ImageNet top-1 accuracy in percent, when the card states it.
+    /// ImageNet top-1 accuracy between 0 and 1, when the card states it.
     pub imagenet_top1: Option<f64>,
 }
 

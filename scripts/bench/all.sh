@@ -1,0 +1,10 @@
+#!/usr/bin/env bash
+# Every benchmark that compares ours with a Python peer on the same work; each prints its ratios.
+set -euo pipefail
+cd "$(dirname "$0")"
+./predictivity.sh
+if [ -n "${VENTRAL_DATA:-}" ]; then
+  ./models.sh
+else
+  echo "SKIPPED: model execution: VENTRAL_DATA is not set" >&2
+fi
