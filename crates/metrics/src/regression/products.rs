@@ -3,13 +3,21 @@
 use faer::linalg::matmul::matmul;
 use faer::{Accum, Par};
 use faer_ext::IntoFaer;
-use ndarray::{Array2, ArrayView2, ArrayViewMut2};
+use ndarray::{Array1, Array2, ArrayView1, ArrayView2, ArrayViewMut2, Axis};
 
 /// `a b`
 pub(crate) fn product(a: ArrayView2<'_, f64>, b: ArrayView2<'_, f64>) -> Array2<f64> {
     let mut c = Array2::zeros((a.nrows(), b.ncols()));
     product_into(c.view_mut(), a, b);
     c
+}
+
+/// `a x`
+pub(crate) fn matrix_vector(a: ArrayView2<'_, f64>, x: ArrayView1<'_, f64>) -> Array1<f64> {
+    let mut y = Array1::zeros(a.nrows());
+    let column = y.view_mut().insert_axis(Axis(1));
+    product_into(column, a, x.insert_axis(Axis(1)));
+    y
 }
 
 /// `c = a b`

@@ -4,7 +4,7 @@ use ndarray::{Array1, Array2, ArrayView1, ArrayViewMut1, Axis, s};
 
 use crate::Split;
 use crate::regression::Prediction;
-use crate::regression::products::product;
+use crate::regression::products::{matrix_vector, product};
 
 /// Power iterations after which the reference gives up on convergence.
 const MAX_ITERATIONS: usize = 500;
@@ -157,7 +157,7 @@ impl<'a> Nipals<'a> {
             return Some((c, 1));
         }
         for iteration in 2..=MAX_ITERATIONS {
-            let mut next_product = self.covariance.dot(&product);
+            let mut next_product = matrix_vector(self.covariance.view(), product.view());
             let square = product.dot(&next_product);
             if square.is_nan() || square <= 0.0 {
                 return None;
@@ -183,7 +183,7 @@ impl<'a> Nipals<'a> {
 
     /// K times the deflated Y times c, centred.
     fn deflated_product(&self, c: &Array1<f64>) -> Array1<f64> {
-        let mut product = self.products.dot(c);
+        let mut product = matrix_vector(self.products.view(), c.view());
         for k in 0..self.iterations.len() {
             let share = self.loadings.row(k).dot(c);
             product.scaled_add(-share, &self.score_products.row(k));
