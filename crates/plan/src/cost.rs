@@ -11,6 +11,9 @@ pub const BASE_BYTES: u64 = 100 << 20;
 /// Copies of the weights an executor holds: the file, the graph, prepacked kernels.
 const WEIGHT_COPIES: u64 = 3;
 
+/// Bytes per second of writing activations to disk and reading them again.
+const SPILL_RATE: f64 = 4e8;
+
 /// Share of the measured matrix product rate that the mixed work of a score reaches.
 const SCORE_EFFICIENCY: f64 = 0.15;
 
@@ -58,7 +61,7 @@ fn features_fixed(stimuli: usize, weight_bytes: u64) -> u64 {
         .saturating_add(weight_bytes.saturating_mul(WEIGHT_COPIES))
 }
 
-/// Predicts a features unit: activations are held as far as memory allows, else read in passes.
+/// Predicts a features unit: activations are held as far as memory allows; the rest costs further passes or a way over the disk.
 pub(crate) fn features(shape: &FeaturesShape, machine: &MachineFacts) -> Estimate {
     let n = shape.stimuli as u64;
     let units: u64 = shape.layers.iter().sum();
@@ -71,10 +74,12 @@ pub(crate) fn features(shape: &FeaturesShape, machine: &MachineFacts) -> Estimat
         Precision::F32 => machine.f32_rate,
     };
     let products = (n as f64) * (n as f64) * units as f64;
+    let forward = n as f64 * shape.seconds_per_stimulus;
+    let further = ((passes - 1.0) * forward).min(activations.saturating_sub(room) as f64 / SPILL_RATE);
     Estimate {
         memory_bytes: fixed.saturating_add(activations.min(room)),
         least_bytes: fixed.saturating_add(n.saturating_mul(TILE_FEATURES as u64 * 4)),
-        seconds: passes * n as f64 * shape.seconds_per_stimulus + products / rate,
+        seconds: forward + further + products / rate,
     }
 }
 

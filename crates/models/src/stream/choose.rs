@@ -61,6 +61,10 @@ pub struct Plan {
     pub reason: String,
 }
 
+fn gigabytes(bytes: u64) -> String {
+    format!("{:.1} GB", bytes as f64 / 1e9)
+}
+
 /// Chooses the cheapest way that keeps within the limits.
 ///
 /// What fits in memory is held there in one pass. Of the rest, every further pass costs a whole run over the stimuli and spilling
@@ -91,22 +95,20 @@ pub fn choose(demand: &Demand) -> Result<Plan, (usize, u64)> {
         }
     }
     let (seconds, passes, spill) = best;
-    let total = tiles.bytes(&(0..tiles.count()));
+    let too_much = format!(
+        "{} of activations do not fit in {}",
+        gigabytes(tiles.bytes(&(0..tiles.count()))),
+        gigabytes(demand.memory_bytes)
+    );
     let reason = match &spill {
-        None if demand.spill_bytes == 0 => {
-            format!(
-                "{total} bytes do not fit in {} and nothing may be spilled: {passes} passes",
-                demand.memory_bytes
-            )
-        }
+        None if demand.spill_bytes == 0 => format!("{too_much} and nothing may be spilled: {passes} passes"),
         None => format!(
-            "{total} bytes do not fit in {}: {passes} passes cost {seconds:.1} s more, spilling would cost more or exceed its limit",
-            demand.memory_bytes
+            "{too_much}: {passes} passes, {seconds:.0} s more; spilling would cost more or exceed its limit"
         ),
         Some(rest) => format!(
-            "{total} bytes do not fit in {}: {passes} passes with {} bytes spilled cost {seconds:.1} s more, passes alone {recompute_seconds:.1} s",
-            demand.memory_bytes,
-            tiles.bytes(rest)
+            "{too_much}: {passes} pass{} with {} spilled to disk, {seconds:.0} s more; further passes alone {recompute_seconds:.0} s",
+            if passes == 1 { "" } else { "es" },
+            gigabytes(tiles.bytes(rest))
         ),
     };
     let passes = if spill.is_some() { with_spill.into_iter().take(passes).collect() } else { in_memory };
