@@ -8,8 +8,8 @@ use ventral_plan::{BenchmarkFacts, Digest, Plan, ScoreUnit};
 use ventral_store::{Failure, ScoreRecord, Store};
 
 use crate::{
-    BenchmarkRef, Ceiled, Commitment, Error, LayerScore, Leaderboard, Ranking, RawScores, RegionRule, Selection,
-    leaderboard, region_tree, select,
+    BenchmarkRef, Ceiled, Commitment, Error, LayerScore, Leaderboard, Ranking, RawScores, RegionRule,
+    Selection, leaderboard, region_tree, select,
 };
 
 /// Name of the root of the tree: its value is the brain score.
@@ -117,7 +117,9 @@ fn raw_score(record: &ScoreRecord) -> Score {
 
 fn ceiled(benchmark: &BenchmarkFacts, raw: &Score) -> Ceiled {
     if raw.value.is_nan() {
-        return Ceiled::Failed { reason: "the score is not a number: every neuroid or prediction is constant".to_owned() };
+        return Ceiled::Failed {
+            reason: "the score is not a number: every neuroid or prediction is constant".to_owned(),
+        };
     }
     match benchmark.rule.apply(raw, benchmark.ceiling.map(|ceiling| ceiling.value)) {
         Ok(score) => Ceiled::Score(score),
@@ -157,7 +159,8 @@ fn region_rules(plan: &Plan) -> Vec<RegionRule> {
 
 fn regions(plan: &Plan) -> Vec<String> {
     let mut regions: Vec<String> = plan.benchmarks.iter().map(|b| b.region.clone()).collect();
-    let place = |region: &String| HIERARCHY.iter().position(|known| known == region).unwrap_or(HIERARCHY.len());
+    let place =
+        |region: &String| HIERARCHY.iter().position(|known| known == region).unwrap_or(HIERARCHY.len());
     regions.sort_by(|a, b| (place(a), a).cmp(&(place(b), b)));
     regions.dedup();
     regions
@@ -179,7 +182,9 @@ fn commitments(plan: &Plan) -> Vec<Commitment> {
     let of_model = |model: &ventral_plan::ModelFacts| {
         let name = model.identifier.clone();
         let pairs = model.commitments.clone().into_iter();
-        pairs.map(move |(region, layer)| Commitment { model: name.clone(), region, layer }).collect::<Vec<_>>()
+        pairs
+            .map(move |(region, layer)| Commitment { model: name.clone(), region, layer })
+            .collect::<Vec<_>>()
     };
     plan.models.iter().flat_map(of_model).collect()
 }

@@ -1,13 +1,15 @@
 //! Layer scores to benchmark, region and brain scores, leaderboard, tables and report.
 //!
-//! [`assemble`] reads a job's scores from the store. All else is pure functions, in the order of the modules: [`LayerScore`]s come in, a layer is [selected](select) per region and model,
-//! the benchmark [tree](Node) turns reported scores into a [`Leaderboard`], and tables and the HTML [report](Report) show it.
+//! [`assemble()`] reads a job's scores from the store. All else is pure functions: [`LayerScore`]s come in, a layer is
+//! [selected](select) per region and model, the benchmark [tree](Node) turns reported scores into a [`Leaderboard`],
+//! and tables and the HTML [report](Report) show it.
 //! A score that is missing, one that failed, and zero stay three different things up to the last page.
 
 mod assemble;
 mod error;
 mod export;
 mod leaderboard;
+mod report;
 mod scores;
 mod selection;
 mod tree;
@@ -20,7 +22,10 @@ pub use export::{
     leaderboard_markdown, raw_csv, raw_rows,
 };
 pub use leaderboard::{Cell, Column, Leaderboard, Ranking, Row, leaderboard, ranks};
+pub use report::{BenchmarkInfo, Cost, Provenance, Report, TopOne, html};
 pub use scores::{Ceiled, LayerScore};
 pub use selection::{ChosenBy, Commitment, RegionRule, Reported, Selection, SkippedLayer, select};
-pub use tree::{BenchmarkRef, Leaf, LeafScore, MAX_TREE_DEPTH, Node, NodeContent, brain_score_2018, region_tree};
+pub use tree::{
+    BenchmarkRef, Leaf, LeafScore, MAX_TREE_DEPTH, Node, NodeContent, brain_score_2018, region_tree,
+};
 pub use value::{Value, hundredths};

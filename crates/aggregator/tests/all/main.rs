@@ -3,6 +3,7 @@
 mod export;
 mod leaderboard;
 mod published;
+mod report;
 mod selection;
 mod support;
 mod tree;

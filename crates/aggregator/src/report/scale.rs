@@ -1,0 +1,58 @@
+//! Linear axes with round ticks.
+
+/// A range of data mapped to a range of pixels.
+#[derive(Debug, Clone)]
+pub(super) struct Scale {
+    low: f64,
+    high: f64,
+    from: f64,
+    to: f64,
+    step: f64,
+}
+
+/// 1, 2 or 5 times a power of ten, for about `count` steps over `span`.
+fn round_step(span: f64, count: usize) -> f64 {
+    let rough = span / count.max(1) as f64;
+    let power = 10.0_f64.powf(rough.log10().floor());
+    let factor = [1.0, 2.0, 5.0].into_iter().find(|f| f * power >= rough * (1.0 - 1e-9)).unwrap_or(10.0);
+    factor * power
+}
+
+impl Scale {
+    /// An axis whose ends are ticks and enclose the values; values that are not finite are ignored.
+    pub(super) fn around(values: impl Iterator<Item = f64>, count: usize, from: f64, to: f64) -> Self {
+        let (mut low, mut high) = values
+            .filter(|v| v.is_finite())
+            .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), v| (low.min(v), high.max(v)));
+        if low > high {
+            (low, high) = (0.0, 1.0);
+        }
+        if high - low < 1e-9 * (1.0 + high.abs()) {
+            let half = 0.05 * (1.0 + high.abs());
+            (low, high) = (low - half, high + half);
+        }
+        let step = round_step(high - low, count);
+        Self { low: (low / step).floor() * step, high: (high / step).ceil() * step, from, to, step }
+    }
+
+    /// Pixel of a value.
+    pub(super) fn at(&self, value: f64) -> f64 {
+        self.from + (value - self.low) / (self.high - self.low) * (self.to - self.from)
+    }
+
+    /// Values of the ticks with their labels.
+    pub(super) fn ticks(&self) -> Vec<(f64, String)> {
+        let decimals = (-self.step.log10().floor()).clamp(0.0, 9.0) as usize;
+        let count = ((self.high - self.low) / self.step).round() as usize;
+        (0..=count.min(40))
+            .map(|i| {
+                let value = self.low + i as f64 * self.step;
+                let text = format!("{value:.decimals$}");
+                (
+                    value,
+                    if text.trim_start_matches(['-', '0', '.']).is_empty() { "0".to_owned() } else { text },
+                )
+            })
+            .collect()
+    }
+}
