@@ -1,1 +1,61 @@
-fn main() {}
+//! The `ventral` command.
+
+mod args;
+mod cards;
+mod context;
+mod datasets;
+mod doctor;
+mod exit;
+mod export;
+mod parquet;
+mod plan;
+mod progress;
+mod report;
+mod results;
+mod run;
+mod simulate;
+mod table;
+mod units;
+
+use std::process::ExitCode;
+
+use args::{Cli, Command};
+use clap::Parser;
+use context::Context;
+use exit::Outcome;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match dispatch(cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(exit) => {
+            if let Some(message) = exit.message() {
+                eprintln!("{message}");
+            }
+            exit.code()
+        }
+    }
+}
+
+fn dispatch(cli: Cli) -> Outcome {
+    let context = Context::new(cli.global)?;
+    match cli.command {
+        Command::Run { spec, no_report } => run::run(&context, &spec, !no_report),
+        Command::Plan { spec } => plan::plan(&context, &spec),
+        Command::Resume { job } => run::resume(&context, job.as_deref()),
+        Command::Jobs => results::jobs(&context),
+        Command::Leaderboard { job } => results::leaderboard(&context, job.as_deref()),
+        Command::Scores { job, model, benchmark } => {
+            results::scores(&context, job.as_deref(), model.as_deref(), benchmark.as_deref())
+        }
+        Command::Export { job, what, format, output } => {
+            export::export(&context, job.as_deref(), what, format, output.as_deref())
+        }
+        Command::Report { job, output } => results::report(&context, job.as_deref(), output),
+        Command::Models { cards } => cards::models(&context, &cards),
+        Command::Benchmarks { cards } => cards::benchmarks(&context, &cards),
+        Command::Datasets { manifests, action } => datasets::datasets(&context, &manifests, action),
+        Command::Simulate(arguments) => simulate::simulate(&context, &arguments),
+        Command::Doctor => doctor::doctor(&context),
+    }
+}

@@ -89,7 +89,7 @@ fn ceiling(svg: &mut Svg, frame: &Frame, scale: &Scale, benchmark: &BenchmarkInf
         Some(c) => format!("ceiling (c = {})", Value::Number(c)),
         None => format!("ceiling {}", Value::Number(value)),
     };
-    svg.text("note", (frame.right, y - 6.0), Anchor::End, &label);
+    svg.text("remark", (frame.right, y - 6.0), Anchor::End, &label);
 }
 
 /// Runs of neighbouring layers that have a score.

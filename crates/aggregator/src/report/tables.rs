@@ -2,9 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use super::svg::shorten;
+use super::svg::{escape, shorten};
 use super::{BenchmarkInfo, Cost, Report};
 use crate::{Cell, ChosenBy, Column, LeafScore, Value};
+
+/// A name as markup that may be broken after its separators only.
+pub(super) fn breakable(name: &str) -> String {
+    name.split_inclusive(['_', '-', '.', '/']).map(escape).collect::<Vec<_>>().join("<wbr>")
+}
 
 /// The most entries of the list of failures.
 pub(super) const MAX_PROBLEMS: usize = 300;
@@ -34,6 +39,8 @@ pub(super) struct BoardCell {
 pub(super) struct BoardRow {
     pub(super) rank: String,
     pub(super) model: String,
+    /// The name as markup.
+    pub(super) name: String,
     pub(super) cells: Vec<BoardCell>,
 }
 
@@ -123,6 +130,7 @@ pub(super) fn board(report: &Report) -> (Vec<Heading>, Vec<BoardRow>) {
         BoardRow {
             rank: row.rank.map_or_else(String::new, |rank| rank.to_string()),
             model: row.model.clone(),
+            name: breakable(&row.model),
             cells: shown.iter().filter_map(cell).collect(),
         }
     };
@@ -133,6 +141,7 @@ pub(super) fn board(report: &Report) -> (Vec<Heading>, Vec<BoardRow>) {
 pub(super) struct Highlight {
     pub(super) name: String,
     pub(super) value: String,
+    /// The model's name as markup.
     pub(super) model: String,
     pub(super) layer: String,
 }
@@ -152,7 +161,7 @@ pub(super) fn highlights(report: &Report) -> Vec<Highlight> {
         Some(Highlight {
             name: column.identifier.replace('_', " "),
             value: cell.value.to_string(),
-            model: row.model.clone(),
+            model: breakable(&row.model),
             layer: cell.layer.clone().filter(|_| index > 0).unwrap_or_default(),
         })
     };

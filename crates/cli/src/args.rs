@@ -1,0 +1,208 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Score neural networks against brains.
+#[derive(Debug, Parser)]
+#[command(name = "ventral", version, max_term_width = 110, after_help = EXIT_CODES)]
+pub struct Cli {
+    #[command(flatten)]
+    pub global: Global,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const EXIT_CODES: &str = "Exit codes:
+  0    done
+  1    an internal error: please report it
+  2    the command line, a spec, a card or a data file cannot be used
+  3    done, but some units failed or are missing: the table says which
+  4    this machine lacks something (disk, memory, a writable store, a data set): see `ventral doctor`
+  130  interrupted: the same command continues where it was";
+
+#[derive(Debug, Args)]
+pub struct Global {
+    /// Directory of results; finished work is found here again.
+    #[arg(long, global = true, env = "VENTRAL_STORE", default_value = ".ventral", value_name = "DIR")]
+    pub store: PathBuf,
+    /// Directory of data sets and weights that cards refer to.
+    #[arg(long, global = true, env = "VENTRAL_DATA", value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    /// Threads; all CPUs this process may use when absent. The scores do not depend on it.
+    #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub threads: Option<u16>,
+    /// Memory the job may use, such as 4GiB or 500MiB; 60 % of what is free when absent.
+    #[arg(long, global = true, value_name = "SIZE", value_parser = crate::units::parse_bytes)]
+    pub memory: Option<u64>,
+    /// Print JSON on standard output instead of tables.
+    #[arg(long, global = true)]
+    pub json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Score models on benchmarks: plan, compute what is missing, print the leaderboard.
+    Run {
+        /// The job spec, a TOML file.
+        spec: PathBuf,
+        /// Do not write the HTML report.
+        #[arg(long)]
+        no_report: bool,
+    },
+    /// Show what a run would do: units, what is cached, predicted time and memory.
+    Plan {
+        /// The job spec, a TOML file.
+        spec: PathBuf,
+    },
+    /// Continue an interrupted job, or retry its failed units.
+    Resume {
+        /// Job id; the latest job when absent.
+        job: Option<String>,
+    },
+    /// List the jobs of the store, the latest first.
+    Jobs,
+    /// Print a job's leaderboard: region scores, best layers, brain score, rank.
+    Leaderboard {
+        /// Job id; the latest job when absent.
+        job: Option<String>,
+    },
+    /// Print the score of every layer on every benchmark.
+    Scores {
+        /// Job id; the latest job when absent.
+        job: Option<String>,
+        /// Only this model.
+        #[arg(long, value_name = "ID")]
+        model: Option<String>,
+        /// Only this benchmark.
+        #[arg(long, value_name = "ID")]
+        benchmark: Option<String>,
+    },
+    /// Write a job's results to a file.
+    Export {
+        /// Job id; the latest job when absent.
+        job: Option<String>,
+        /// What to write.
+        #[arg(long, value_enum, default_value = "layers")]
+        what: Table,
+        /// File format; from the extension of --output when absent, else csv.
+        #[arg(long, value_enum)]
+        format: Option<Format>,
+        /// The file; standard output when absent (not for parquet).
+        #[arg(long, short, value_name = "FILE")]
+        output: Option<PathBuf>,
+    },
+    /// Write a job's HTML report, one self-contained file.
+    Report {
+        /// Job id; the latest job when absent.
+        job: Option<String>,
+        /// The file; report.html in the job's directory when absent.
+        #[arg(long, short, value_name = "FILE")]
+        output: Option<PathBuf>,
+    },
+    /// List model cards, or show one with all layers that can be scored.
+    Models {
+        /// A card to show, or directories to search.
+        #[arg(default_values = ["models", "examples"])]
+        cards: Vec<PathBuf>,
+    },
+    /// List benchmark cards, or show one with its stimuli, neuroids, splits and ceiling.
+    Benchmarks {
+        /// A card to show, or directories to search.
+        #[arg(default_values = ["benchmarks", "examples"])]
+        cards: Vec<PathBuf>,
+    },
+    /// Known data sets: list, verify, fetch.
+    Datasets {
+        /// Directory of the manifests.
+        #[arg(long, default_value = "datasets", value_name = "DIR")]
+        manifests: PathBuf,
+        #[command(subcommand)]
+        action: Option<DatasetsAction>,
+    },
+    /// Make recordings from a layer of a model, with known noise: for model recovery and for trying things out.
+    Simulate(SimulateArgs),
+    /// Say what this machine has, what is missing and how to get it.
+    Doctor,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum DatasetsAction {
+    /// List the sets: licence, size, what is present (the default).
+    List,
+    /// Check the files of one set, or of all, against their digests.
+    Verify {
+        /// The set; all when absent.
+        id: Option<String>,
+    },
+    /// Fetch the files of a set into the data directory, resuming where a transfer stopped.
+    Fetch {
+        /// The set.
+        id: String,
+        /// Take the files from this directory instead of the network.
+        #[arg(long, value_name = "DIR")]
+        mirror: Option<PathBuf>,
+    },
+}
+
+#[derive(Debug, Args)]
+pub struct SimulateArgs {
+    /// Model card.
+    #[arg(long)]
+    pub model: PathBuf,
+    /// Layer whose units the neurons mix.
+    #[arg(long)]
+    pub layer: String,
+    /// Stimulus set: a benchmark card whose stimuli are shown, or a CSV with a ZIP of the same name.
+    #[arg(long)]
+    pub stimuli: PathBuf,
+    /// Identifier of the assembly.
+    #[arg(long)]
+    pub identifier: String,
+    /// Region written to every neuroid.
+    #[arg(long)]
+    pub region: String,
+    /// Number of neurons.
+    #[arg(long, default_value_t = 80)]
+    pub neurons: usize,
+    /// Presentations of each stimulus.
+    #[arg(long, default_value_t = 6)]
+    pub repeats: usize,
+    /// Units of the layer that each neuron mixes.
+    #[arg(long, default_value_t = 64)]
+    pub units: usize,
+    /// Share of a single presentation's variance that is signal, between 0 and 1.
+    #[arg(long, default_value_t = 0.3)]
+    pub reliability: f64,
+    /// Seed of the random numbers.
+    #[arg(long, default_value_t = 1)]
+    pub seed: u32,
+    /// The NetCDF file to write.
+    #[arg(long, short)]
+    pub output: PathBuf,
+}
+
+/// Results that can be exported.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Table {
+    /// One row per model.
+    Leaderboard,
+    /// One row per model, layer and benchmark.
+    Layers,
+    /// One row per model, layer, benchmark, split and neuroid.
+    Raw,
+}
+
+/// Export formats.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// Comma-separated values.
+    Csv,
+    /// JSON.
+    Json,
+    /// Apache Parquet.
+    Parquet,
+    /// A Markdown table.
+    Markdown,
+}

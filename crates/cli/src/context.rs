@@ -1,0 +1,114 @@
+//! What every command shares: the store, the data directory, threads, memory, and how to print.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+use ventral_plan::JobSpec;
+use ventral_plan::spec::MAX_SPEC_BYTES;
+use ventral_store::{JobRecord, Store};
+use ventral_worker::{Job, measure};
+
+use crate::args::Global;
+use crate::exit::{Exit, Outcome};
+
+/// The global arguments, checked.
+pub struct Context {
+    /// Directory of results.
+    pub store_dir: PathBuf,
+    /// Directory of data sets and weights.
+    pub data: Option<PathBuf>,
+    /// Memory limit, when the user names one.
+    pub memory: Option<u64>,
+    /// Whether to print JSON.
+    pub json: bool,
+}
+
+impl Context {
+    /// Checks the data directory and sets the number of threads.
+    pub fn new(global: Global) -> Outcome<Self> {
+        if let Some(data) = &global.data
+            && !data.is_dir()
+        {
+            return Err(Exit::input(format!(
+                "{}: no such directory; --data or VENTRAL_DATA names the directory of data sets and weights",
+                data.display()
+            )));
+        }
+        let threads = global.threads.map_or(0, usize::from);
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build_global();
+        pool.map_err(|error| Exit::Internal(error.into()))?;
+        Ok(Self { store_dir: global.store, data: global.data, memory: global.memory, json: global.json })
+    }
+
+    /// Opens the store, creating it if needed.
+    pub fn store(&self) -> Outcome<Store> {
+        Ok(Store::open(&self.store_dir)?)
+    }
+
+    /// Reads a spec and plans it.
+    pub fn job(&self, file: &Path) -> Outcome<Job> {
+        let unreadable = |error| Exit::input(format!("{}: {error}", file.display()));
+        let size = fs::metadata(file).map_err(unreadable)?.len();
+        if size > MAX_SPEC_BYTES {
+            return Err(Exit::input(format!(
+                "{}: {size} bytes; a spec has at most {MAX_SPEC_BYTES}",
+                file.display()
+            )));
+        }
+        let text = fs::read_to_string(file).map_err(unreadable)?;
+        let spec = JobSpec::from_toml(&text, &file.display().to_string())?;
+        Ok(Job::load(spec, file, self.data.as_deref(), measure(self.memory))?)
+    }
+
+    /// The job `id`, or the latest one.
+    pub fn record(&self, store: &Store, id: Option<&str>) -> Outcome<(String, JobRecord)> {
+        let jobs = store.jobs()?;
+        let known = || jobs.iter().map(|job| job.id.as_str()).take(5).collect::<Vec<_>>().join(", ");
+        let chosen = match id {
+            None => jobs.first(),
+            Some(id) => {
+                let matching: Vec<_> = jobs.iter().filter(|job| job.id.starts_with(id)).collect();
+                let exact = matching.iter().find(|job| job.id == id).copied();
+                match (exact, matching.as_slice()) {
+                    (Some(job), _) => Some(job),
+                    (None, [job]) => Some(*job),
+                    (None, []) => None,
+                    (None, _) => return Err(Exit::input(format!("more than one job begins with '{id}'"))),
+                }
+            }
+        };
+        let Some(job) = chosen else {
+            let place = store.root().display();
+            return Err(Exit::input(match id {
+                Some(id) => format!("no job '{id}' in {place}; the latest are: {}", known()),
+                None => format!("no jobs in {place}; start one with `ventral run SPEC`"),
+            }));
+        };
+        Ok((job.id.clone(), store.load_job(&job.id)?))
+    }
+
+    /// Prints `value` as JSON when asked to, else what `text` makes.
+    pub fn print<T: Serialize>(&self, value: &T, text: impl FnOnce() -> String) -> Outcome {
+        let mut output = if self.json {
+            serde_json::to_string_pretty(value).map_err(|error| Exit::Internal(error.into()))?
+        } else {
+            text()
+        };
+        if !output.ends_with('\n') {
+            output.push('\n');
+        }
+        write_stdout(&output)
+    }
+}
+
+/// Writes to standard output; a reader that has gone away (`| head`) is no error.
+pub fn write_stdout(text: &str) -> Outcome {
+    use std::io::{ErrorKind, Write};
+    match std::io::stdout().lock().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            Err(Exit::Machine(anyhow::Error::new(error).context("cannot write to standard output")))
+        }
+        _ => Ok(()),
+    }
+}

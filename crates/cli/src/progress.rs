@@ -1,0 +1,144 @@
+//! Shows events: bars on a terminal, a line per finished piece of work elsewhere.
+
+use std::io::IsTerminal;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use ventral_plan::Plan;
+use ventral_worker::{Event, Observer};
+
+use crate::units;
+
+/// Set by the first Ctrl-C; units stop at the next batch.
+static INTERRUPTED: AtomicBool = AtomicBool::new(false);
+
+/// Whether the user wants to stop.
+pub fn interrupted() -> bool {
+    INTERRUPTED.load(Ordering::SeqCst)
+}
+
+/// Makes Ctrl-C and SIGTERM stop at the next batch; a second one ends the process at once.
+pub fn stop_on_signal() {
+    // A handler that cannot be installed leaves the default: the process ends, finished units are kept all the same.
+    let _ = ctrlc::set_handler(|| {
+        if INTERRUPTED.swap(true, Ordering::SeqCst) {
+            std::process::exit(130);
+        }
+        eprintln!("stopping: finished units are kept (again to stop at once)");
+    });
+}
+
+/// Writes progress to standard error.
+pub struct Progress<'a> {
+    plan: &'a Plan,
+    bar: Mutex<Option<ProgressBar>>,
+    terminal: bool,
+}
+
+impl<'a> Progress<'a> {
+    /// Progress of a plan.
+    pub fn new(plan: &'a Plan) -> Self {
+        Self { plan, bar: Mutex::new(None), terminal: std::io::stderr().is_terminal() }
+    }
+
+    fn start(&self, length: u64, prefix: String, unit: &str) {
+        self.clear();
+        if !self.terminal {
+            return;
+        }
+        let template = format!(
+            "{{prefix:28!}} {{wide_bar:.cyan/dim}} {{pos:>6}}/{{len}} {unit}  {{per_sec:>12}}  {{eta:>5}} left  {{msg}}"
+        );
+        let style = ProgressStyle::with_template(&template)
+            .unwrap_or_else(|_| ProgressStyle::default_bar())
+            .progress_chars("━╸─");
+        let bar = ProgressBar::with_draw_target(Some(length), ProgressDrawTarget::stderr());
+        bar.set_style(style.with_key(
+            "per_sec",
+            |state: &indicatif::ProgressState, w: &mut dyn std::fmt::Write| {
+                let _ = write!(w, "{:.1}/s", state.per_sec());
+            },
+        ));
+        bar.set_prefix(prefix);
+        bar.enable_steady_tick(Duration::from_millis(200));
+        self.set(Some(bar));
+    }
+
+    fn set(&self, bar: Option<ProgressBar>) {
+        if let Ok(mut slot) = self.bar.lock() {
+            *slot = bar;
+        }
+    }
+
+    fn with_bar(&self, act: impl FnOnce(&ProgressBar)) {
+        if let Ok(slot) = self.bar.lock()
+            && let Some(bar) = slot.as_ref()
+        {
+            act(bar);
+        }
+    }
+
+    fn clear(&self) {
+        self.with_bar(ProgressBar::finish_and_clear);
+        self.set(None);
+    }
+
+    fn line(&self, text: &str) {
+        let mut shown = false;
+        self.with_bar(|bar| {
+            bar.suspend(|| eprintln!("{text}"));
+            shown = true;
+        });
+        if !shown {
+            eprintln!("{text}");
+        }
+    }
+}
+
+impl Observer for Progress<'_> {
+    fn on(&self, event: &Event<'_>) {
+        match event {
+            Event::FeaturesStarted { unit, missing } => {
+                let model = &self.plan.models[unit.model].identifier;
+                let stimuli = self.plan.benchmarks[unit.benchmark].stimulus_count;
+                self.line(&format!(
+                    "{model}: reading {missing} of {} layers on {stimuli} stimuli",
+                    unit.layers.len()
+                ));
+                self.start(stimuli as u64, model.clone(), "stimuli");
+            }
+            Event::Stimuli { done, total } => self.with_bar(|bar| {
+                bar.set_length(*total);
+                bar.set_position(*done);
+            }),
+            Event::LayerStored { unit, layer } => {
+                let target = unit.layers[*layer].layer;
+                let name = self.plan.models[unit.model].layers[target].name.clone();
+                self.with_bar(|bar| bar.set_message(name));
+            }
+            Event::FeaturesFinished { unit, seconds, placement } => {
+                self.clear();
+                let model = &self.plan.models[unit.model].identifier;
+                self.line(&format!("{model}: read in {} ({placement})", units::duration(*seconds)));
+            }
+            Event::ScoresStarted { missing } => {
+                self.line(&format!("scoring {missing} layers x benchmarks"));
+                self.start(*missing as u64, "scoring".to_owned(), "scores");
+            }
+            Event::ScoreStored { .. } => self.with_bar(|bar| bar.inc(1)),
+            Event::Failed { unit, reason, .. } => self.line(&format!("failed: {unit}: {reason}")),
+        }
+    }
+
+    fn interrupted(&self) -> bool {
+        interrupted()
+    }
+}
+
+impl Drop for Progress<'_> {
+    fn drop(&mut self) {
+        self.clear();
+    }
+}

@@ -1,0 +1,201 @@
+//! `ventral jobs`, `leaderboard`, `scores` and `report`: what the store knows.
+
+use std::fs;
+use std::path::PathBuf;
+
+use serde::Serialize;
+use ventral_aggregator::{Ceiled, Cell, ChosenBy, LayerScore, Results, assemble, html};
+use ventral_store::{JobRecord, Store};
+
+use crate::context::Context;
+use crate::exit::{Exit, Outcome};
+use crate::{report, table};
+
+/// Regions up to which the leaderboard shows layers: with more, lines would not fit a screen.
+const MAX_REGIONS_WITH_LAYERS: usize = 4;
+
+/// File of the report in a job's directory.
+const REPORT: &str = "report.html";
+
+/// Lists the jobs.
+pub fn jobs(context: &Context) -> Outcome {
+    #[derive(Serialize)]
+    struct Entry {
+        id: String,
+        title: String,
+        models: usize,
+        benchmarks: usize,
+        units: usize,
+        failed: usize,
+        state: &'static str,
+        spec: PathBuf,
+    }
+    let store = context.store()?;
+    let mut entries = Vec::new();
+    for job in store.jobs()? {
+        let record = store.load_job(&job.id)?;
+        entries.push(Entry {
+            title: record.plan.spec.title().to_owned(),
+            models: record.plan.models.len(),
+            benchmarks: record.plan.benchmarks.len(),
+            units: record.plan.unit_count(),
+            failed: record.failures.len(),
+            state: state(&record, &store),
+            spec: record.spec_file,
+            id: job.id,
+        });
+    }
+    context.print(&entries, || {
+        let mut table = table::new(&["job", "state", "models", "benchmarks", "units", "failed", "title"]);
+        for entry in &entries {
+            table.add_row([
+                entry.id.clone(),
+                entry.state.to_owned(),
+                entry.models.to_string(),
+                entry.benchmarks.to_string(),
+                entry.units.to_string(),
+                entry.failed.to_string(),
+                entry.title.clone(),
+            ]);
+        }
+        table.to_string()
+    })
+}
+
+fn state(record: &JobRecord, store: &Store) -> &'static str {
+    let complete = record.plan.scores.iter().all(|unit| store.contains(&unit.digest));
+    match (complete, record.failures.is_empty(), record.usage.is_some()) {
+        (true, _, _) => "complete",
+        (false, false, true) => "failed units",
+        (false, _, _) => "interrupted",
+    }
+}
+
+/// Prints a job's leaderboard.
+pub fn leaderboard(context: &Context, job: Option<&str>) -> Outcome {
+    let (_, _, results) = load(context, job)?;
+    context.print(&results.leaderboard, || leaderboard_text(&results))?;
+    if results.missing == 0 { Ok(()) } else { Err(Exit::Partial) }
+}
+
+/// Prints the scores of all layers.
+pub fn scores(context: &Context, job: Option<&str>, model: Option<&str>, benchmark: Option<&str>) -> Outcome {
+    let (_, record, results) = load(context, job)?;
+    let plan = &record.plan;
+    known("model", model, plan.models.iter().map(|m| m.identifier.as_str()))?;
+    known("benchmark", benchmark, plan.benchmarks.iter().map(|b| b.identifier.as_str()))?;
+    let wanted = |score: &&LayerScore| {
+        model.is_none_or(|m| score.model == m) && benchmark.is_none_or(|b| score.benchmark == b)
+    };
+    let rows: Vec<&LayerScore> = results.layers.iter().filter(wanted).collect();
+    context.print(&rows, || {
+        let mut table = table::new(&["model", "benchmark", "layer", "raw", "ceiled"]);
+        for row in &rows {
+            let ceiled = match &row.ceiled {
+                Ceiled::Score(score) => table::score_with_error(score.value, score.error),
+                Ceiled::Failed { reason } => format!("failed: {reason}"),
+            };
+            let raw =
+                row.raw.as_ref().map_or(String::new(), |raw| table::score_with_error(raw.value, raw.error));
+            table.add_row([&row.model, &row.benchmark, &row.layer, &raw, &ceiled]);
+        }
+        table::align_numbers(&mut table, 3);
+        table.to_string()
+    })?;
+    if results.missing == 0 { Ok(()) } else { Err(Exit::Partial) }
+}
+
+fn known<'a>(what: &str, asked: Option<&str>, names: impl Iterator<Item = &'a str>) -> Outcome {
+    let Some(asked) = asked else { return Ok(()) };
+    let names: Vec<&str> = names.collect();
+    if names.contains(&asked) {
+        return Ok(());
+    }
+    Err(Exit::input(format!("no {what} '{asked}' in this job, which has {}", names.join(", "))))
+}
+
+/// Writes a job's report.
+pub fn report(context: &Context, job: Option<&str>, output: Option<PathBuf>) -> Outcome {
+    let store = context.store()?;
+    let (id, record, results) = load(context, job)?;
+    let path = write_report(&store, &id, &record, &results, output)?;
+    context.print(&serde_json::json!({ "report": path }), || path.display().to_string())
+}
+
+/// Writes the report to `output`, or into the job's directory, and returns where it is.
+pub fn write_report(
+    store: &Store,
+    id: &str,
+    record: &JobRecord,
+    results: &Results,
+    output: Option<PathBuf>,
+) -> Outcome<PathBuf> {
+    let page = html(&report::input(id, record, results))?;
+    match output {
+        None => Ok(store.write_job_file(id, REPORT, page.as_bytes())?),
+        Some(path) => {
+            let failed = |error| Exit::Machine(anyhow::anyhow!("cannot write {}: {error}", path.display()));
+            fs::write(&path, page).map_err(failed)?;
+            Ok(path)
+        }
+    }
+}
+
+/// A job and its results.
+pub fn load(context: &Context, job: Option<&str>) -> Outcome<(String, JobRecord, Results)> {
+    let store = context.store()?;
+    let (id, record) = context.record(&store, job)?;
+    let results = assemble(&record.plan, &store, &record.failures)?;
+    Ok((id, record, results))
+}
+
+/// The leaderboard for a terminal: brain score, then each region with its layer.
+pub fn leaderboard_text(results: &Results) -> String {
+    let board = &results.leaderboard;
+    let shown: Vec<usize> = (0..board.columns.len()).filter(|&i| board.columns[i].depth <= 1).collect();
+    let with_layers = shown.len() <= 1 + MAX_REGIONS_WITH_LAYERS;
+    let mut head = vec!["rank".to_owned(), "model".to_owned()];
+    for &column in &shown {
+        let name = &board.columns[column].identifier;
+        head.push(if column == 0 { "brain score".to_owned() } else { name.clone() });
+        if column > 0 && with_layers {
+            head.push(format!("{name} layer"));
+        }
+    }
+    let head: Vec<&str> = head.iter().map(String::as_str).collect();
+    let mut table = table::new(&head);
+    for row in &board.rows {
+        let mut cells = vec![row.rank.map_or("-".to_owned(), |rank| rank.to_string()), row.model.clone()];
+        for &column in &shown {
+            let cell = &row.cells[column];
+            cells.push(cell_text(cell));
+            if column > 0 && with_layers {
+                cells.push(cell.layer.clone().unwrap_or_else(|| "-".to_owned()));
+            }
+        }
+        table.add_row(cells);
+    }
+    let mut text = format!("{table}\n");
+    let on_itself = |cell: &Cell| matches!(cell.chosen_by, Some(ChosenBy::SameBenchmark));
+    if board.rows.iter().flat_map(|row| &row.cells).any(on_itself) {
+        text.push_str(
+            "Layers were chosen on the benchmark they are reported on, which flatters; [[selection]] separates the two.\n",
+        );
+    }
+    if results.missing > 0 {
+        text.push_str(&format!(
+            "{} scores are missing: the job was interrupted, `ventral resume` continues it.\n",
+            results.missing
+        ));
+    }
+    text
+}
+
+fn cell_text(cell: &Cell) -> String {
+    let value = cell.value.to_string();
+    match cell.error {
+        Some(error) if cell.value.number().is_some() => format!("{value} ± {}", table::score(error)),
+        _ if value.is_empty() => "-".to_owned(),
+        _ => value,
+    }
+}

@@ -1,0 +1,98 @@
+//! `ventral run` and `ventral resume`.
+
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+use ventral_aggregator::{Leaderboard, assemble};
+use ventral_store::{Failure, JobRecord, Store, Usage};
+use ventral_worker::run as compute;
+
+use crate::context::Context;
+use crate::exit::{Exit, Outcome};
+use crate::progress::{Progress, stop_on_signal};
+use crate::{results, units};
+
+#[derive(Serialize)]
+struct Summary<'a> {
+    job: &'a str,
+    leaderboard: &'a Leaderboard,
+    failures: &'a [Failure],
+    usage: Usage,
+    report: Option<PathBuf>,
+}
+
+/// Scores what a spec names, prints the leaderboard, writes the report.
+pub fn run(context: &Context, spec: &Path, report: bool) -> Outcome {
+    stop_on_signal();
+    let store = context.store()?;
+    let job = context.job(spec)?;
+    let id = job.plan.job_id();
+    let mut record = JobRecord {
+        plan: job.plan.clone(),
+        spec_file: absolute(spec)?,
+        data_dir: context.data.as_deref().map(absolute).transpose()?,
+        failures: Vec::new(),
+        usage: None,
+    };
+    store.save_job(&id, &record)?;
+    let outcome = compute(&job, &store, &Progress::new(&job.plan))?;
+    record.failures = outcome.failures;
+    record.usage = Some(outcome.usage);
+    store.save_job(&id, &record)?;
+    finish(context, &store, &id, &record, outcome.usage, report)
+}
+
+/// Continues a job from its record.
+pub fn resume(context: &Context, job: Option<&str>) -> Outcome {
+    let store = context.store()?;
+    let (id, record) = context.record(&store, job)?;
+    eprintln!("continuing {id} ({})", record.spec_file.display());
+    let data = context.data.clone().or(record.data_dir);
+    let context = Context { data, store_dir: context.store_dir.clone(), ..*context };
+    run(&context, &record.spec_file, true)
+}
+
+fn finish(
+    context: &Context,
+    store: &Store,
+    id: &str,
+    record: &JobRecord,
+    usage: Usage,
+    report: bool,
+) -> Outcome {
+    let results = assemble(&record.plan, store, &record.failures)?;
+    let report = if report { Some(results::write_report(store, id, record, &results, None)?) } else { None };
+    let summary =
+        Summary { job: id, leaderboard: &results.leaderboard, failures: &record.failures, usage, report };
+    context.print(&summary, || {
+        let mut text = results::leaderboard_text(&results);
+        text.push_str(&format!("\njob {id}: {}\n", usage_text(&usage)));
+        for failure in &record.failures {
+            text.push_str(&format!("failed: {}: {}\n", failure.unit, failure.reason));
+        }
+        if let Some(path) = &summary.report {
+            text.push_str(&format!("report: {}\n", path.display()));
+        }
+        text
+    })?;
+    if record.failures.is_empty() && results.missing == 0 { Ok(()) } else { Err(Exit::Partial) }
+}
+
+fn usage_text(usage: &Usage) -> String {
+    let peak = usage.peak_bytes.map_or("unknown".to_owned(), units::bytes);
+    if usage.computed == 0 {
+        return format!("{} units, all found in the store", units::count(usage.cached as u64));
+    }
+    format!(
+        "{} units computed and {} found in the store in {} (predicted {}), peak memory {peak} (predicted at most {})",
+        units::count(usage.computed as u64),
+        units::count(usage.cached as u64),
+        units::duration(usage.seconds),
+        units::duration(usage.predicted_seconds),
+        units::bytes(usage.predicted_bytes),
+    )
+}
+
+fn absolute(path: &Path) -> Outcome<PathBuf> {
+    std::path::absolute(path).map_err(|error| Exit::input(format!("{}: {error}", path.display())))
+}

@@ -1,0 +1,124 @@
+//! Bad input: a clear error, the documented exit code, nothing lost.
+
+use std::fs;
+use std::path::Path;
+
+use crate::support::{finish, root, ventral};
+
+/// Writes a spec for the bundled demo with changes, runs it, and returns standard error and the exit code.
+fn run_spec(directory: &Path, models: &str, benchmarks: &str, extra: &[&str]) -> (String, i32) {
+    let spec = directory.join("evaluation.toml");
+    fs::write(&spec, format!("name = 'bad'\nmodels = [{models}]\nbenchmarks = [{benchmarks}]\n"))
+        .expect("writable");
+    let (_, stderr, code) =
+        finish(ventral(&directory.join("store")).arg("run").arg(&spec).arg("--no-report").args(extra));
+    assert!(!stderr.contains("panicked"), "{stderr}");
+    (stderr, code)
+}
+
+fn demo(part: &str) -> String {
+    format!("{:?}", root().join("examples/demo").join(part).display().to_string())
+}
+
+#[test]
+fn exit_codes_are_those_of_the_help() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let store = directory.path().join("store");
+    let (help, _, code) = finish(ventral(&store).arg("--help"));
+    assert_eq!(code, 0);
+    for expected in
+        ["0    done", "2    the command line", "3    done, but", "4    this machine", "130  interrupted"]
+    {
+        assert!(help.contains(expected), "{expected} is not in\n{help}");
+    }
+    for arguments in
+        [&["run", "nowhere.toml"][..], &["frobnicate"], &["leaderboard"], &["leaderboard", "nojob"]]
+    {
+        assert_eq!(finish(ventral(&store).args(arguments)).2, 2, "{arguments:?}");
+    }
+    let file = directory.path().join("file");
+    fs::write(&file, "in the way").expect("writable");
+    let (_, stderr, code) = finish(ventral(&file.join("store")).args(["run", "examples/demo.toml"]));
+    assert_eq!(code, 4, "{stderr}");
+    assert!(stderr.contains("cannot create"), "{stderr}");
+}
+
+#[test]
+fn a_spec_that_names_nothing_says_where_it_looked() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let (stderr, code) = run_spec(directory.path(), "'nowhere'", &demo("benchmarks/v4"), &[]);
+    assert_eq!(code, 2);
+    assert!(stderr.contains("nowhere") && stderr.contains("model.toml"), "{stderr}");
+    let (stderr, _) = run_spec(directory.path(), "'no*where'", &demo("benchmarks/v4"), &[]);
+    assert!(stderr.contains("matches no model.toml"), "{stderr}");
+}
+
+/// A model card beside a copy of its weights, with changes.
+fn card(directory: &Path, change: impl Fn(&str) -> String, weights: impl Fn(Vec<u8>) -> Vec<u8>) -> String {
+    let source = root().join("examples/demo/models/convnet_random");
+    let target = directory.join("model");
+    fs::create_dir_all(&target).expect("writable");
+    for entry in fs::read_dir(&source).expect("listable").flatten() {
+        let bytes = fs::read(entry.path()).expect("readable");
+        let name = entry.file_name();
+        let bytes = match name.to_string_lossy().as_ref() {
+            "model.toml" => change(&String::from_utf8(bytes).expect("UTF-8")).into_bytes(),
+            _ => weights(bytes),
+        };
+        fs::write(target.join(name), bytes).expect("writable");
+    }
+    format!("{:?}", target.display().to_string())
+}
+
+fn without_digest(text: &str) -> String {
+    text.lines().filter(|line| !line.starts_with("sha256")).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn damaged_and_unsuitable_models_are_named() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let benchmark = demo("benchmarks/v4");
+    let model = card(directory.path(), str::to_owned, |mut bytes| {
+        bytes.truncate(bytes.len() / 2);
+        bytes
+    });
+    let (stderr, code) = run_spec(directory.path(), &model, &benchmark, &[]);
+    assert!(code == 2 && stderr.contains("sha256"), "{code} {stderr}");
+    let model = card(directory.path(), without_digest, |mut bytes| {
+        bytes.truncate(bytes.len() / 2);
+        bytes
+    });
+    let (stderr, code) = run_spec(directory.path(), &model, &benchmark, &[]);
+    assert!(code == 2 && stderr.contains(".onnx"), "{code} {stderr}");
+    let model = card(directory.path(), without_digest, |_| b"not a model".to_vec());
+    let (stderr, code) = run_spec(directory.path(), &model, &benchmark, &[]);
+    assert!(code == 2 && stderr.contains(".onnx"), "{code} {stderr}");
+}
+
+#[test]
+fn an_unknown_layer_gets_the_nearest_names() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let spec = directory.path().join("evaluation.toml");
+    let text = format!(
+        "name = 'bad'\nmodels = [{}]\nbenchmarks = [{}]\n[layers]\nconvnet_random = ['blok3']\n",
+        demo("models/convnet_random"),
+        demo("benchmarks/v4")
+    );
+    fs::write(&spec, text).expect("writable");
+    let (_, stderr, code) = finish(ventral(&directory.path().join("store")).arg("run").arg(&spec));
+    assert_eq!(code, 2);
+    assert!(stderr.contains("blok3") && stderr.contains("block3"), "{stderr}");
+}
+
+#[test]
+fn a_job_that_does_not_fit_is_refused_with_the_number() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let (stderr, code) = run_spec(
+        directory.path(),
+        &demo("models/convnet_random"),
+        &demo("benchmarks/v4"),
+        &["--memory", "20MiB"],
+    );
+    assert_eq!(code, 4, "{stderr}");
+    assert!(stderr.contains("MiB") && stderr.contains("--memory"), "{stderr}");
+}

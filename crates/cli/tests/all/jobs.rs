@@ -1,0 +1,198 @@
+//! Jobs from spec to table: same bytes whatever happens, nothing computed twice, nothing lost.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::support::{data, finish, root, succeed, ventral};
+
+const DEMO: &str = "examples/demo.toml";
+
+/// All objects of a store: name to bytes.
+fn objects(store: &Path) -> BTreeMap<String, Vec<u8>> {
+    let mut found = BTreeMap::new();
+    for shelf in fs::read_dir(store.join("objects")).expect("a store").flatten() {
+        for object in fs::read_dir(shelf.path()).expect("listable").flatten() {
+            let name = object.file_name().to_string_lossy().into_owned();
+            found.insert(name, fs::read(object.path()).expect("readable"));
+        }
+    }
+    found
+}
+
+fn run(store: &Path, extra: &[&str]) -> String {
+    succeed(ventral(store).args(["run", DEMO, "--no-report"]).args(extra))
+}
+
+#[test]
+fn threads_memory_and_interruptions_change_no_byte() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let (one, many, killed) =
+        (directory.path().join("one"), directory.path().join("many"), directory.path().join("killed"));
+    let first = run(&one, &["--threads", "1", "--memory", "4GiB"]);
+    let second = run(&many, &["--threads", "3", "--memory", "260MiB"]);
+    let board =
+        |text: &str| text.lines().take_while(|line| !line.starts_with("job ")).collect::<Vec<_>>().join("\n");
+    assert_eq!(board(&first), board(&second), "the same table");
+    let expected = objects(&one);
+    assert!(expected.len() > 20, "a demo has results");
+    assert!(objects(&many) == expected, "threads and memory change no byte");
+
+    // Killed at three moments, then continued.
+    for wanted in [1, 5, 12] {
+        let mut child = ventral(&killed)
+            .args(["run", DEMO, "--no-report"])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("the program starts");
+        let deadline = Instant::now() + Duration::from_secs(120);
+        let count = || if killed.join("objects").is_dir() { objects(&killed).len() } else { 0 };
+        while count() < wanted && Instant::now() < deadline && child.try_wait().expect("a child").is_none() {
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        let _ = child.kill();
+        child.wait().expect("a child");
+    }
+    run(&killed, &[]);
+    assert!(objects(&killed) == expected, "killing and continuing changes no byte");
+}
+
+#[test]
+fn a_second_run_computes_nothing_and_every_view_agrees() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let store = directory.path().join("store");
+    succeed(ventral(&store).args(["run", DEMO]));
+    let again: Value = json(&succeed(ventral(&store).args(["run", DEMO, "--json"])));
+    assert_eq!(again["usage"]["computed"], 0, "{again}");
+    let plan: Value = json(&succeed(ventral(&store).args(["plan", DEMO, "--json"])));
+    assert_eq!(plan["units"], plan["cached"]);
+
+    let board: Value = json(&succeed(ventral(&store).args(["leaderboard", "--json"])));
+    assert_eq!(board, again["leaderboard"], "the leaderboard comes from the store");
+    let layers = succeed(ventral(&store).args(["export", "--what", "layers", "--format", "csv"]));
+    let rows = layers.lines().count() - 1;
+    let scores: Value = json(&succeed(ventral(&store).args(["scores", "--json"])));
+    assert_eq!(scores.as_array().map(Vec::len), Some(rows));
+
+    let file = directory.path().join("raw.parquet");
+    succeed(ventral(&store).args(["export", "--what", "raw", "--output"]).arg(&file));
+    assert_eq!(&fs::read(&file).expect("a file")[..4], b"PAR1");
+    let markdown = succeed(ventral(&store).args(["export", "--what", "leaderboard", "--format", "markdown"]));
+    assert!(markdown.starts_with('|'), "{markdown}");
+    let jobs: Value = json(&succeed(ventral(&store).args(["jobs", "--json"])));
+    let id = jobs[0]["id"].as_str().expect("an id");
+    let report = fs::read_to_string(store.join("jobs").join(id).join("report.html")).expect("a report");
+    assert!(report.contains("<svg") && report.contains("convnet_trained"));
+    assert!(!report.contains("http://") || !report.contains("<script src"), "the report is self-contained");
+    succeed(ventral(&store).args(["resume", id]));
+}
+
+fn json(text: &str) -> Value {
+    serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}"))
+}
+
+/// Model recovery: the layer that made the recordings is the layer that predicts them best.
+#[test]
+fn the_score_finds_the_layer_that_made_the_recordings() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let store = directory.path().join("store");
+    run(&store, &[]);
+    let scores: Value = json(&succeed(ventral(&store).args(["scores", "--json"])));
+    let mut best: BTreeMap<String, (f64, String)> = BTreeMap::new();
+    for row in scores.as_array().expect("rows") {
+        let name = |field: &str| row[field].as_str().expect("text").to_owned();
+        let value = row["raw"]["value"].as_f64().unwrap_or(f64::NEG_INFINITY);
+        let entry = best.entry(name("benchmark")).or_insert((f64::NEG_INFINITY, String::new()));
+        if value > entry.0 {
+            *entry = (value, format!("{} {}", name("model"), name("layer")));
+        }
+    }
+    for (benchmark, (_, layer)) in &best {
+        let card = card_of(benchmark);
+        let (model, name) = layer.split_once(' ').expect("two words");
+        assert!(
+            card.contains(model) && card.contains(name),
+            "{benchmark}: best is {layer}, the card says:\n{card}"
+        );
+    }
+    assert_eq!(best.len(), 4);
+}
+
+/// The card of a demo benchmark; its note names the model and layer that made the recordings.
+fn card_of(benchmark: &str) -> String {
+    let folders = fs::read_dir(root().join("examples/demo/benchmarks")).expect("benchmarks").flatten();
+    let cards =
+        folders.map(|folder| fs::read_to_string(folder.path().join("benchmark.toml")).expect("a card"));
+    let line = format!("identifier = \"{benchmark}\"\n");
+    cards.into_iter().find(|card| card.starts_with(&line)).expect("the card of the benchmark")
+}
+
+#[test]
+fn a_damaged_object_is_recomputed() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let store = directory.path().join("store");
+    run(&store, &[]);
+    let expected = objects(&store);
+    let plan: Value = json(&succeed(ventral(&store).args(["plan", DEMO, "--json"])));
+    let unit = &plan["plan"]["scores"][0];
+    let path = |name: &Value| {
+        let name = name.as_str().expect("a digest");
+        store.join("objects").join(&name[..2]).join(name)
+    };
+    fs::write(path(&unit["gram"]), b"VENTRAL1 damaged beyond recognition, but long enough")
+        .expect("writable");
+    fs::remove_file(path(&unit["digest"])).expect("removable");
+    run(&store, &[]);
+    assert!(objects(&store) == expected);
+}
+
+#[test]
+fn real_recordings_score_real_models() {
+    let Some(data) = data("real_recordings_score_real_models") else { return };
+    let directory = tempfile::tempdir().expect("a directory");
+    let spec = directory.path().join("six.toml");
+    let models = root().join("models/v4_*");
+    let benchmark = root().join("benchmarks/cowley2023-v4-201025-pls");
+    let text = format!(
+        "name = 'six'\nmodels = [{:?}]\nbenchmarks = [{:?}]\n",
+        models.display().to_string(),
+        benchmark.display().to_string()
+    );
+    fs::write(&spec, text).expect("writable");
+    let store = directory.path().join("store");
+    let mut command = ventral(&store);
+    succeed(command.env("VENTRAL_DATA", data).arg("run").arg(&spec).arg("--no-report"));
+    let scores: Value = json(&succeed(ventral(&store).args(["scores", "--json"])));
+    let best = |model: &str| {
+        let rows = scores.as_array().expect("rows").iter().filter(|row| row["model"] == model);
+        rows.filter_map(|row| row["raw"]["value"].as_f64()).fold(f64::NEG_INFINITY, f64::max)
+    };
+    // Cowley et al. 2023: distilled > fitted directly > linear.
+    let distilled = best("v4_from_ensemble_model_50");
+    let direct = best("v4_from_V4data_direct_fit_50");
+    let linear = best("v4_linear_from_ensemble_model_50");
+    assert!(distilled > direct && direct > linear, "{distilled} {direct} {linear}");
+}
+
+#[test]
+fn stopping_by_signal_is_clean() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let store = directory.path().join("store");
+    let child = ventral(&store)
+        .args(["run", DEMO, "--no-report", "--threads", "1"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the program starts");
+    std::thread::sleep(Duration::from_millis(600));
+    let (_, _, sent) = finish(std::process::Command::new("kill").args(["-INT", &child.id().to_string()]));
+    let output = child.wait_with_output().expect("a child");
+    let code = output.status.code();
+    assert!(sent != 0 || code == Some(130), "{code:?}: {}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(fs::read_dir(store.join("tmp")).map_or(0, Iterator::count), 0, "nothing is left behind");
+}

@@ -1,0 +1,7 @@
+//! The command as its user meets it: real processes, real files.
+
+mod errors;
+mod house;
+mod jobs;
+mod readme;
+mod support;
