@@ -1,5 +1,7 @@
 //! Score along the depth of the networks.
 
+use ventral_metrics::CeilingRule;
+
 use super::chart::{Frame, Width, ceiling_line, unit, vertical_axis};
 use super::scale::Scale;
 use super::series::{look, models};
@@ -81,15 +83,21 @@ fn extent<'a>(lines: &'a [Line<'a>], benchmark: &BenchmarkInfo) -> impl Iterator
     ends.chain(ceiling_line(benchmark)).chain([0.0])
 }
 
-fn ceiling(svg: &mut Svg, frame: &Frame, scale: &Scale, benchmark: &BenchmarkInfo) {
+/// The name of the ceiling's line, above everything else and on the left, where layers score low.
+fn ceiling_name(svg: &mut Svg, frame: &Frame, scale: &Scale, benchmark: &BenchmarkInfo) {
     let Some(value) = ceiling_line(benchmark) else { return };
-    let y = scale.at(value);
-    svg.line("ceiling", (frame.left, y), (frame.right, y));
-    let label = match benchmark.ceiling.filter(|_| benchmark.rule.name() != "raw") {
+    let name = match benchmark.ceiling.filter(|_| benchmark.rule != CeilingRule::Raw) {
         Some(c) => format!("ceiling (c = {})", Value::Number(c)),
         None => format!("ceiling {}", Value::Number(value)),
     };
-    svg.text("remark", (frame.right, y - 6.0), Anchor::End, &label);
+    svg.text("remark", (frame.left + 4.0, scale.at(value) - 6.0), Anchor::Start, &name);
+}
+
+fn ceiling(svg: &mut Svg, frame: &Frame, scale: &Scale, benchmark: &BenchmarkInfo) {
+    if let Some(value) = ceiling_line(benchmark) {
+        let y = scale.at(value);
+        svg.line("ceiling", (frame.left, y), (frame.right, y));
+    }
 }
 
 /// Runs of neighbouring layers that have a score.
@@ -112,9 +120,9 @@ fn draw_line(
     scale: &Scale,
     x: &dyn Fn(&LayerScore) -> f64,
     radius: f64,
+    with_errors: bool,
 ) {
     let look = look(line.place);
-    let with_errors = radius > 3.0;
     svg.push(&format!(r#"<g class="s {}">"#, look.class));
     for run in runs(line) {
         let points: Vec<(f64, f64)> = run.iter().map(|(layer, value)| (x(layer), scale.at(*value))).collect();
@@ -173,8 +181,9 @@ pub(super) fn overview(lines: &[Line<'_>], benchmark: &BenchmarkInfo, width: Wid
     // The best model is drawn last, on top.
     for line in lines.iter().rev() {
         let x = |layer: &LayerScore| depth.at(line.relative_depth(layer));
-        draw_line(&mut svg, line, &frame, &scale, &x, radius);
+        draw_line(&mut svg, line, &frame, &scale, &x, radius, false);
     }
+    ceiling_name(&mut svg, &frame, &scale, benchmark);
     svg.finish()
 }
 
@@ -194,7 +203,7 @@ pub(super) fn single(line: &Line<'_>, benchmark: &BenchmarkInfo, width: Width) -
     let label =
         format!("{} on {}: score of each of {} layers", line.model, benchmark.identifier, line.layers.len());
     let mut svg = Svg::new(units, height, width.class(), &label);
-    let scale = Scale::around(extent(std::slice::from_ref(line), benchmark), 4, frame.bottom, frame.top);
+    let scale = Scale::around(extent(std::slice::from_ref(line), benchmark), 5, frame.bottom, frame.top);
     vertical_axis(&mut svg, &frame, &scale, &unit(benchmark));
     svg.line("base", (frame.left, frame.bottom), (frame.right, frame.bottom));
     ceiling(&mut svg, &frame, &scale, benchmark);
@@ -209,15 +218,15 @@ pub(super) fn single(line: &Line<'_>, benchmark: &BenchmarkInfo, width: Width) -
         let is_chosen = chosen == Some(index);
         if is_chosen || (index % stride == 0 && !crowded) {
             let class = if is_chosen { "tick strong" } else { "tick" };
-            svg.text_turned(
-                class,
-                (x(layer) + 3.0, frame.bottom + 14.0),
-                Anchor::End,
-                -45,
-                &shorten(&layer.layer, limit),
-            );
+            let at = (x(layer), frame.bottom);
+            // A turned name near the left edge has less room.
+            let room = (at.0 / (CHARACTER * 0.76)) as usize;
+            svg.line("base", at, (at.0, at.1 + 4.0));
+            let name = shorten(&layer.layer, limit.min(room));
+            svg.text_turned(class, (at.0 + 3.0, at.1 + 14.0), Anchor::End, -45, &name);
         }
     }
-    draw_line(&mut svg, line, &frame, &scale, &x, 3.2);
+    draw_line(&mut svg, line, &frame, &scale, &x, (0.4 * pitch).clamp(1.6, 3.2), true);
+    ceiling_name(&mut svg, &frame, &scale, benchmark);
     svg.finish()
 }
