@@ -172,8 +172,8 @@ pub struct SimulateArgs {
     /// Units of the layer that each neuron mixes.
     #[arg(long, default_value_t = 64)]
     pub units: usize,
-    /// Share of a single presentation's variance that is signal, between 0 and 1.
-    #[arg(long, default_value_t = 0.3)]
+    /// Reliability of the average over all presentations: the share of its variance that is signal, above 0 and at most 1.
+    #[arg(long, default_value_t = 0.8)]
     pub reliability: f64,
     /// Seed of the random numbers.
     #[arg(long, default_value_t = 1)]

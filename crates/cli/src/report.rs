@@ -11,7 +11,7 @@ pub fn input(id: &str, record: &JobRecord, results: &Results) -> Report {
     let plan = &record.plan;
     Report {
         title: plan.spec.title().to_owned(),
-        summary: Some(summary(plan, results)),
+        summary: summary(results),
         leaderboard: results.leaderboard.clone(),
         selections: results.selections.clone(),
         layers: results.layers.clone(),
@@ -22,20 +22,11 @@ pub fn input(id: &str, record: &JobRecord, results: &Results) -> Report {
     }
 }
 
-fn summary(plan: &Plan, results: &Results) -> String {
-    let count = |number: usize, what: &str| {
-        format!("{} {what}{}", units::count(number as u64), if number == 1 { "" } else { "s" })
-    };
-    let mut text = format!(
-        "{} on {}: {}.",
-        count(plan.models.len(), "model"),
-        count(plan.benchmarks.len(), "benchmark"),
-        count(results.layers.len(), "layer score"),
-    );
-    if results.missing > 0 {
-        text.push_str(&format!(" {} are missing: the job was interrupted.", count(results.missing, "score")));
-    }
-    text
+/// What a reader must know first: that something is not there.
+fn summary(results: &Results) -> Option<String> {
+    let missing = units::count(results.missing as u64);
+    (results.missing > 0)
+        .then(|| format!("{missing} scores are missing: the job was interrupted, `ventral resume` continues it."))
 }
 
 fn benchmark_info(facts: &BenchmarkFacts) -> BenchmarkInfo {

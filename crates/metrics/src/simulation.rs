@@ -75,10 +75,11 @@ impl SimulatedNeurons {
         let units = self.standardised();
         let mut signal = Array2::zeros((self.stimuli, self.simulation.neurons));
         for (candidates, mut column) in self.candidates.iter().zip(signal.axis_iter_mut(Axis(1))) {
-            let useful = candidates.iter().filter_map(|unit| units.get(unit));
+            // Every candidate has its weight, so that a unit on the verge of constant does not shift those of all others.
+            let weighted: Vec<_> = candidates.iter().map(|unit| (units.get(unit), self.random.randn())).collect();
+            let useful = weighted.into_iter().filter_map(|(values, weight)| Some((values?, weight)));
             let mut drive = vec![0.0; self.stimuli];
-            for values in useful.take(self.simulation.units) {
-                let weight = self.random.randn();
+            for (values, weight) in useful.take(self.simulation.units) {
                 drive.iter_mut().zip(values).for_each(|(sum, value)| *sum += weight * value);
             }
             let response = standardise(&drive).ok_or(Error::TooFew {
