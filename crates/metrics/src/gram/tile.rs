@@ -1,6 +1,6 @@
 //! One tile of features, shifted, in the number type in which it is multiplied.
 
-use ndarray::{ArrayView2, Axis, s};
+use ndarray::{ArrayView1, ArrayView2, Axis, s};
 use rayon::prelude::*;
 
 use crate::Error;
@@ -82,14 +82,27 @@ fn finite_columns<T: Feature>(
 }
 
 fn column_means<T: Feature>(columns: ArrayView2<'_, T>, means: &mut [f64]) {
+    let mut copied = Vec::new();
     for row in columns.axis_iter(Axis(0)) {
-        for (sum, &x) in means.iter_mut().zip(row) {
+        for (sum, &x) in means.iter_mut().zip(as_slice(&row, &mut copied)) {
             *sum += x.into();
         }
     }
     let n = columns.nrows() as f64;
     for mean in means {
         *mean /= n;
+    }
+}
+
+/// The values of a row, copied only if they do not lie next to each other.
+fn as_slice<'a, T: Copy>(row: &'a ArrayView1<'_, T>, copied: &'a mut Vec<T>) -> &'a [T] {
+    match row.as_slice() {
+        Some(values) => values,
+        None => {
+            copied.clear();
+            copied.extend(row);
+            copied
+        }
     }
 }
 
@@ -114,26 +127,32 @@ pub(super) fn subtract<T: Feature, Z: Factor>(
         .zip(sums.par_iter_mut())
         .zip(shift_products.par_iter_mut())
         .zip(tile.axis_iter(Axis(0)).into_par_iter())
-        .for_each(|(((z, sum), product), x)| {
-            for ((z, &x), &shift) in z.iter_mut().zip(x).zip(shifts) {
-                *z = Z::round(x.into() - shift);
-            }
-            let (row_sum, row_product) = row_sums(z, shifts);
+        .for_each_init(Vec::new, |copied, (((z, sum), product), x)| {
+            let (row_sum, row_product) = subtract_row(as_slice(&x, copied), shifts, z);
             *sum += row_sum;
             *product += row_product;
         });
 }
 
-/// Sum of a row and its product with the shifts, in a fixed order.
-fn row_sums<Z: Factor>(row: &[Z], shifts: &[f64]) -> (f64, f64) {
+/// Shifts one row and returns its sum and its product with the shifts.
+fn subtract_row<T: Feature, Z: Factor>(x: &[T], shifts: &[f64], z: &mut [Z]) -> (f64, f64) {
+    for ((z, &x), &shift) in z.iter_mut().zip(x).zip(shifts) {
+        *z = Z::round(x.into() - shift);
+    }
+    let sum = sum_in_lanes(z, shifts, |z, _| z);
+    (sum, sum_in_lanes(z, shifts, |z, shift| z * shift))
+}
+
+/// Sum of `term` over a row, in a fixed order that the compiler can keep in vector registers.
+fn sum_in_lanes<Z: Factor>(z: &[Z], shifts: &[f64], term: impl Fn(f64, f64) -> f64) -> f64 {
+    let (z, z_rest) = z.as_chunks::<LANES>();
+    let (shifts, shifts_rest) = shifts.as_chunks::<LANES>();
     let mut sums = [0.0; LANES];
-    let mut products = [0.0; LANES];
-    for (row, shifts) in row.chunks(LANES).zip(shifts.chunks(LANES)) {
-        for (lane, (&z, &shift)) in row.iter().zip(shifts).enumerate() {
-            let z: f64 = z.into();
-            sums[lane] += z;
-            products[lane] += z * shift;
+    for (z, shifts) in z.iter().zip(shifts) {
+        for lane in 0..LANES {
+            sums[lane] += term(z[lane].into(), shifts[lane]);
         }
     }
-    (sums.iter().sum(), products.iter().sum())
+    let rest = z_rest.iter().zip(shifts_rest);
+    sums.iter().sum::<f64>() + rest.map(|(&z, &shift)| term(z.into(), shift)).sum::<f64>()
 }
