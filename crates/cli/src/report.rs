@@ -25,8 +25,9 @@ pub fn input(id: &str, record: &JobRecord, results: &Results) -> Report {
 /// What a reader must know first: that something is not there.
 fn summary(results: &Results) -> Option<String> {
     let missing = units::count(results.missing as u64);
-    (results.missing > 0)
-        .then(|| format!("{missing} scores are missing: the job was interrupted, `ventral resume` continues it."))
+    (results.missing > 0).then(|| {
+        format!("{missing} scores are missing: the job was interrupted, `ventral resume` continues it.")
+    })
 }
 
 fn benchmark_info(facts: &BenchmarkFacts) -> BenchmarkInfo {

@@ -23,6 +23,14 @@ const PLS_PASSES: f64 = 40.0;
 /// Components of PLS.
 const PLS_COMPONENTS: f64 = 25.0;
 
+/// Operations per cube of the stimuli that an eigendecomposition costs, in units of the rate of a score.
+const EIGEN_OPERATIONS: f64 = 1.0;
+
+/// Square matrices of the stimuli that a score holds: the Gram, as stored and decoded, and one centred on a training set per thread with
+/// its factors.
+const GRAMS: u64 = 2;
+const GRAMS_PER_THREAD: u64 = 3;
+
 /// Predicted memory and time of a unit.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct Estimate {
@@ -88,11 +96,17 @@ pub(crate) fn score(benchmark: &BenchmarkFacts, machine: &MachineFacts) -> Estim
     let n = benchmark.stimulus_count as u64;
     let q = benchmark.targets as u64;
     let splits = benchmark.splits as u64;
-    let grams = n.saturating_mul(n).saturating_mul(8 * 2);
+    let copies = GRAMS + GRAMS_PER_THREAD * machine.threads as u64;
+    let grams = n.saturating_mul(n).saturating_mul(8).saturating_mul(copies);
     let targets = n.saturating_mul(q).saturating_mul(8).saturating_mul(2 + 2 * splits);
     let (nf, qf) = (n as f64, q as f64);
     let per_component = 2.0 * nf * nf + 8.0 * nf * qf + PLS_PASSES * 2.0 * qf * qf;
-    let per_split = 2.0 * nf * qf * qf + PLS_COMPONENTS * per_component;
+    let by_eigenvectors = matches!(benchmark.metric.as_str(), "ridge_cv" | "linear");
+    let per_split = if by_eigenvectors {
+        EIGEN_OPERATIONS * nf.powi(3)
+    } else {
+        2.0 * nf * qf * qf + PLS_COMPONENTS * per_component
+    };
     let operations = 2.0 * nf * nf * qf + splits as f64 * per_split;
     let memory_bytes = BASE_BYTES.saturating_add(grams).saturating_add(targets);
     Estimate {

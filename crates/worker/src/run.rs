@@ -60,13 +60,18 @@ pub fn work(job: &Job, store: &Store) -> Work {
             work.features.push((index, missing));
         }
     }
-    for &index in &work.scores {
-        let estimate = plan.scores[index].estimate;
-        work.seconds += estimate.seconds;
-        work.peak_bytes = work.peak_bytes.max(estimate.memory_bytes);
-    }
+    work.seconds += work.scores.iter().map(|&index| plan.scores[index].estimate.seconds).sum::<f64>();
+    let (largest, at_once) = concurrency(job, &work.scores);
+    work.peak_bytes = work.peak_bytes.max(largest * at_once as u64);
     work.cached = plan.unit_count() - missing_grams - work.scores.len();
     work
+}
+
+/// Memory of the largest of these scores in bytes, and how many are computed at a time: one per thread, as far as memory allows.
+fn concurrency(job: &Job, scores: &[usize]) -> (u64, usize) {
+    let largest = scores.iter().map(|&i| job.plan.scores[i].estimate.memory_bytes).max().unwrap_or(0);
+    let fitting = usize::try_from(job.plan.machine.memory_bytes / largest.max(1)).unwrap_or(usize::MAX);
+    (largest, fitting.clamp(1, job.plan.machine.threads.max(1)).min(scores.len()))
 }
 
 fn reads_tiles(job: &Job, score: usize) -> bool {
@@ -182,9 +187,7 @@ fn score_all(
         return Ok(());
     }
     observer.on(&Event::ScoresStarted { missing: pending.len() });
-    let largest = pending.iter().map(|&i| job.plan.scores[i].estimate.memory_bytes).max().unwrap_or(1);
-    let fitting = usize::try_from(job.plan.machine.memory_bytes / largest.max(1)).unwrap_or(usize::MAX);
-    let workers = fitting.clamp(1, job.plan.machine.threads.max(1)).min(pending.len());
+    let (_, workers) = concurrency(job, &pending);
     let next = AtomicUsize::new(0);
     let stop = AtomicBool::new(false);
     let outcomes: Mutex<Vec<(usize, Error)>> = Mutex::new(Vec::new());
