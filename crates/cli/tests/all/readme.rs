@@ -3,7 +3,7 @@
 use std::fs;
 use std::process::Command;
 
-use crate::support::{data, finish, root, ventral};
+use crate::support::{alone, data, finish, root, ventral};
 
 /// Commands that a test cannot repeat: this test runs within the first, the others only set the scene.
 const SCENE: [&str; 2] = ["make test", "export VENTRAL_DATA="];
@@ -32,13 +32,16 @@ fn every_command_of_the_readme_runs() {
     assert!(all.len() >= 8, "the README shows commands: {all:?}");
     let directory = tempfile::tempdir().expect("a directory");
     let store = directory.path().join("store");
+    let _alone = alone();
     for line in &all {
         if SCENE.iter().any(|scene| line.starts_with(scene)) {
             continue;
         }
         if let Some(target) = line.strip_prefix("make ") {
             let mut make = Command::new("make");
-            make.current_dir(root()).args([target, "PROFILE=dev"]).env("VENTRAL_STORE", &store);
+            // The binary is there: this test was built with it.
+            let built = format!("VENTRAL={}", env!("CARGO_BIN_EXE_ventral"));
+            make.current_dir(root()).args([target, "CARGO=true", &built]).env("VENTRAL_STORE", &store);
             let (stdout, stderr, code) = finish(make.env_remove("VENTRAL_DATA"));
             assert_eq!(code, 0, "{line}\n{stdout}\n{stderr}");
             continue;
