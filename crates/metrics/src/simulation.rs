@@ -76,7 +76,8 @@ impl SimulatedNeurons {
         let mut signal = Array2::zeros((self.stimuli, self.simulation.neurons));
         for (candidates, mut column) in self.candidates.iter().zip(signal.axis_iter_mut(Axis(1))) {
             // Every candidate has its weight, so that a unit on the verge of constant does not shift those of all others.
-            let weighted: Vec<_> = candidates.iter().map(|unit| (units.get(unit), self.random.randn())).collect();
+            let weighted: Vec<_> =
+                candidates.iter().map(|unit| (units.get(unit), self.random.randn())).collect();
             let useful = weighted.into_iter().filter_map(|(values, weight)| Some((values?, weight)));
             let mut drive = vec![0.0; self.stimuli];
             for (values, weight) in useful.take(self.simulation.units) {

@@ -8,6 +8,7 @@ mod regression;
 mod rng;
 mod score;
 mod similarity;
+mod simulation;
 mod splits;
 mod statistics;
 mod support;
