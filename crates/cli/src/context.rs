@@ -107,7 +107,7 @@ pub fn write_stdout(text: &str) -> Outcome {
     use std::io::{ErrorKind, Write};
     match std::io::stdout().lock().write_all(text.as_bytes()) {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => {
-            Err(Exit::Machine(anyhow::Error::new(error).context("cannot write to standard output")))
+            Err(Exit::Machine(anyhow::anyhow!("cannot write to standard output: {error}")))
         }
         _ => Ok(()),
     }

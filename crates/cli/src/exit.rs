@@ -38,11 +38,11 @@ impl Exit {
         Self::Input(anyhow::anyhow!("{message}"))
     }
 
-    /// What to print on standard error.
+    /// What to print on standard error. Errors name their causes themselves.
     pub fn message(&self) -> Option<String> {
         match self {
-            Self::Input(error) | Self::Machine(error) => Some(format!("error: {error:#}")),
-            Self::Internal(error) => Some(format!("internal error: {error:#}")),
+            Self::Input(error) | Self::Machine(error) => Some(format!("error: {error}")),
+            Self::Internal(error) => Some(format!("internal error: {error}")),
             Self::Interrupted => Some("interrupted: run the same command again to continue".to_owned()),
             Self::Partial => None,
         }

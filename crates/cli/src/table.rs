@@ -12,7 +12,7 @@ pub fn new(head: &[&str]) -> Table {
     let mut table = Table::new();
     table.load_style(STYLE);
     table.set_content_arrangement(ContentArrangement::Disabled);
-    table.set_header(head.iter().map(|text| Cell::new(text)));
+    table.set_header(head.iter().map(Cell::new));
     table
 }
 

@@ -57,7 +57,7 @@ pub fn count(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
     for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i) % 3 == 0 {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);
@@ -84,7 +84,7 @@ mod tests {
     fn numbers_are_written_for_people() {
         assert_eq!(bytes(1023), "1023 B");
         assert_eq!(bytes(1536 << 20), "1.5 GiB");
-        assert_eq!(duration(3.14), "3.1 s");
+        assert_eq!(duration(3.06), "3.1 s");
         assert_eq!(duration(190.2), "3 min 10 s");
         assert_eq!(duration(7500.0), "2 h 5 min");
         assert_eq!(count(1_234_567), "1,234,567");

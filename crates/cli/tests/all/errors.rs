@@ -124,3 +124,25 @@ fn a_job_that_does_not_fit_is_refused_with_the_number() {
     assert_eq!(code, 4, "{stderr}");
     assert!(stderr.contains("MiB") && stderr.contains("--memory"), "{stderr}");
 }
+
+#[test]
+fn a_full_disk_is_a_clear_error_and_leaves_nothing_half_written() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let disk = directory.path().join("disk");
+    fs::create_dir(&disk).expect("writable");
+    let mount = |program: &str, arguments: &[&str]| {
+        finish(std::process::Command::new(program).args(arguments).arg(&disk)).2
+    };
+    if mount("mount", &["-t", "tmpfs", "-o", "size=64k", "tmpfs"]) != 0 {
+        eprintln!("SKIPPED: a small disk can only be mounted by root");
+        return;
+    }
+    let (_, stderr, code) = finish(ventral(&disk.join("store")).args(["run", "examples/demo.toml"]));
+    let objects = fs::read_dir(disk.join("store/objects")).expect("a store").flatten();
+    let written: usize = objects.map(|shelf| fs::read_dir(shelf.path()).map_or(0, Iterator::count)).sum();
+    let left = fs::read_dir(disk.join("store/tmp")).map_or(0, Iterator::count);
+    assert_eq!(mount("umount", &[]), 0);
+    assert_eq!(code, 4, "{stderr}");
+    assert!(stderr.contains("No space left") && stderr.contains("free some space"), "{stderr}");
+    assert_eq!((written, left), (0, 0), "no object of 300 stimuli fits into 64 KiB");
+}
