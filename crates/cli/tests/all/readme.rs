@@ -16,7 +16,7 @@ fn commands(page: &str) -> Vec<String> {
             "```sh" => in_shell = true,
             "```" => in_shell = false,
             text if in_shell && !text.is_empty() && !text.starts_with('#') => {
-                let command = text.split("  #").next().unwrap_or(text).trim();
+                let command = text.split(" #").next().unwrap_or(text).trim();
                 commands.push(command.to_owned());
             }
             _ => {}
