@@ -125,7 +125,8 @@ fn a_unit_that_cannot_fit_is_refused_with_the_number() {
     let make = |memory| {
         plan(small_spec(), vec![model("a", &[("x", 10)])], vec![benchmark("p", "s")], machine(memory))
     };
-    let least = make(8 << 30).expect("fits").features[0].estimate.least_bytes;
+    let plan = make(8 << 30).expect("fits");
+    let least = plan.features[0].estimate.least_bytes.max(plan.scores[0].estimate.least_bytes);
     assert!(make(least).is_ok(), "at the bound");
     let refused = make(least - 1).expect_err("beyond the bound");
     assert!(matches!(refused, Error::DoesNotFit { .. }));
