@@ -393,6 +393,7 @@ fn the_process_keeps_to_the_limit() {
 }
 
 #[test]
+#[ignore = "half a minute and 1 GiB: a layer of 800,000 features for 1,200 stimuli, 3.8 GB; run with --ignored"]
 fn a_very_large_layer_goes_through() {
     let source = Counting::new(1200, &[800_000]);
     let limits = limits(1 << 30, None);
