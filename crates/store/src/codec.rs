@@ -23,13 +23,11 @@ pub struct CodecError {
 #[derive(Debug, Clone)]
 pub struct LayerGramRecord(pub LayerGram);
 
-/// A stored score: raw values, and what made them.
+/// A stored score: its raw values.
 #[derive(Debug, Clone)]
 pub struct ScoreRecord {
-    /// r per split and neuroid, or the values of the metric per split.
+    /// r per split and neuroid, or the one value of a metric without splits.
     pub scores: SplitScores,
-    /// Ceiling per neuroid is data of the benchmark and is not repeated here.
-    pub notes: Vec<String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -46,7 +44,6 @@ struct ScoreHeader {
     splits: usize,
     neuroids: usize,
     alphas: usize,
-    notes: Vec<String>,
 }
 
 const GRAM: &str = "layer-gram";
@@ -112,13 +109,8 @@ impl ScoreRecord {
     /// The score as bytes.
     pub fn encode(&self) -> Vec<u8> {
         let (splits, neuroids) = self.scores.values.dim();
-        let header = ScoreHeader {
-            kind: SCORE.to_owned(),
-            splits,
-            neuroids,
-            alphas: self.scores.alphas.len(),
-            notes: self.notes.clone(),
-        };
+        let header =
+            ScoreHeader { kind: SCORE.to_owned(), splits, neuroids, alphas: self.scores.alphas.len() };
         encode(
             &header,
             [
@@ -140,7 +132,7 @@ impl ScoreRecord {
         }
         let values = Array2::from_shape_vec((header.splits, header.neuroids), values)
             .map_err(|error| damaged(error.to_string()))?;
-        Ok(Self { scores: SplitScores { values, alphas }, notes: header.notes })
+        Ok(Self { scores: SplitScores { values, alphas } })
     }
 }
 

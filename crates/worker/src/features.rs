@@ -224,7 +224,7 @@ impl Reading<'_> {
         for tile_score in readers.scores {
             let unit = &self.job.plan.scores[tile_score.score];
             let scores = tile_score.metric.finish().map_err(context)?;
-            self.store.put(&unit.digest, &ScoreRecord { scores, notes: Vec::new() }.encode())?;
+            self.store.put(&unit.digest, &ScoreRecord { scores }.encode())?;
             self.observer.on(&Event::ScoreStored { unit });
         }
         if let Some((layer, builder)) = readers.gram {

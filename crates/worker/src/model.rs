@@ -28,7 +28,7 @@ pub enum LoadedModel {
 }
 
 impl LoadedModel {
-    /// Loads what a card names; `layers` replaces the card's list.
+    /// Loads what a card names.
     pub fn load(card: &ModelCard) -> Result<Self, Error> {
         if card.activations.is_none() {
             return Ok(Self::Network(Box::new(Network::load(card)?)));

@@ -23,7 +23,7 @@ pub fn execute(job: &Job, unit: &ScoreUnit, store: &Store) -> Result<(), Error> 
         Some(pools) => gram.pooled(pools).and_then(|pooled| compute(benchmark, &pooled)),
         None => compute(benchmark, &gram),
     };
-    let record = ScoreRecord { scores: scores.map_err(context)?, notes: Vec::new() };
+    let record = ScoreRecord { scores: scores.map_err(context)? };
     store.put(&unit.digest, &record.encode())?;
     Ok(())
 }

@@ -88,7 +88,9 @@ fn a_second_run_computes_nothing_and_every_view_agrees() {
     let id = jobs[0]["id"].as_str().expect("an id");
     let report = fs::read_to_string(store.join("jobs").join(id).join("report.html")).expect("a report");
     assert!(report.contains("<svg") && report.contains("convnet_trained"));
-    assert!(!report.contains("http://") || !report.contains("<script src"), "the report is self-contained");
+    for outside in ["<link", "src=\"", "@import", "url(http"] {
+        assert!(!report.contains(outside), "the report is self-contained, found {outside}");
+    }
     succeed(ventral(&store).args(["resume", id]));
 }
 
