@@ -6,17 +6,22 @@
 //! - [`spec`]: the job spec a user writes
 //! - [`facts`]: what planning needs to know about models, benchmarks and the machine
 //! - [`unit`]: features units and score units, and the identity each is named by
+//! - [`assignment`]: what a worker is told about a unit
 //! - [`cost`]: predicted memory and time of a unit
 //! - [`planner`]: puts these together
+//! - [`pool`]: which workers can run a unit
 //! - [`Digest`]: the name of a result
 
+pub mod assignment;
 pub mod cost;
 mod digest;
 pub mod facts;
 pub mod planner;
+pub mod pool;
 pub mod spec;
 pub mod unit;
 
+pub use assignment::{Assignment, UnitReport, Work};
 pub use cost::Estimate;
 pub use digest::{Digest, InvalidDigest};
 pub use facts::{BenchmarkFacts, Ceiling, Consumes, LayerFacts, MachineFacts, ModelFacts};

@@ -109,6 +109,13 @@ impl Plan {
         grams + self.scores.len()
     }
 
+    /// Name of a features unit in a queue: the digest of the names of all its results.
+    pub fn features_digest(&self, unit: &FeaturesUnit) -> Digest {
+        let grams: Vec<&Digest> = unit.layers.iter().map(|layer| &layer.gram).collect();
+        let scores: Vec<&Digest> = unit.tile_scores.iter().map(|&score| &self.scores[score].digest).collect();
+        Digest::of_identity(&("features", grams, scores))
+    }
+
     /// Largest predicted memory of any unit, in bytes.
     pub fn peak_bytes(&self) -> u64 {
         self.estimates().map(|estimate| estimate.memory_bytes).max().unwrap_or(0)

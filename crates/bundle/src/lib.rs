@@ -1,0 +1,1 @@
+//! The files of a job as a content-addressed manifest, and back.

@@ -1,0 +1,73 @@
+use async_trait::async_trait;
+
+use crate::types::{
+    Admission, BeatReply, Cursor, DeadUnit, Depth, Entry, Error, Event, Failure, Finished, Generation, Lease,
+    LeaseRef, Reaped, TakeRequest, UnitId, UnitStatus, WorkerRecord,
+};
+
+/// A job queue: at-least-once delivery of units to workers, with leases, epochs and three budgets.
+///
+/// Time is the queue's own (Redis server time, or the clock of the in-memory queue), never the caller's. Every method is atomic.
+/// Every method but [`Queue::open`] returns [`Error::Lost`] when the queue has been emptied since it was opened: the coordinator then opens it
+/// again and re-admits what the store lacks; workers wait.
+#[async_trait]
+pub trait Queue: Send + Sync {
+    /// Makes the queue usable if it is empty; returns its generation. A new generation means that everything queued before is gone.
+    async fn open(&self) -> Result<Generation, Error>;
+
+    /// The generation, or `None` for an empty queue that nobody has opened.
+    async fn generation(&self) -> Result<Option<Generation>, Error>;
+
+    /// Queues entries, at most [`crate::MAX_ADMIT`] at a time. A unit that is queued, leased or dead already is left as it is.
+    async fn admit(&self, entries: &[Entry]) -> Result<Vec<Admission>, Error>;
+
+    /// Leases up to `request.count` units of `request.pools` to a worker: pools in the given order, in a pool the shards in the order of
+    /// `request.shards` as far as they have units, then any shard. Registers the worker; a draining worker gets nothing.
+    async fn take(&self, request: &TakeRequest) -> Result<Vec<Lease>, Error>;
+
+    /// Renews leases and the worker's record. Says which leases are lost, and whether the worker is to drain.
+    async fn beat(&self, worker: &WorkerRecord, leases: &[LeaseRef]) -> Result<BeatReply, Error>;
+
+    /// Records a success. A late success of a lost lease counts, whoever holds the unit now; a second one changes nothing.
+    async fn finish(&self, lease: &LeaseRef, worker: &str, report: &[u8]) -> Result<Finished, Error>;
+
+    /// Records a failure against the attempts or the crashes of the unit: it is queued again after a backoff, or dead. A failure of a lost lease
+    /// is ignored.
+    async fn fail(&self, lease: &LeaseRef, worker: &str, failure: &Failure) -> Result<Finished, Error>;
+
+    /// Gives a unit back unharmed (drain, eviction): it is queued again at once, at the end of its shard.
+    async fn yield_back(&self, lease: &LeaseRef, worker: &str) -> Result<Finished, Error>;
+
+    /// Ends leases that were not renewed (each is a crash of its unit), queues units whose backoff is over, forgets workers that are gone.
+    async fn reap(&self) -> Result<Reaped, Error>;
+
+    /// Removes the queued units among `units`; a leased one is marked, and its worker told at the next beat. Dead ones are removed.
+    async fn cancel(&self, units: &[UnitId]) -> Result<(), Error>;
+
+    /// Events after `cursor`, oldest first, at most `limit`; [`Cursor::start`] begins with the oldest that is kept.
+    async fn events(&self, cursor: &Cursor, limit: usize) -> Result<Vec<(Cursor, Event)>, Error>;
+
+    /// Drops the events up to and including `cursor`: the coordinator has dealt with them.
+    async fn acknowledge(&self, cursor: &Cursor) -> Result<(), Error>;
+
+    /// State of units, in their order; `None` for one the queue does not know.
+    async fn status(&self, units: &[UnitId]) -> Result<Vec<Option<UnitStatus>>, Error>;
+
+    /// Ready, delayed and leased units of every pool that has any.
+    async fn depths(&self) -> Result<Vec<Depth>, Error>;
+
+    /// Dead units with their evidence, oldest first, after `after`, at most `limit`.
+    async fn dead(&self, after: Option<&UnitId>, limit: usize) -> Result<Vec<DeadUnit>, Error>;
+
+    /// Forgets dead units, so that they can be admitted afresh.
+    async fn bury(&self, units: &[UnitId]) -> Result<(), Error>;
+
+    /// Workers that have beaten or taken lately.
+    async fn workers(&self) -> Result<Vec<WorkerRecord>, Error>;
+
+    /// Asks a worker to finish or give back what it has and to end; `false` for a worker the queue does not know.
+    async fn drain(&self, worker: &str) -> Result<bool, Error>;
+
+    /// Takes or renews the role of the one coordinator for `ttl_ms`; `false` while another process holds it.
+    async fn lead(&self, who: &str, ttl_ms: u64) -> Result<bool, Error>;
+}

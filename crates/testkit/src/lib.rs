@@ -1,0 +1,1 @@
+//! For tests: a redis-server of their own, free ports, a faulty TCP proxy, waiting for conditions.
