@@ -5,10 +5,10 @@ TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
 PROFILE_DIR := $(if $(filter dev,$(PROFILE)),debug,$(PROFILE))
 VENTRAL := $(TARGET_DIR)/$(PROFILE_DIR)/ventral
 
-.PHONY: help setup build demo test lint bench docs clean
+.PHONY: help setup build demo test lint kube-lint kube-smoke chaos scale bench docs clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "%-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: ## install what a fresh machine lacks: C compiler, Python venv module, Rust toolchain
 	@scripts/setup.sh
@@ -22,10 +22,16 @@ demo: build ## score the bundled models on the bundled recordings, print the lea
 test: setup ## everything a fresh machine needs, then all tests
 	@PATH="$$HOME/.cargo/bin:$$PATH" $(CARGO) test --locked --workspace --lib --bins --tests
 
-lint: setup ## formatting, warnings as errors, arrows between crates, licences of dependencies
+lint: setup kube-lint ## formatting, warnings as errors, arrows between crates, licences of dependencies, Kubernetes manifests
 	@PATH="$$HOME/.cargo/bin:$$PATH" $(CARGO) fmt --all --check
 	@PATH="$$HOME/.cargo/bin:$$PATH" $(CARGO) clippy --locked --workspace --all-targets -- -D warnings
 	@PATH="$$HOME/.cargo/bin:$$PATH" python3 scripts/check_dependencies.py
+
+kube-lint: setup ## render the Kubernetes manifests and validate them
+	@scripts/kube-lint.sh
+
+kube-smoke: setup ## one pod of each role with podman, from the real manifests; a job from outside, a pod killed
+	@PATH="$$HOME/.cargo/bin:$$PATH" PROFILE=$(PROFILE) scripts/kube-smoke.sh
 
 bench: build ## ours and the Python peers on the same work, ratios printed
 	@scripts/bench/all.sh
