@@ -1,1 +1,16 @@
 //! For tests: a redis-server of their own, free ports, a faulty TCP proxy, waiting for conditions.
+//!
+//! - module [`redis`]: [`RedisServer`], killed when it is dropped or when the test ends in any other way
+//! - module [`proxy`]: [`TcpProxy`] that cuts, refuses, delays and swallows
+//! - module [`ports`], for [`free_port`]
+//! - module [`wait`]: [`wait_until`] and [`wait_until_async`]
+
+pub mod ports;
+pub mod proxy;
+pub mod redis;
+pub mod wait;
+
+pub use ports::free_port;
+pub use proxy::TcpProxy;
+pub use redis::{RedisOptions, RedisServer};
+pub use wait::{wait_until, wait_until_async};

@@ -1,1 +1,5 @@
 //! Tests of ventral-testkit.
+
+mod proxy;
+mod redis;
+mod wait;
