@@ -91,15 +91,26 @@ pub(crate) fn features(shape: &FeaturesShape, machine: &MachineFacts) -> Estimat
     }
 }
 
-/// Predicts a score unit.
-pub(crate) fn score(benchmark: &BenchmarkFacts, machine: &MachineFacts) -> Estimate {
+/// Peak memory of a score unit that uses `threads` threads, in bytes.
+pub fn score_bytes(benchmark: &BenchmarkFacts, threads: usize) -> u64 {
     let n = benchmark.stimulus_count as u64;
     let q = benchmark.targets as u64;
     let splits = benchmark.splits as u64;
-    let copies = GRAMS + GRAMS_PER_THREAD * machine.threads as u64;
+    let copies = GRAMS + GRAMS_PER_THREAD * threads as u64;
     let grams = n.saturating_mul(n).saturating_mul(8).saturating_mul(copies);
     let targets = n.saturating_mul(q).saturating_mul(8).saturating_mul(2 + 2 * splits);
-    let (nf, qf) = (n as f64, q as f64);
+    BASE_BYTES.saturating_add(grams).saturating_add(targets)
+}
+
+/// Threads of at most `threads` with which a score unit fits into `memory_bytes`; at least one.
+pub fn score_threads(benchmark: &BenchmarkFacts, memory_bytes: u64, threads: usize) -> usize {
+    (2..=threads).rev().find(|&count| score_bytes(benchmark, count) <= memory_bytes).unwrap_or(1)
+}
+
+/// Predicts a score unit.
+pub(crate) fn score(benchmark: &BenchmarkFacts, machine: &MachineFacts) -> Estimate {
+    let splits = benchmark.splits as f64;
+    let (nf, qf) = (benchmark.stimulus_count as f64, benchmark.targets as f64);
     let per_component = 2.0 * nf * nf + 8.0 * nf * qf + PLS_PASSES * 2.0 * qf * qf;
     let by_eigenvectors = matches!(benchmark.metric.as_str(), "ridge_cv" | "linear");
     let per_split = if by_eigenvectors {
@@ -107,11 +118,12 @@ pub(crate) fn score(benchmark: &BenchmarkFacts, machine: &MachineFacts) -> Estim
     } else {
         2.0 * nf * qf * qf + PLS_COMPONENTS * per_component
     };
-    let operations = 2.0 * nf * nf * qf + splits as f64 * per_split;
-    let memory_bytes = BASE_BYTES.saturating_add(grams).saturating_add(targets);
+    let operations = 2.0 * nf * nf * qf + splits * per_split;
+    let threads = score_threads(benchmark, machine.memory_bytes, machine.threads);
+    let slower = machine.threads.max(1) as f64 / threads as f64;
     Estimate {
-        memory_bytes,
-        least_bytes: memory_bytes,
-        seconds: operations / (machine.f64_rate * SCORE_EFFICIENCY),
+        memory_bytes: score_bytes(benchmark, threads),
+        least_bytes: score_bytes(benchmark, 1),
+        seconds: slower * operations / (machine.f64_rate * SCORE_EFFICIENCY),
     }
 }

@@ -8,7 +8,9 @@
 //! - [`unit`]: features units and score units, and the identity each is named by
 //! - [`assignment`]: what a worker is told about a unit
 //! - [`cost`]: predicted memory and time of a unit
+//! - [`fit`]: which units fit into how much memory
 //! - [`planner`]: puts these together
+//! - [`planned`]: a plan as a cluster keeps it, and cards that were refused
 //! - [`pool`]: which workers can run a unit
 //! - [`Digest`]: the name of a result
 
@@ -16,6 +18,8 @@ pub mod assignment;
 pub mod cost;
 mod digest;
 pub mod facts;
+pub mod fit;
+pub mod planned;
 pub mod planner;
 pub mod pool;
 pub mod spec;
@@ -25,6 +29,8 @@ pub use assignment::{Assignment, UnitReport, Work};
 pub use cost::Estimate;
 pub use digest::{Digest, InvalidDigest};
 pub use facts::{BenchmarkFacts, Ceiling, Consumes, LayerFacts, MachineFacts, ModelFacts};
-pub use planner::{Error, Plan, plan};
+pub use fit::{Unfit, UnitRef};
+pub use planned::{CardKind, PLAN_DOCUMENT, PlannedJob, Refused};
+pub use planner::{Error, Plan, plan, plan_without};
 pub use spec::{JobSpec, Selection, SpecError};
 pub use unit::{FeaturesUnit, LayerTarget, ScoreUnit, Screen};

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use crate::cost::{self, FeaturesShape};
 use crate::unit::{GramIdentity, RESULT_REVISION, ScoreIdentity};
 use crate::{
-    BenchmarkFacts, Consumes, Digest, Estimate, FeaturesUnit, JobSpec, LayerTarget, MachineFacts, ModelFacts,
-    ScoreUnit, Screen,
+    BenchmarkFacts, CardKind, Consumes, Digest, Estimate, FeaturesUnit, JobSpec, LayerTarget, MachineFacts,
+    ModelFacts, Refused, ScoreUnit, Screen,
 };
 
 /// Most units of one job.
@@ -29,6 +29,9 @@ pub struct Plan {
     pub features: Vec<FeaturesUnit>,
     /// Score units, by model, then benchmark, then layer.
     pub scores: Vec<ScoreUnit>,
+    /// Cards of the spec that cannot be used; the job goes on without them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub refused: Vec<Refused>,
 }
 
 /// A job that cannot be planned.
@@ -72,8 +75,25 @@ pub enum Error {
     },
 }
 
-/// Plans a job.
+/// Plans a job. Units that are too large for the machine are planned all the same: [`Plan::unfit`] names them.
+///
+/// # Errors
+/// Identifiers that are not unique, a selection that names what is not there, more than [`MAX_UNITS`] units.
 pub fn plan(
+    spec: JobSpec,
+    models: Vec<ModelFacts>,
+    benchmarks: Vec<BenchmarkFacts>,
+    machine: MachineFacts,
+) -> Result<Plan, Error> {
+    plan_without(Vec::new(), spec, models, benchmarks, machine)
+}
+
+/// As [`plan()`], for a spec some of whose cards cannot be used.
+///
+/// # Errors
+/// Those of [`plan()`]; a selection may name a benchmark that was refused, its region then has no layer.
+pub fn plan_without(
+    refused: Vec<Refused>,
     spec: JobSpec,
     models: Vec<ModelFacts>,
     benchmarks: Vec<BenchmarkFacts>,
@@ -81,17 +101,20 @@ pub fn plan(
 ) -> Result<Plan, Error> {
     unique("model", models.iter().map(|model| &model.identifier))?;
     unique("benchmark", benchmarks.iter().map(|benchmark| &benchmark.identifier))?;
-    check_selection(&spec, &benchmarks)?;
+    // A benchmark that was refused may be the one that is looked for.
+    if refused.iter().all(|card| card.kind == CardKind::Model) {
+        check_selection(&spec, &benchmarks)?;
+    }
     let layers: usize = models.iter().map(|model| model.layers.len()).sum();
     let found = layers.saturating_mul(benchmarks.len());
     if found > MAX_UNITS {
         return Err(Error::TooManyUnits { found });
     }
-    let mut plan = Plan { spec, models, benchmarks, machine, features: Vec::new(), scores: Vec::new() };
+    let mut plan =
+        Plan { spec, models, benchmarks, machine, features: Vec::new(), scores: Vec::new(), refused };
     for model in 0..plan.models.len() {
         plan.add_model(model);
     }
-    plan.check_memory()?;
     Ok(plan)
 }
 
@@ -195,31 +218,6 @@ impl Plan {
                 estimate: cost::score(benchmark, &self.machine),
             });
         }
-    }
-
-    fn check_memory(&self) -> Result<(), Error> {
-        let available = self.machine.memory_bytes;
-        let refuse = |unit: String, needed: u64| Error::DoesNotFit {
-            unit,
-            needed: needed.div_ceil(1 << 20),
-            available: available >> 20,
-        };
-        for unit in &self.features {
-            if unit.estimate.least_bytes > available {
-                let model = &self.models[unit.model].identifier;
-                let benchmark = &self.benchmarks[unit.benchmark];
-                let count = benchmark.stimulus_count;
-                let name = format!("reading '{model}' on {count} stimuli of '{}'", benchmark.identifier);
-                return Err(refuse(name, unit.estimate.least_bytes));
-            }
-        }
-        for unit in &self.scores {
-            if unit.estimate.least_bytes > available {
-                let benchmark = &self.benchmarks[unit.benchmark].identifier;
-                return Err(refuse(format!("scoring '{benchmark}'"), unit.estimate.least_bytes));
-            }
-        }
-        Ok(())
     }
 }
 

@@ -121,16 +121,64 @@ fn metrics_that_read_tiles_ride_with_the_reading() {
 }
 
 #[test]
-fn a_unit_that_cannot_fit_is_refused_with_the_number() {
-    let make = |memory| {
-        plan(small_spec(), vec![model("a", &[("x", 10)])], vec![benchmark("p", "s")], machine(memory))
+fn units_that_cannot_fit_are_listed_with_the_number_and_the_others_are_planned() {
+    let mut large = benchmark("large", "many");
+    large.stimulus_count = 20_000;
+    let plan = planned(vec![model("a", &[("x", 10)])], vec![benchmark("small", "few"), large]);
+    let needed = |benchmark: usize| {
+        let scores = plan.scores.iter().filter(|unit| unit.benchmark == benchmark);
+        let features = plan.features.iter().filter(|unit| unit.benchmark == benchmark);
+        scores.map(|u| u.estimate.least_bytes).chain(features.map(|u| u.estimate.least_bytes)).max()
     };
-    let plan = make(8 << 30).expect("fits");
-    let least = plan.features[0].estimate.least_bytes.max(plan.scores[0].estimate.least_bytes);
-    assert!(make(least).is_ok(), "at the bound");
-    let refused = make(least - 1).expect_err("beyond the bound");
-    assert!(matches!(refused, Error::DoesNotFit { .. }));
-    assert!(refused.to_string().contains("MiB"), "{refused}");
+    let (small, large) = (needed(0).expect("units"), needed(1).expect("units"));
+    assert!(plan.unfit(large).is_empty(), "at the bound");
+    let one = plan.unfit(large - 1);
+    assert_eq!(one.len(), 1, "beyond the bound");
+    assert!(one[0].reason().contains("MiB") && one[0].title.contains("large"), "{one:?}");
+    assert_eq!((one[0].needed_bytes, one[0].available_bytes), (large, large - 1));
+    assert_eq!(
+        plan.unfit(small).len(),
+        2,
+        "reading and scoring the large benchmark, nothing of the small one"
+    );
+    assert!(plan.unfit(small).iter().all(|unfit| plan.unit_digest(unfit.unit).is_some()));
+}
+
+#[test]
+fn a_score_takes_fewer_threads_when_memory_is_short() {
+    use ventral_plan::cost::{score_bytes, score_threads};
+    let facts = benchmark("p", "s");
+    let two = score_bytes(&facts, 2);
+    assert_eq!(score_threads(&facts, two, 8), 2, "at the bound");
+    assert_eq!(score_threads(&facts, two - 1, 8), 1, "beyond the bound");
+    assert_eq!(score_threads(&facts, u64::MAX, 8), 8);
+    let tight =
+        plan(small_spec(), vec![model("a", &[("x", 1)])], vec![facts], machine(two - 1)).expect("a plan");
+    let estimate = tight.scores[0].estimate;
+    assert!(estimate.memory_bytes < two && estimate.least_bytes == estimate.memory_bytes, "{estimate:?}");
+}
+
+#[test]
+fn a_job_goes_on_without_refused_cards() {
+    let refused =
+        |kind| ventral_plan::Refused { kind, card: "x.toml".into(), reason: "field 'a': bad".into() };
+    let text = "name='a'\nmodels=['m']\nbenchmarks=['b']\n[[selection]]\nregion='V4'\nselect_on='gone'";
+    let make = |kind| {
+        let models = vec![model("a", &[("x", 1)])];
+        ventral_plan::plan_without(
+            vec![refused(kind)],
+            spec(text).expect("a spec"),
+            models,
+            vec![benchmark("p", "s")],
+            machine(8 << 30),
+        )
+    };
+    let plan =
+        make(ventral_plan::CardKind::Benchmark).expect("the selecting benchmark may be the refused one");
+    assert_eq!((plan.refused.len(), plan.scores.len()), (1, 1));
+    assert!(plan.refused[0].title().contains("benchmark x.toml"));
+    let wrong = make(ventral_plan::CardKind::Model);
+    assert!(matches!(wrong, Err(Error::Selection { .. })), "a refused model explains no missing benchmark");
 }
 
 #[test]
