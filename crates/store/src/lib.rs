@@ -3,16 +3,30 @@
 //! An object is named by the digest of everything that can change its bytes (`ventral_plan::Digest`),
 //! so the result cache and the result store are one thing: resume and retry need no further code.
 //!
-//! - [`Store`]: the store itself, a directory
+//! - [`Store`]: the store itself, a directory or a bucket of S3, Google Cloud Storage or Azure
+//! - [`blobs`]: uploaded files, named by their own bytes
+//! - [`documents`]: the small files of a job
 //! - [`jobs`]: what was asked for, and how it went
 //! - [`codec`]: results as bytes: a JSON header and named f64 arrays in a safetensors container
 
+mod backend;
+pub mod blobs;
+mod cache;
 pub mod codec;
+pub mod documents;
 mod error;
+mod frame;
 pub mod jobs;
-mod objects;
+mod key;
+mod local;
+mod remote;
+mod store;
 
+pub use blobs::MAX_BLOB_IN_MEMORY_BYTES;
 pub use codec::{CodecError, LayerGramRecord, ScoreRecord};
+pub use documents::MAX_DOCUMENT_BYTES;
 pub use error::Error;
 pub use jobs::{Failure, JobEntry, JobRecord, Usage};
-pub use objects::{MAX_OBJECT_BYTES, Put, Store};
+pub use key::MAX_NAME_BYTES;
+pub use remote::{MAX_REMOTE_OBJECT_BYTES, Settings};
+pub use store::{MAX_OBJECT_BYTES, Put, Store};
