@@ -1,3 +1,5 @@
+//! Entries, leases, outcomes, events, limits.
+
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -28,8 +30,20 @@ pub const MAX_PAYLOAD_BYTES: usize = 64 << 10;
 pub const MAX_REPORT_BYTES: usize = 64 << 10;
 /// Most characters of a reason; longer ones are cut.
 pub const MAX_REASON_CHARS: usize = 4_000;
-/// Longest unit, pool or worker name in bytes.
+/// Longest unit, pool, job or worker name in bytes; control characters are refused.
 pub const MAX_NAME_BYTES: usize = 200;
+/// Most pools of a take or of a worker's record.
+pub const MAX_POOLS: usize = 64;
+/// Most leases of one beat.
+pub const MAX_BEAT: usize = 1_000;
+/// Most units of one cancel, bury or status, and most events or dead units of one reading.
+pub const MAX_BATCH: usize = 1_000;
+/// Most leases that one reap ends, and most units whose backoff it ends.
+pub const MAX_REAP: usize = 1_000;
+/// Dead units kept; beyond, the oldest is forgotten.
+pub const MAX_DEAD: usize = 10_000;
+/// A worker that was not heard of for this many leases is forgotten.
+pub const WORKER_LEASES: u64 = 4;
 
 /// Times that tests shorten.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -137,12 +151,12 @@ pub struct Lease {
     pub waited_ms: u64,
 }
 
-/// A lease by name: the epoch fences queue state.
+/// A lease by name: the epoch fences queue state. No two leases of one life of the queue have the same epoch.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct LeaseRef {
     /// The unit.
     pub unit: UnitId,
-    /// Counts the leases of the unit.
+    /// Number of the lease; a later lease has a larger one.
     pub epoch: u64,
 }
 
@@ -264,7 +278,7 @@ pub struct UnitStatus {
     pub state: UnitState,
     /// The worker that holds it.
     pub worker: Option<String>,
-    /// Leases so far.
+    /// Epoch of its last lease, 0 before the first.
     pub epoch: u64,
     /// Failures so far.
     pub attempts: u32,
@@ -339,7 +353,7 @@ pub struct WorkerRecord {
     pub slot_bytes: u64,
     /// Version of the program.
     pub version: String,
-    /// Units it holds.
+    /// Units it held at its last beat. Set by the queue.
     pub leases: u32,
     /// Whether it was asked to drain. Set by the queue.
     pub draining: bool,

@@ -1,0 +1,67 @@
+//! What the loop asks of whoever computes.
+
+use async_trait::async_trait;
+use tokio::sync::watch;
+
+use crate::types::{Failure, Lease};
+
+/// Computes units.
+#[async_trait]
+pub trait Executor: Send + Sync + 'static {
+    /// Kind of a unit, for logs and metrics.
+    fn kind(&self, lease: &Lease) -> &'static str;
+
+    /// The span that everything about a unit is logged in.
+    fn span(&self, lease: &Lease, worker: &str) -> tracing::Span {
+        let kind = self.kind(lease);
+        tracing::info_span!("unit", job = %lease.job, unit = %lease.held.unit, worker, epoch = lease.held.epoch, kind)
+    }
+
+    /// Executes a unit in the slot of this number; its results are stored when this returns [`Outcome::Finished`].
+    async fn execute(&self, slot: usize, lease: &Lease, stop: Stop) -> Outcome;
+}
+
+/// How a unit ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// It succeeded.
+    Finished {
+        /// The report.
+        report: Vec<u8>,
+    },
+    /// It did not.
+    Failed(Failure),
+    /// It was stopped on request.
+    Stopped,
+}
+
+/// Why a unit is stopped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StopReason {
+    /// The worker drains.
+    Drained,
+    /// The job was cancelled.
+    Cancelled,
+    /// Another worker finished the unit.
+    FinishedElsewhere,
+}
+
+/// Says when to stop.
+#[derive(Debug, Clone)]
+pub struct Stop(pub(super) watch::Receiver<Option<StopReason>>);
+
+impl Stop {
+    /// Why to stop, once it is time.
+    pub fn reason(&self) -> Option<StopReason> {
+        *self.0.borrow()
+    }
+
+    /// Waits until it is time to stop.
+    pub async fn requested(&mut self) -> StopReason {
+        match self.0.wait_for(Option::is_some).await {
+            Ok(reason) => reason.unwrap_or(StopReason::Drained),
+            // Nobody can ask any more.
+            Err(_) => std::future::pending().await,
+        }
+    }
+}

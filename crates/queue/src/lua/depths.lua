@@ -1,0 +1,2 @@
+-- ARGV: generation.
+return call('HGETALL', COUNTS)

@@ -1,0 +1,2 @@
+-- ARGV: generation, cursor, limit.
+return call('XRANGE', EVENTS, '(' .. ARGV[2], '+', 'COUNT', ARGV[3])
