@@ -1,1 +1,10 @@
-//! Tests of ventral-tests.
+//! Whole-system tests: real processes, a real Redis.
+
+mod api;
+mod chaos;
+mod cluster;
+mod fairness;
+mod faults;
+mod reference;
+mod scale;
+mod simulated;
