@@ -1,5 +1,26 @@
 //! Jobs, admission and fairness: what the services stand on.
+//!
+//! - [`types`]: submissions, and jobs, units and pools as users see them
+//! - [`handle`]: [`Core`], what the services ask
+//! - [`views`]: why a unit waits
+//! - [`state`], [`job`], [`units`], [`fair`]: all jobs in memory, pure
+//! - [`documents`]: the truth in the store
+//! - [`drive`]: the loop that hears events, admits and reaps
 
+mod documents;
+mod drive;
+mod fair;
+mod handle;
+mod job;
+mod state;
 mod types;
+mod units;
+mod views;
 
+pub use fair::{MAX_WEIGHT, Policies, Policy, Turns};
+pub use handle::{Core, MAX_DRILL_UNITS, MAX_NAME_BYTES, MAX_REQUEST_ID_BYTES, job_id};
+pub use job::{ControlDocument, End, Job, MAX_INPUT_RETURNS, Phase};
+pub use state::{MAX_WINDOW, MIN_WINDOW, State, WINDOW_PER_SLOT};
 pub use types::*;
+pub use units::UnitRef;
+pub use views::{MAX_UNITS_PER_PAGE, MIN_PREFIX_CHARS};

@@ -45,6 +45,22 @@ pub enum JobRequest {
     },
 }
 
+impl Submission {
+    /// Whether there is something to plan and to assemble.
+    pub fn is_evaluation(&self) -> bool {
+        matches!(self.request, JobRequest::Evaluation { .. })
+    }
+}
+
+impl JobRequest {
+    /// Name of the spec or drill.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Evaluation { name, .. } | Self::Drill { name, .. } => name,
+        }
+    }
+}
+
 /// Lowest priority.
 pub const MIN_PRIORITY: i32 = -100;
 /// Highest priority.
@@ -241,6 +257,22 @@ pub struct PoolView {
     pub backlog_seconds: f64,
 }
 
+impl PoolView {
+    /// A pool without units and workers.
+    pub fn empty(pool: &str) -> Self {
+        Self {
+            pool: pool.to_owned(),
+            waiting: 0,
+            ready: 0,
+            delayed: 0,
+            leased: 0,
+            workers: 0,
+            slots: 0,
+            backlog_seconds: 0.0,
+        }
+    }
+}
+
 /// What can go wrong.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -280,6 +312,14 @@ pub enum Error {
     /// The queue failed.
     #[error(transparent)]
     Queue(#[from] ventral_queue::Error),
+    /// A document of a job cannot be read.
+    #[error("{document}: {problem}; the document is damaged")]
+    Document {
+        /// Which.
+        document: String,
+        /// What was found.
+        problem: String,
+    },
     /// The coordinator is ending or not leading.
     #[error("the coordinator is not ready: {0}")]
     NotReady(&'static str),

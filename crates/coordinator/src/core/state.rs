@@ -1,0 +1,245 @@
+//! All jobs in memory, and what of them is in the queue. Pure: no clock, no store, no queue.
+
+use std::collections::{BTreeMap, HashMap};
+
+use ventral_plan::UnitReport;
+use ventral_queue::{Entry, Event, Generation, Happening, UnitId, WorkerRecord};
+
+use super::fair::{Policies, Turns};
+use super::job::Job;
+use super::units::{UnitRef, entry};
+use super::{JobState, PoolView};
+
+/// Units of a pool in the queue, at least.
+pub const MIN_WINDOW: u64 = 64;
+/// Units of a pool in the queue per slot of its workers.
+pub const WINDOW_PER_SLOT: u64 = 4;
+/// Units of a pool in the queue, at most.
+pub const MAX_WINDOW: u64 = 20_000;
+
+/// All jobs, and what of them is in the queue.
+#[derive(Debug, Default)]
+pub struct State {
+    /// Jobs by id.
+    pub jobs: BTreeMap<String, Job>,
+    /// The queue's generation that the in-flight units belong to.
+    pub generation: Option<Generation>,
+    /// Workers, as last heard of.
+    pub workers: Vec<WorkerRecord>,
+    /// What tenants may use.
+    pub policies: Policies,
+    in_flight: HashMap<UnitId, InFlight>,
+    per_pool: HashMap<String, u64>,
+    turns: HashMap<String, Turns>,
+    served: u64,
+}
+
+#[derive(Debug)]
+struct InFlight {
+    pool: String,
+    waiters: Vec<(String, UnitRef)>,
+}
+
+/// A unit that ended without being a unit of a plan.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StageEnd {
+    /// The job.
+    pub job: String,
+    /// The unit: planning or assembling.
+    pub unit: UnitRef,
+    /// `None` when it succeeded.
+    pub failure: Option<String>,
+}
+
+impl State {
+    /// No jobs yet.
+    pub fn new(policies: Policies) -> Self {
+        Self { policies, ..Self::default() }
+    }
+
+    /// Units in flight of a tenant.
+    pub fn tenant_in_flight(&self, tenant: &str) -> u64 {
+        self.jobs.values().filter(|job| job.submission.tenant == tenant).map(|job| job.in_flight).sum()
+    }
+
+    /// Most units of a pool in the queue: a few per slot, so that workers find work and fairness acts soon.
+    pub fn window(&self, pool: &str) -> u64 {
+        let serves = |worker: &&WorkerRecord| worker.pools.iter().any(|name| name == pool);
+        let slots: u64 = self.workers.iter().filter(serves).map(|worker| u64::from(worker.slots)).sum();
+        (slots * WINDOW_PER_SLOT).clamp(MIN_WINDOW, MAX_WINDOW)
+    }
+
+    /// Takes at most `limit` units for admission: per pool up to its window, tenants in turn by weight, in a tenant the highest priority
+    /// first and then the job served longest ago.
+    pub fn select(&mut self, limit: usize) -> Vec<Entry> {
+        let mut entries = Vec::new();
+        let mut in_flight: HashMap<String, u64> = HashMap::new();
+        for job in self.jobs.values() {
+            *in_flight.entry(job.submission.tenant.clone()).or_default() += job.in_flight;
+        }
+        let mut pools: Vec<String> =
+            self.jobs.values().flat_map(|j| j.wanted_pools().map(|(p, _)| p.clone())).collect();
+        pools.sort_unstable();
+        pools.dedup();
+        for pool in pools {
+            let window = self.window(&pool);
+            let mut turns = self.turns.remove(&pool).unwrap_or_default();
+            while entries.len() < limit && self.per_pool.get(&pool).copied().unwrap_or(0) < window {
+                let Some(id) = self.next_job(&pool, &mut turns, &in_flight) else { break };
+                let Some(found) = self.admit_next(&id, &pool, &mut in_flight) else { break };
+                entries.extend(found);
+            }
+            self.turns.insert(pool, turns);
+        }
+        entries
+    }
+
+    fn next_job(&self, pool: &str, turns: &mut Turns, in_flight: &HashMap<String, u64>) -> Option<String> {
+        let mut by_tenant: BTreeMap<&str, Vec<&Job>> = BTreeMap::new();
+        for job in self.jobs.values().filter(|job| job.wanted_pools().any(|(name, _)| name == pool)) {
+            by_tenant.entry(&job.submission.tenant).or_default().push(job);
+        }
+        let used = |tenant: &str| in_flight.get(tenant).copied().unwrap_or(0);
+        let may = |tenant: &str| {
+            by_tenant.contains_key(tenant) && used(tenant) < self.policies.of(tenant).max_in_flight
+        };
+        let tenant = turns.next(by_tenant.keys().copied(), may, |tenant| self.policies.of(tenant).weight)?;
+        let first = |job: &&&Job| (std::cmp::Reverse(job.submission.priority), job.served);
+        by_tenant.get(tenant.as_str())?.iter().min_by_key(first).map(|job| job.id.clone())
+    }
+
+    /// The next unit of a job; no entry when another job has the same unit in the queue already.
+    fn admit_next(
+        &mut self,
+        id: &str,
+        pool: &str,
+        in_flight: &mut HashMap<String, u64>,
+    ) -> Option<Option<Entry>> {
+        self.served += 1;
+        let job = self.jobs.get_mut(id)?;
+        job.served = self.served;
+        let unit = job.next_ready(pool)?;
+        *in_flight.entry(job.submission.tenant.clone()).or_default() += 1;
+        let entry = entry(id, job.control.round, &job.submission, &job.body, unit);
+        let waiter = (id.to_owned(), unit);
+        if let Some(known) = self.in_flight.get_mut(&entry.unit) {
+            known.waiters.push(waiter);
+            return Some(None);
+        }
+        *self.per_pool.entry(pool.to_owned()).or_default() += 1;
+        let held = InFlight { pool: pool.to_owned(), waiters: vec![waiter] };
+        self.in_flight.insert(entry.unit.clone(), held);
+        Some(Some(entry))
+    }
+
+    /// Entries that could not be queued: they are selected again.
+    pub fn put_back(&mut self, units: &[UnitId]) {
+        for unit in units {
+            for (job, unit) in self.forget(unit) {
+                if let Some(job) = self.jobs.get_mut(&job) {
+                    job.unadmit(unit);
+                }
+            }
+        }
+    }
+
+    /// The queue is empty: everything in flight is to be admitted again.
+    pub fn lost_queue(&mut self) {
+        let units: Vec<UnitId> = self.in_flight.keys().cloned().collect();
+        self.put_back(&units);
+        self.turns.clear();
+    }
+
+    fn forget(&mut self, unit: &UnitId) -> Vec<(String, UnitRef)> {
+        let Some(held) = self.in_flight.remove(unit) else { return Vec::new() };
+        if let Some(count) = self.per_pool.get_mut(&held.pool) {
+            *count = count.saturating_sub(1);
+        }
+        held.waiters
+    }
+
+    /// Takes note of an event; returns the planning and assembling units that ended by it.
+    pub fn apply(&mut self, event: &Event) -> Vec<StageEnd> {
+        let mut ends = Vec::new();
+        for (id, unit) in self.forget(&event.unit) {
+            let Some(job) = self.jobs.get_mut(&id) else { continue };
+            match (unit, &event.what) {
+                (UnitRef::Body(index), Happening::Finished { report }) => {
+                    job.finished(index, &serde_json::from_slice::<UnitReport>(report).unwrap_or_default());
+                }
+                (UnitRef::Body(index), Happening::Died { failure }) => job.died(index, &failure.reason),
+                (UnitRef::Body(index), Happening::NeedsInput { failure }) => {
+                    job.needs_input(index, &failure.reason);
+                }
+                (unit, what) => {
+                    job.in_flight = job.in_flight.saturating_sub(1);
+                    let failure = match what {
+                        Happening::Finished { .. } => None,
+                        Happening::Died { failure } | Happening::NeedsInput { failure } => {
+                            Some(failure.reason.clone())
+                        }
+                    };
+                    ends.push(StageEnd { job: id, unit, failure });
+                }
+            }
+        }
+        ends
+    }
+
+    /// Jobs whose units have all ended.
+    pub fn settled(&self) -> Vec<String> {
+        self.jobs.values().filter(|job| job.is_settled()).map(|job| job.id.clone()).collect()
+    }
+
+    /// Takes a job's units out of flight; returns those that no other job waits for.
+    pub fn withdraw(&mut self, id: &str) -> Vec<UnitId> {
+        let mut alone = Vec::new();
+        for (unit, held) in &mut self.in_flight {
+            let before = held.waiters.len();
+            held.waiters.retain(|(job, _)| job != id);
+            if before > 0 && held.waiters.is_empty() {
+                alone.push(unit.clone());
+            }
+        }
+        for unit in &alone {
+            self.forget(unit);
+        }
+        if let Some(job) = self.jobs.get_mut(id) {
+            job.in_flight = 0;
+        }
+        alone
+    }
+
+    /// The waiters of a unit in flight.
+    pub fn holders(&self, unit: &UnitId) -> Option<&[(String, UnitRef)]> {
+        self.in_flight.get(unit).map(|held| held.waiters.as_slice())
+    }
+
+    /// Jobs of a tenant that have not ended.
+    pub fn open_jobs(&self, tenant: &str) -> u64 {
+        let open = |job: &&Job| job.submission.tenant == tenant && !job.state().is_final();
+        self.jobs.values().filter(open).count() as u64
+    }
+
+    /// Units per pool that wait for admission, and predicted seconds of all that is not finished.
+    pub fn backlog(&self) -> BTreeMap<String, PoolView> {
+        let mut pools: BTreeMap<String, PoolView> = BTreeMap::new();
+        for worker in &self.workers {
+            for name in &worker.pools {
+                let pool = pools.entry(name.clone()).or_insert_with(|| PoolView::empty(name));
+                pool.workers += 1;
+                pool.slots += u64::from(worker.slots);
+            }
+        }
+        for job in self.jobs.values().filter(|job| !matches!(job.state(), JobState::Paused)) {
+            for (name, count) in job.wanted_pools() {
+                pools.entry(name.clone()).or_insert_with(|| PoolView::empty(name)).waiting += count as u64;
+            }
+            for (name, seconds) in job.seconds_left() {
+                pools.entry(name.clone()).or_insert_with(|| PoolView::empty(&name)).backlog_seconds +=
+                    seconds;
+            }
+        }
+        pools
+    }
+}

@@ -1,0 +1,239 @@
+//! The units of a job, and what each needs.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use ventral_plan::pool::{ASSEMBLE_POOL, DRILL_POOL, MIN_CLASS, pool_name, unit_class};
+use ventral_plan::{Assignment, Consumes, Digest, Estimate, Plan, Work};
+use ventral_queue::{Entry, SHARDS, UnitId};
+
+use super::{JobRequest, Submission};
+
+/// A unit of a job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum UnitRef {
+    /// Reads what the spec names.
+    Plan,
+    /// Assembles the results.
+    Assemble,
+    /// Features units first, then score units; or drill units.
+    Body(u32),
+}
+
+/// The body of a job.
+#[derive(Debug)]
+pub enum Body {
+    /// Not planned yet, or ended.
+    Unknown,
+    /// Units of a plan.
+    Evaluation(Evaluation),
+    /// So many units that do nothing.
+    Drill {
+        /// Their number.
+        units: u32,
+        /// Duration of each.
+        milliseconds: u64,
+    },
+}
+
+/// The units of a plan and how they depend on each other.
+#[derive(Debug)]
+pub struct Evaluation {
+    /// The plan.
+    pub plan: Arc<Plan>,
+    /// Names of the features units.
+    features: Vec<Digest>,
+    /// Features unit and layer (index into its layers) of each score.
+    source: Vec<(u32, u32)>,
+    /// Scores from Grams of each features unit.
+    users: Vec<Vec<u32>>,
+    /// Whether a score is computed while features are read, and so is no unit of its own.
+    tiles: Vec<bool>,
+}
+
+impl Evaluation {
+    /// Links scores to the features units they read.
+    pub fn new(plan: Arc<Plan>) -> Self {
+        let mut grams: HashMap<&Digest, (u32, u32)> = HashMap::new();
+        for (unit, features) in plan.features.iter().enumerate() {
+            for (layer, target) in features.layers.iter().enumerate() {
+                grams.entry(&target.gram).or_insert((unit as u32, layer as u32));
+            }
+        }
+        let source: Vec<(u32, u32)> =
+            plan.scores.iter().map(|score| grams.get(&score.gram).copied().unwrap_or((0, 0))).collect();
+        let tiles: Vec<bool> =
+            plan.scores.iter().map(|s| plan.benchmarks[s.benchmark].consumes == Consumes::Tiles).collect();
+        let mut users = vec![Vec::new(); plan.features.len()];
+        for (score, &(unit, _)) in source.iter().enumerate() {
+            if !tiles[score]
+                && let Some(list) = users.get_mut(unit as usize)
+            {
+                list.push(score as u32);
+            }
+        }
+        let features = plan.features.iter().map(|unit| plan.features_digest(unit)).collect();
+        Self { source, users, tiles, features, plan }
+    }
+
+    /// Number of features units.
+    pub fn features_count(&self) -> usize {
+        self.features.len()
+    }
+
+    /// Index of a score's unit.
+    pub fn unit_of(&self, score: u32) -> u32 {
+        self.features.len() as u32 + score
+    }
+
+    /// The score of a unit, unless it is a features unit.
+    pub fn score_of(&self, unit: u32) -> Option<usize> {
+        (unit as usize).checked_sub(self.features.len())
+    }
+
+    /// Features unit and layer that a score reads.
+    pub fn source(&self, score: usize) -> (u32, u32) {
+        self.source[score]
+    }
+
+    /// Scores that read the Grams of a features unit.
+    pub fn users(&self, features: u32) -> &[u32] {
+        &self.users[features as usize]
+    }
+
+    /// Whether a score is computed while features are read.
+    pub fn reads_tiles(&self, score: usize) -> bool {
+        self.tiles[score]
+    }
+
+    /// All results of the plan: scores, then Grams in the order of the features units.
+    pub fn results(&self) -> Vec<Digest> {
+        let scores = self.plan.scores.iter().map(|unit| unit.digest.clone());
+        let grams = self.plan.features.iter().flat_map(|unit| unit.layers.iter().map(|l| l.gram.clone()));
+        scores.chain(grams).collect()
+    }
+
+    fn digest(&self, unit: u32) -> &Digest {
+        match self.score_of(unit) {
+            Some(score) => &self.plan.scores[score].digest,
+            None => &self.features[unit as usize],
+        }
+    }
+
+    /// Predicted cost of a unit.
+    pub fn estimate(&self, unit: u32) -> &Estimate {
+        match self.score_of(unit) {
+            Some(score) => &self.plan.scores[score].estimate,
+            None => &self.plan.features[unit as usize].estimate,
+        }
+    }
+
+    /// Units with one shard share Grams.
+    fn shard(&self, unit: u32) -> u16 {
+        let features = self.score_of(unit).map_or(unit, |score| self.source[score].0);
+        shard_of(&self.features[features as usize])
+    }
+
+    /// The unit in words.
+    pub fn title(&self, unit: u32) -> String {
+        match self.score_of(unit) {
+            Some(score) => self.score_title(score),
+            None => {
+                let features = &self.plan.features[unit as usize];
+                let model = &self.plan.models[features.model].identifier;
+                let benchmark = &self.plan.benchmarks[features.benchmark];
+                let (layers, stimuli) = (features.layers.len(), benchmark.stimulus_count);
+                format!("{model}, {layers} layers, {stimuli} stimuli of {}", benchmark.identifier)
+            }
+        }
+    }
+
+    /// A score in words.
+    pub fn score_title(&self, score: usize) -> String {
+        let unit = &self.plan.scores[score];
+        let model = &self.plan.models[unit.model];
+        let benchmark = &self.plan.benchmarks[unit.benchmark].identifier;
+        format!("{}, layer {}, on {benchmark}", model.identifier, model.layers[unit.layer].name)
+    }
+}
+
+fn shard_of(digest: &Digest) -> u16 {
+    u16::from_str_radix(&digest.as_str()[..4], 16).unwrap_or(0) % SHARDS
+}
+
+impl Body {
+    /// Number of units.
+    pub fn len(&self) -> u32 {
+        match self {
+            Self::Unknown => 0,
+            Self::Evaluation(units) => (units.features.len() + units.plan.scores.len()) as u32,
+            Self::Drill { units, .. } => *units,
+        }
+    }
+}
+
+/// Name of a unit in the queue.
+pub fn unit_id(job: &str, round: u32, body: &Body, unit: UnitRef) -> UnitId {
+    UnitId(match (unit, body) {
+        (UnitRef::Plan, _) => Digest::of_identity(&("plan", job, round)).to_string(),
+        (UnitRef::Assemble, _) => Digest::of_identity(&("assemble", job, round)).to_string(),
+        (UnitRef::Body(index), Body::Evaluation(units)) => units.digest(index).to_string(),
+        (UnitRef::Body(index), _) => Digest::of_identity(&("drill", job, index)).to_string(),
+    })
+}
+
+/// Pool of a unit.
+pub fn pool_of(submission: &Submission, body: &Body, unit: UnitRef) -> String {
+    match (unit, body) {
+        (UnitRef::Plan, _) => pool_name(&submission.profile, MIN_CLASS),
+        (UnitRef::Assemble, _) => ASSEMBLE_POOL.to_owned(),
+        (UnitRef::Body(index), Body::Evaluation(units)) => {
+            pool_name(&submission.profile, unit_class(units.estimate(index).least_bytes))
+        }
+        (UnitRef::Body(_), _) => DRILL_POOL.to_owned(),
+    }
+}
+
+/// Name of the kind of a unit.
+pub fn kind_of(body: &Body, unit: UnitRef) -> &'static str {
+    match (unit, body) {
+        (UnitRef::Plan, _) => "plan",
+        (UnitRef::Assemble, _) => "assemble",
+        (UnitRef::Body(index), Body::Evaluation(units)) => {
+            if units.score_of(index).is_some() {
+                "score"
+            } else {
+                "features"
+            }
+        }
+        (UnitRef::Body(_), _) => "drill",
+    }
+}
+
+/// A unit as an entry of the queue.
+pub fn entry(job: &str, round: u32, submission: &Submission, body: &Body, unit: UnitRef) -> Entry {
+    let work = match (unit, body, &submission.request) {
+        (UnitRef::Plan, _, JobRequest::Evaluation { bundle, .. }) => Work::Plan { bundle: bundle.clone() },
+        (UnitRef::Body(index), Body::Evaluation(units), _) => match units.score_of(index) {
+            Some(score) => Work::Score { index: score },
+            None => Work::Features { index: index as usize },
+        },
+        (UnitRef::Body(_), Body::Drill { milliseconds, .. }, _) => {
+            Work::Drill { milliseconds: *milliseconds }
+        }
+        _ => Work::Assemble,
+    };
+    let shard = match (unit, body) {
+        (UnitRef::Body(index), Body::Evaluation(units)) => units.shard(index),
+        (UnitRef::Body(index), _) => (index % u32::from(SHARDS)) as u16,
+        _ => 0,
+    };
+    let assignment = Assignment { job: job.to_owned(), work, traceparent: submission.traceparent.clone() };
+    Entry {
+        unit: unit_id(job, round, body, unit),
+        pool: pool_of(submission, body, unit),
+        shard,
+        job: job.to_owned(),
+        payload: serde_json::to_vec(&assignment).unwrap_or_default(),
+    }
+}
