@@ -33,13 +33,13 @@ pub enum Error {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] ventral_store::Error),
-    /// A stored object is not what its name says.
-    #[error("{object}: {source}; delete it and run again, it will be recomputed")]
-    Codec {
-        /// The object.
-        object: PathBuf,
-        /// Why.
-        source: ventral_store::CodecError,
+    /// The Gram that a score reads is not there, or cannot be read.
+    #[error("its Gram {} {problem}; it will be computed again", digest.short())]
+    NoGram {
+        /// Name of the Gram.
+        digest: ventral_plan::Digest,
+        /// What was found.
+        problem: String,
     },
     /// Things that belong together do not fit.
     #[error("{0}")]
@@ -47,6 +47,14 @@ pub enum Error {
     /// The user wants to stop.
     #[error("interrupted; finished units are kept, the same command continues")]
     Interrupted,
+    /// Nothing that the spec names can be used.
+    #[error("no {kind} of this job can be used; {}", list(reasons))]
+    AllRefused {
+        /// `model` or `benchmark`.
+        kind: ventral_plan::CardKind,
+        /// Why, one per card.
+        reasons: Vec<String>,
+    },
     /// The job cannot be planned.
     #[error(transparent)]
     Plan(#[from] ventral_plan::Error),
@@ -62,4 +70,15 @@ impl Error {
             _ => false,
         }
     }
+}
+
+/// Reasons shown in one message.
+const MAX_SHOWN: usize = 5;
+
+fn list(reasons: &[String]) -> String {
+    let mut text = reasons.iter().take(MAX_SHOWN).cloned().collect::<Vec<_>>().join("; ");
+    if reasons.len() > MAX_SHOWN {
+        text.push_str(&format!("; and {} more", reasons.len() - MAX_SHOWN));
+    }
+    text
 }

@@ -6,10 +6,10 @@ use std::time::Instant;
 use ndarray::{Array2, ArrayView2};
 use ventral_metrics::{Error as MetricError, GramBuilder, NeuronToNeuron, Precision, TileConsumer};
 use ventral_models::{ActivationSource, StreamLimits, stream};
-use ventral_plan::{FeaturesUnit, cost};
+use ventral_plan::{FeaturesUnit, Plan, cost};
 use ventral_store::{LayerGramRecord, ScoreRecord, Store};
 
-use crate::{Error, Event, Job, LoadedModel, Observer};
+use crate::{Error, Event, Execution, LoadedModel};
 
 /// What is still missing of a features unit.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -22,9 +22,9 @@ pub struct Missing {
 
 impl Missing {
     /// What `unit` still lacks in `store`.
-    pub fn of(job: &Job, unit: &FeaturesUnit, store: &Store) -> Self {
+    pub fn of(plan: &Plan, unit: &FeaturesUnit, store: &Store) -> Self {
         let grams = (0..unit.layers.len()).filter(|&i| !store.contains(&unit.layers[i].gram));
-        let lacking = |&score: &usize| !store.contains(&job.plan.scores[score].digest);
+        let lacking = |&score: &usize| !store.contains(&plan.scores[score].digest);
         Self { grams: grams.collect(), scores: unit.tile_scores.iter().copied().filter(lacking).collect() }
     }
 
@@ -34,22 +34,22 @@ impl Missing {
     }
 
     /// The part of it that one of the model's layers is needed for.
-    pub fn only(&self, job: &Job, unit: &FeaturesUnit, layer: usize) -> Self {
+    pub fn only(&self, plan: &Plan, unit: &FeaturesUnit, layer: usize) -> Self {
         let grams = self.grams.iter().copied().filter(|&i| unit.layers[i].layer == layer);
-        let scores = self.scores.iter().copied().filter(|&i| job.plan.scores[i].layer == layer);
+        let scores = self.scores.iter().copied().filter(|&i| plan.scores[i].layer == layer);
         Self { grams: grams.collect(), scores: scores.collect() }
     }
 
-    fn without_stored(&self, job: &Job, unit: &FeaturesUnit, store: &Store) -> Self {
+    fn without_stored(&self, plan: &Plan, unit: &FeaturesUnit, store: &Store) -> Self {
         let grams = self.grams.iter().copied().filter(|&i| !store.contains(&unit.layers[i].gram));
-        let scores = self.scores.iter().copied().filter(|&i| !store.contains(&job.plan.scores[i].digest));
+        let scores = self.scores.iter().copied().filter(|&i| !store.contains(&plan.scores[i].digest));
         Self { grams: grams.collect(), scores: scores.collect() }
     }
 
     /// The model's layers that must be read.
-    fn layers(&self, job: &Job, unit: &FeaturesUnit) -> Vec<usize> {
+    fn layers(&self, plan: &Plan, unit: &FeaturesUnit) -> Vec<usize> {
         let grams = self.grams.iter().map(|&i| unit.layers[i].layer);
-        let scores = self.scores.iter().map(|&i| job.plan.scores[i].layer);
+        let scores = self.scores.iter().map(|&i| plan.scores[i].layer);
         grams.chain(scores).collect::<BTreeSet<usize>>().into_iter().collect()
     }
 }
@@ -62,26 +62,25 @@ pub type LayerFailure = (usize, Error);
 /// # Errors
 /// Errors of the model or the stimuli as a whole, of the store, and interruption.
 pub fn execute(
-    job: &Job,
+    execution: &Execution<'_>,
     unit: &FeaturesUnit,
     missing: &Missing,
     model: &LoadedModel,
-    store: &Store,
-    observer: &dyn Observer,
 ) -> Result<Vec<LayerFailure>, Error> {
+    let Execution { plan, store, observer, .. } = *execution;
     let started = Instant::now();
     let mut failures: Vec<LayerFailure> = Vec::new();
+    let benchmark = execution.benchmarks.benchmark(unit.benchmark)?;
     loop {
-        let missing = missing.without_stored(job, unit, store);
-        let mut layers = missing.layers(job, unit);
+        let missing = missing.without_stored(plan, unit, store);
+        let mut layers = missing.layers(plan, unit);
         layers.retain(|layer| failures.iter().all(|(failed, _)| failed != layer));
         if layers.is_empty() {
             return Ok(failures);
         }
         observer.on(&Event::FeaturesStarted { unit, missing: layers.len() });
-        let benchmark = &job.benchmarks[unit.benchmark];
-        let read = model.with_source(benchmark, unit.screen, observer, |source| {
-            let mut reading = Reading { job, unit, store, observer, missing: &missing, readers: None };
+        let read = model.with_source(&benchmark, unit.screen, observer, |source| {
+            let mut reading = Reading { execution, unit, missing: &missing, readers: None };
             reading.read(source, &layers)
         });
         match read {
@@ -117,10 +116,8 @@ fn failed_layer(model: &LoadedModel, error: &Error) -> Option<usize> {
 
 /// One pass over the stimuli for several layers.
 struct Reading<'a> {
-    job: &'a Job,
+    execution: &'a Execution<'a>,
     unit: &'a FeaturesUnit,
-    store: &'a Store,
-    observer: &'a dyn Observer,
     missing: &'a Missing,
     readers: Option<LayerReaders>,
 }
@@ -141,14 +138,14 @@ struct TileScore {
 
 impl Reading<'_> {
     fn read(&mut self, source: &dyn ActivationSource, layers: &[usize]) -> Result<String, Error> {
-        let facts = &self.job.plan.models[self.unit.model];
-        let memory = self.job.plan.machine.memory_bytes;
+        let facts = &self.execution.plan.models[self.unit.model];
+        let memory = self.execution.memory_bytes;
         let limits = StreamLimits {
             memory_bytes: cost::stream_bytes(memory, source.stimuli(), facts.weight_bytes),
-            spill_dir: Some(self.store.temporary()),
+            spill_dir: Some(self.execution.store.temporary()),
             spill_bytes: u64::MAX,
         };
-        let observer = self.observer;
+        let observer = self.execution.observer;
         let mut fatal: Option<Error> = None;
         let outcome = stream(
             source,
@@ -190,7 +187,7 @@ impl Reading<'_> {
         let name = &source.layers()[layer].name;
         let context = |source: MetricError| Error::Metric { context: format!("layer {name}"), source };
         if self.readers.as_ref().is_none_or(|readers| readers.layer != layer) {
-            self.readers = Some(self.open(layer, source.stimuli()).map_err(context)?);
+            self.readers = Some(self.open(layer, source.stimuli(), name)?);
         }
         let Some(readers) = self.readers.as_mut() else { return Ok(()) };
         readers.push(first, tile).map_err(context)?;
@@ -202,35 +199,39 @@ impl Reading<'_> {
         Ok(())
     }
 
-    fn open(&self, layer: usize, stimuli: usize) -> Result<LayerReaders, MetricError> {
-        let precision: Precision = self.job.plan.spec.features.precision;
+    fn open(&self, layer: usize, stimuli: usize, name: &str) -> Result<LayerReaders, Error> {
+        let context = |source: MetricError| Error::Metric { context: format!("layer {name}"), source };
+        let plan = self.execution.plan;
+        let precision: Precision = plan.spec.features.precision;
         let gram = self.missing.grams.iter().find(|&&i| self.unit.layers[i].layer == layer);
-        let gram = gram.map(|&i| Ok((i, GramBuilder::new(stimuli, precision)?))).transpose()?;
-        let of_layer = self.missing.scores.iter().filter(|&&i| self.job.plan.scores[i].layer == layer);
-        let scores = of_layer.map(|&score| self.tile_score(score)).collect::<Result<_, MetricError>>()?;
-        Ok(LayerReaders { layer, gram, scores })
+        let gram = gram.map(|&i| Ok((i, GramBuilder::new(stimuli, precision)?))).transpose();
+        let of_layer = self.missing.scores.iter().filter(|&&i| plan.scores[i].layer == layer);
+        let scores = of_layer.map(|&score| self.tile_score(score, name)).collect::<Result<_, Error>>()?;
+        Ok(LayerReaders { layer, gram: gram.map_err(context)?, scores })
     }
 
-    fn tile_score(&self, score: usize) -> Result<TileScore, MetricError> {
-        let benchmark = &self.job.benchmarks[self.job.plan.scores[score].benchmark];
+    fn tile_score(&self, score: usize, name: &str) -> Result<TileScore, Error> {
+        let context = |source: MetricError| Error::Metric { context: format!("layer {name}"), source };
+        let unit = &self.execution.plan.scores[score];
+        let benchmark = self.execution.benchmarks.benchmark(unit.benchmark)?;
         let none = Array2::zeros((0, 0));
         let responses = benchmark.responses().unwrap_or(none.view());
-        let metric = NeuronToNeuron::new(responses, &benchmark.splits)?;
+        let metric = NeuronToNeuron::new(responses, &benchmark.splits).map_err(context)?;
         Ok(TileScore { score, pools: benchmark.pools.clone(), metric })
     }
 
     fn finish(&self, readers: LayerReaders, name: &str) -> Result<(), Error> {
         let context = |source: MetricError| Error::Metric { context: format!("layer {name}"), source };
         for tile_score in readers.scores {
-            let unit = &self.job.plan.scores[tile_score.score];
+            let unit = &self.execution.plan.scores[tile_score.score];
             let scores = tile_score.metric.finish().map_err(context)?;
-            self.store.put(&unit.digest, &ScoreRecord { scores }.encode())?;
-            self.observer.on(&Event::ScoreStored { unit });
+            self.execution.put(&unit.digest, &ScoreRecord { scores }.encode())?;
+            self.execution.observer.on(&Event::ScoreStored { unit });
         }
         if let Some((layer, builder)) = readers.gram {
             let gram = builder.finish().map_err(context)?;
-            self.store.put(&self.unit.layers[layer].gram, &LayerGramRecord(gram).encode())?;
-            self.observer.on(&Event::LayerStored { unit: self.unit, layer });
+            self.execution.put(&self.unit.layers[layer].gram, &LayerGramRecord(gram).encode())?;
+            self.execution.observer.on(&Event::LayerStored { unit: self.unit, layer });
         }
         Ok(())
     }

@@ -1,13 +1,20 @@
 //! Loads what a spec names and plans it.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use ventral_data::{Benchmark, Metric, Target, load_benchmark};
+use ventral_data::{Benchmark, load_benchmark};
 use ventral_models::ModelCard;
-use ventral_plan::{BenchmarkFacts, Ceiling, Consumes, Digest, JobSpec, MachineFacts, Plan, plan};
+use ventral_plan::{
+    BenchmarkFacts, CardKind, JobSpec, MachineFacts, ModelFacts, Plan, Refused, plan_without,
+};
 
+use crate::execution::Benchmarks;
 use crate::model::load_card;
-use crate::{Error, LoadedModel, cards};
+use crate::{Error, LoadedModel, cards, facts};
+
+/// Benchmarks whose stimuli a model is tried on before it is refused: the images of one may be what is wrong.
+const MAX_TRIED: usize = 3;
 
 /// A job that can run: its plan, its models' cards and its benchmarks.
 pub struct Job {
@@ -16,90 +23,164 @@ pub struct Job {
     /// Model cards, in the order of the plan's models.
     pub cards: Vec<ModelCard>,
     /// Benchmarks, in the order of the plan's.
-    pub benchmarks: Vec<Benchmark>,
+    pub benchmarks: Vec<Arc<Benchmark>>,
 }
 
 impl Job {
-    /// Loads the cards that `spec` names, relative to `spec_file`, and plans the job.
+    /// Loads the cards that `spec` names, relative to `spec_file`, and plans the job. A card that cannot be used is listed in the plan, and the
+    /// job goes on without it.
     ///
     /// # Errors
-    /// Any card, model or data file that cannot be used, and whatever planning refuses.
+    /// Entries of the spec that name no card, no usable model or no usable benchmark at all, and whatever planning refuses.
     pub fn load(
         spec: JobSpec,
         spec_file: &Path,
         data_dir: Option<&Path>,
         machine: MachineFacts,
     ) -> Result<Self, Error> {
+        let survey = Survey::of(&spec, spec_file, data_dir, usize::MAX)?;
+        let benchmarks = survey.benchmarks.iter().filter_map(|found| found.loaded.clone()).collect();
+        let cards = survey.models.iter().map(|found| found.card.clone()).collect();
+        Ok(Self { plan: survey.plan(spec, machine)?, cards, benchmarks })
+    }
+}
+
+impl Benchmarks for Job {
+    fn benchmark(&self, index: usize) -> Result<Arc<Benchmark>, Error> {
+        self.benchmarks.get(index).cloned().ok_or_else(|| Error::Mismatch(format!("no benchmark {index}")))
+    }
+}
+
+/// A plan, and the card files of its models and benchmarks, in its order.
+pub struct PlannedFiles {
+    /// The plan.
+    pub plan: Plan,
+    /// Model cards.
+    pub models: Vec<PathBuf>,
+    /// Benchmark cards.
+    pub benchmarks: Vec<PathBuf>,
+}
+
+/// Plans a job without keeping its benchmarks in memory.
+///
+/// # Errors
+/// Those of [`Job::load`].
+pub fn plan_files(
+    spec: JobSpec,
+    spec_file: &Path,
+    data_dir: Option<&Path>,
+    machine: MachineFacts,
+) -> Result<PlannedFiles, Error> {
+    let survey = Survey::of(&spec, spec_file, data_dir, MAX_TRIED)?;
+    let models = survey.models.iter().map(|found| found.file.clone()).collect();
+    let benchmarks = survey.benchmarks.iter().map(|found| found.file.clone()).collect();
+    Ok(PlannedFiles { plan: survey.plan(spec, machine)?, models, benchmarks })
+}
+
+/// Loads a model card, with the layers that the spec names for it.
+pub(crate) fn card_of(spec: &JobSpec, file: &Path, data_dir: Option<&Path>) -> Result<ModelCard, Error> {
+    let mut card = load_card(file, data_dir)?;
+    if let Some(patterns) = spec.layers.get(&card.identifier) {
+        card.layers.include.clone_from(patterns);
+        card.layers.exclude.clear();
+    }
+    Ok(card)
+}
+
+struct FoundModel {
+    file: PathBuf,
+    card: ModelCard,
+    facts: ModelFacts,
+}
+
+struct FoundBenchmark {
+    file: PathBuf,
+    facts: BenchmarkFacts,
+    loaded: Option<Arc<Benchmark>>,
+}
+
+/// The cards of a spec: those that can be used, and the others.
+struct Survey {
+    models: Vec<FoundModel>,
+    benchmarks: Vec<FoundBenchmark>,
+    refused: Vec<Refused>,
+}
+
+impl Survey {
+    /// Loads every card once; the first `keep` benchmarks stay in memory.
+    fn of(spec: &JobSpec, spec_file: &Path, data_dir: Option<&Path>, keep: usize) -> Result<Self, Error> {
         let model_files = cards::resolve(spec_file, "models", &spec.models, "model.toml")?;
         let benchmark_files = cards::resolve(spec_file, "benchmarks", &spec.benchmarks, "benchmark.toml")?;
-        let benchmarks = load_benchmarks(&benchmark_files, data_dir)?;
-        let mut model_cards = Vec::with_capacity(model_files.len());
-        let mut models = Vec::with_capacity(model_files.len());
-        for file in &model_files {
-            let mut card = load_card(file, data_dir)?;
-            if let Some(patterns) = spec.layers.get(&card.identifier) {
-                card.layers.include.clone_from(patterns);
-                card.layers.exclude.clear();
+        let mut survey = Self { models: Vec::new(), benchmarks: Vec::new(), refused: Vec::new() };
+        for file in benchmark_files {
+            let keep = survey.benchmarks.len() < keep;
+            match found_benchmark(&file, data_dir, keep) {
+                Ok(found) => survey.benchmarks.push(found),
+                Err(error) => survey.refuse(CardKind::Benchmark, &file, &error),
             }
-            let stimuli = benchmarks.first().map(|benchmark| &benchmark.stimuli);
-            models.push(LoadedModel::load(&card)?.facts(&card, stimuli)?);
-            model_cards.push(card);
         }
-        let facts = benchmarks.iter().map(benchmark_facts).collect::<Result<Vec<_>, Error>>()?;
-        check_layer_overrides(&spec, spec_file, &model_cards)?;
-        Ok(Self { plan: plan(spec, models, facts, machine)?, cards: model_cards, benchmarks })
+        survey.check(CardKind::Benchmark, survey.benchmarks.is_empty())?;
+        for file in model_files {
+            match survey.found_model(spec, &file, data_dir) {
+                Ok(found) => survey.models.push(found),
+                Err(error) => survey.refuse(CardKind::Model, &file, &error),
+            }
+        }
+        survey.check(CardKind::Model, survey.models.is_empty())?;
+        survey.check_layer_overrides(spec, spec_file)?;
+        Ok(survey)
+    }
+
+    fn plan(self, spec: JobSpec, machine: MachineFacts) -> Result<Plan, Error> {
+        let models = self.models.into_iter().map(|found| found.facts).collect();
+        let benchmarks = self.benchmarks.into_iter().map(|found| found.facts).collect();
+        Ok(plan_without(self.refused, spec, models, benchmarks, machine)?)
+    }
+
+    fn refuse(&mut self, kind: CardKind, file: &Path, error: &Error) {
+        self.refused.push(Refused { kind, card: file.display().to_string(), reason: error.to_string() });
+    }
+
+    fn check(&self, kind: CardKind, none: bool) -> Result<(), Error> {
+        let of_kind = self.refused.iter().filter(|refused| refused.kind == kind);
+        let reasons = || of_kind.map(|refused| refused.reason.clone()).collect();
+        if none { Err(Error::AllRefused { kind, reasons: reasons() }) } else { Ok(()) }
+    }
+
+    fn found_model(&self, spec: &JobSpec, file: &Path, data: Option<&Path>) -> Result<FoundModel, Error> {
+        let card = card_of(spec, file, data)?;
+        let model = LoadedModel::load(&card)?;
+        let loaded = self.benchmarks.iter().filter_map(|found| found.loaded.as_deref()).take(MAX_TRIED);
+        let mut failed = None;
+        for benchmark in loaded {
+            match model.facts(&card, Some(&benchmark.stimuli)) {
+                Ok(facts) => return Ok(FoundModel { file: file.to_owned(), card, facts }),
+                Err(error) => failed = failed.or(Some(error)),
+            }
+        }
+        Err(failed.unwrap_or_else(|| Error::Mismatch("no stimuli to try the model on".to_owned())))
+    }
+
+    fn check_layer_overrides(&self, spec: &JobSpec, file: &Path) -> Result<(), Error> {
+        // A card that was refused may be the one that is meant.
+        if self.refused.iter().any(|refused| refused.kind == CardKind::Model) {
+            return Ok(());
+        }
+        let has_card = |name: &String| self.models.iter().any(|found| found.card.identifier == *name);
+        match spec.layers.keys().find(|name| !has_card(name)) {
+            None => Ok(()),
+            Some(name) => Err(Error::NoCard {
+                spec: file.to_owned(),
+                field: "layers",
+                pattern: name.clone(),
+                problem: "is the identifier of no model of this job".to_owned(),
+            }),
+        }
     }
 }
 
-fn load_benchmarks(files: &[PathBuf], data_dir: Option<&Path>) -> Result<Vec<Benchmark>, Error> {
-    files.iter().map(|file| Ok(load_benchmark(file, data_dir)?)).collect()
-}
-
-fn check_layer_overrides(spec: &JobSpec, file: &Path, models: &[ModelCard]) -> Result<(), Error> {
-    let unknown = spec.layers.keys().find(|name| models.iter().all(|card| card.identifier != **name));
-    match unknown {
-        None => Ok(()),
-        Some(name) => Err(Error::NoCard {
-            spec: file.to_owned(),
-            field: "layers",
-            pattern: name.clone(),
-            problem: "is the identifier of no model of this job".to_owned(),
-        }),
-    }
-}
-
-fn benchmark_facts(benchmark: &Benchmark) -> Result<BenchmarkFacts, Error> {
-    let digest = |text: String| Digest::try_from(text).map_err(|error| Error::Mismatch(error.to_string()));
-    let card = &benchmark.card;
-    let ceiling = benchmark.ceiling.as_ref();
-    Ok(BenchmarkFacts {
-        identifier: card.identifier.clone(),
-        version: card.version.clone(),
-        region: card.region.clone(),
-        digest: digest(benchmark.digest()?)?,
-        stimuli: digest(benchmark.stimuli.digest()?)?,
-        stimulus_count: benchmark.stimuli.len(),
-        targets: benchmark.targets(),
-        neuroids: neuroid_ids(benchmark),
-        splits: benchmark.splits.len().max(1),
-        consumes: if benchmark.metric == Metric::NeuronToNeuron { Consumes::Tiles } else { Consumes::Gram },
-        degrees: benchmark.degrees(),
-        metric: card.metric.name.to_string(),
-        ceiling: ceiling.map(|estimate| Ceiling { value: estimate.value, error: estimate.error }),
-        rule: benchmark.rule,
-        citation: card.citation.clone(),
-        notes: benchmark.notes.clone(),
-    })
-}
-
-/// One id per column of the scores; a metric with one value per split has none.
-fn neuroid_ids(benchmark: &Benchmark) -> Vec<String> {
-    let per_neuroid = matches!(benchmark.metric, Metric::Regression(_) | Metric::NeuronToNeuron);
-    match &benchmark.target {
-        Target::Responses { neuroids, averaged, .. } if per_neuroid => match neuroids.column("neuroid_id") {
-            Some(ids) => ids.to_text(),
-            None => (0..averaged.ncols()).map(|column| column.to_string()).collect(),
-        },
-        _ => Vec::new(),
-    }
+fn found_benchmark(file: &Path, data_dir: Option<&Path>, keep: bool) -> Result<FoundBenchmark, Error> {
+    let benchmark = load_benchmark(file, data_dir)?;
+    let facts = facts::of_benchmark(&benchmark)?;
+    Ok(FoundBenchmark { file: file.to_owned(), facts, loaded: keep.then(|| Arc::new(benchmark)) })
 }

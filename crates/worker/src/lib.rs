@@ -8,6 +8,8 @@
 mod cards;
 mod error;
 mod events;
+mod execution;
+mod facts;
 mod features;
 mod job;
 mod machine;
@@ -19,7 +21,9 @@ mod simulate;
 pub use cards::{find_cards, resolve};
 pub use error::Error;
 pub use events::{Event, Observer};
-pub use job::Job;
+pub use execution::{Benchmarks, Execution};
+pub use features::Missing;
+pub use job::{Job, PlannedFiles, plan_files};
 pub use machine::{
     KERNEL_REVISION, available_memory_bytes, default_memory_bytes, measure, numeric_profile,
     peak_memory_bytes,

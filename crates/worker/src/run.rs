@@ -2,13 +2,13 @@
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use ventral_plan::{Consumes, FeaturesUnit, ScoreUnit};
+use ventral_plan::{Consumes, FeaturesUnit, ScoreUnit, Unfit, UnitRef};
 use ventral_store::{Failure, Store, Usage};
 
 use crate::features::{self, Missing};
-use crate::{Error, Event, Job, LoadedModel, Observer, machine, score};
+use crate::{Error, Event, Execution, Job, LoadedModel, Observer, machine, score};
 
 /// Rounds over a job: the second recomputes what was found damaged in the first.
 const MAX_ROUNDS: usize = 2;
@@ -20,11 +20,13 @@ pub struct Work {
     pub features: Vec<(usize, Missing)>,
     /// Indices into the plan's scores that are missing.
     pub scores: Vec<usize>,
+    /// Units of these that do not fit into the machine's memory: they will fail, the others go on.
+    pub unfit: Vec<Unfit>,
     /// Units found in the store.
     pub cached: usize,
-    /// Predicted seconds.
+    /// Predicted seconds of those that fit.
     pub seconds: f64,
-    /// Predicted peak memory, in bytes.
+    /// Predicted peak memory of those that fit, in bytes.
     pub peak_bytes: u64,
 }
 
@@ -42,10 +44,13 @@ pub fn work(job: &Job, store: &Store) -> Work {
     let plan = &job.plan;
     let scores: Vec<usize> =
         (0..plan.scores.len()).filter(|&i| !store.contains(&plan.scores[i].digest)).collect();
-    let mut work = Work { features: Vec::new(), scores, cached: 0, seconds: 0.0, peak_bytes: 0 };
+    let mut work =
+        Work { features: Vec::new(), scores, unfit: Vec::new(), cached: 0, seconds: 0.0, peak_bytes: 0 };
+    let unfit = plan.unfit(plan.machine.memory_bytes);
+    let fits = |unit: UnitRef| unfit.iter().all(|unfit| unfit.unit != unit);
     let mut missing_grams = 0;
     for (index, unit) in plan.features.iter().enumerate() {
-        let mut missing = Missing::of(job, unit, store);
+        let mut missing = Missing::of(plan, unit, store);
         // A Gram whose scores are all there is not needed again.
         missing.grams.retain(|&layer| {
             work.scores
@@ -54,17 +59,41 @@ pub fn work(job: &Job, store: &Store) -> Work {
         });
         missing_grams += missing.grams.len();
         if !missing.is_empty() {
-            let share = missing.grams.len().max(1) as f64 / unit.layers.len().max(1) as f64;
-            work.seconds += unit.estimate.seconds * share;
-            work.peak_bytes = work.peak_bytes.max(unit.estimate.memory_bytes);
+            if fits(UnitRef::Features(index)) {
+                let share = missing.grams.len().max(1) as f64 / unit.layers.len().max(1) as f64;
+                work.seconds += unit.estimate.seconds * share;
+                work.peak_bytes = work.peak_bytes.max(unit.estimate.memory_bytes);
+            }
             work.features.push((index, missing));
         }
     }
-    work.seconds += work.scores.iter().map(|&index| plan.scores[index].estimate.seconds).sum::<f64>();
-    let (largest, at_once) = concurrency(job, &work.scores);
+    let fitting: Vec<usize> = work.scores.iter().copied().filter(|&i| fits(UnitRef::Score(i))).collect();
+    work.seconds += fitting.iter().map(|&index| plan.scores[index].estimate.seconds).sum::<f64>();
+    let (largest, at_once) = concurrency(job, &fitting);
     work.peak_bytes = work.peak_bytes.max(largest * at_once as u64);
     work.cached = plan.unit_count() - missing_grams - work.scores.len();
+    work.unfit = unfit;
+    work.unfit.retain(|unfit| match unfit.unit {
+        UnitRef::Features(index) => work.features.iter().any(|(features, _)| *features == index),
+        UnitRef::Score(index) => work.scores.contains(&index),
+    });
     work
+}
+
+impl Work {
+    /// Why a unit does not fit, if it does not.
+    fn unfit_reason(&self, unit: UnitRef) -> Option<String> {
+        self.unfit.iter().find(|unfit| unfit.unit == unit).map(Unfit::reason)
+    }
+
+    /// Whether there is something to do and none of it fits.
+    fn is_hopeless(&self) -> bool {
+        let reads = |unfit: &&Unfit| matches!(unfit.unit, UnitRef::Features(_));
+        let features = self.unfit.iter().filter(reads).count();
+        let scores = self.unfit.len() - features;
+        let nothing_read = features == self.features.len();
+        self.cached == 0 && (nothing_read || scores == self.scores.len()) && !self.unfit.is_empty()
+    }
 }
 
 /// Memory of the largest of these scores in bytes, and how many are computed at a time: one per thread, as far as memory allows.
@@ -78,13 +107,16 @@ fn reads_tiles(job: &Job, score: usize) -> bool {
     job.plan.benchmarks[job.plan.scores[score].benchmark].consumes == Consumes::Tiles
 }
 
-/// Computes everything that is missing. A unit that fails is reported and the others go on.
+/// Computes everything that is missing. A unit that fails, or does not fit into memory, is reported and the others go on.
 ///
 /// # Errors
-/// Only what makes going on pointless: a store that fails, and interruption. Finished units are kept.
+/// Only what makes going on pointless: a store that fails, no unit that fits, and interruption. Finished units are kept.
 pub fn run(job: &Job, store: &Store, observer: &dyn Observer) -> Result<Report, Error> {
     let started = Instant::now();
     let before = work(job, store);
+    if let (true, Some(unfit)) = (before.is_hopeless(), before.unfit.first()) {
+        return Err(Error::Plan(unfit.clone().into()));
+    }
     let mut failures = Vec::new();
     for _ in 0..MAX_ROUNDS {
         let mut damaged = false;
@@ -96,6 +128,11 @@ pub fn run(job: &Job, store: &Store, observer: &dyn Observer) -> Result<Report, 
             break;
         }
     }
+    failures.extend(job.plan.refused.iter().map(|refused| Failure {
+        digest: refused.digest(),
+        unit: refused.title(),
+        reason: refused.reason.clone(),
+    }));
     let left = work(job, store);
     let usage = Usage {
         computed: left.cached.saturating_sub(before.cached),
@@ -106,6 +143,19 @@ pub fn run(job: &Job, store: &Store, observer: &dyn Observer) -> Result<Report, 
         peak_bytes: machine::peak_memory_bytes(),
     };
     Ok(Report { failures, usage })
+}
+
+fn execution<'a>(job: &'a Job, store: &'a Store, observer: &'a dyn Observer) -> Execution<'a> {
+    let machine = &job.plan.machine;
+    Execution {
+        plan: &job.plan,
+        benchmarks: job,
+        store,
+        memory_bytes: machine.memory_bytes,
+        threads: machine.threads,
+        patience: Duration::ZERO,
+        observer,
+    }
 }
 
 fn read_features(
@@ -121,6 +171,10 @@ fn read_features(
         if observer.interrupted() {
             return Err(Error::Interrupted);
         }
+        if let Some(reason) = work.unfit_reason(UnitRef::Features(*index)) {
+            fail_layers(job, unit, missing, &reason, observer, failures);
+            continue;
+        }
         if loaded.as_ref().is_none_or(|(model, _)| *model != unit.model) {
             drop(loaded.take());
             match LoadedModel::load(&job.cards[unit.model]) {
@@ -132,10 +186,10 @@ fn read_features(
             }
         }
         let Some((_, model)) = &loaded else { continue };
-        match features::execute(job, unit, missing, model, store, observer) {
+        match features::execute(&execution(job, store, observer), unit, missing, model) {
             Ok(layers) => {
                 for (layer, error) in layers {
-                    let of_layer = missing.only(job, unit, layer);
+                    let of_layer = missing.only(&job.plan, unit, layer);
                     fail_layers(job, unit, &of_layer, &error.to_string(), observer, failures);
                 }
             }
@@ -171,7 +225,7 @@ fn fail_layers(
 }
 
 fn failure(job: &Job, unit: &ScoreUnit, reason: String) -> Failure {
-    Failure { digest: unit.digest.clone(), unit: score::describe(job, unit), reason }
+    Failure { digest: unit.digest.clone(), unit: job.plan.score_title(unit), reason }
 }
 
 fn score_all(
@@ -182,7 +236,19 @@ fn score_all(
     damaged: &mut bool,
 ) -> Result<(), Error> {
     let has_gram = |&index: &usize| store.contains(&job.plan.scores[index].gram) && !reads_tiles(job, index);
-    let pending: Vec<usize> = work(job, store).scores.into_iter().filter(has_gram).collect();
+    let work = work(job, store);
+    let (unfit, pending): (Vec<usize>, Vec<usize>) = work
+        .scores
+        .iter()
+        .copied()
+        .filter(has_gram)
+        .partition(|&index| work.unfit_reason(UnitRef::Score(index)).is_some());
+    for index in unfit {
+        let unit = &job.plan.scores[index];
+        let reason = work.unfit_reason(UnitRef::Score(index)).unwrap_or_default();
+        observer.on(&Event::Failed { unit: job.plan.score_title(unit), reason: reason.clone() });
+        failures.push(failure(job, unit, reason));
+    }
     if pending.is_empty() {
         return Ok(());
     }
@@ -195,7 +261,7 @@ fn score_all(
         while !stop.load(Ordering::Relaxed) && !observer.interrupted() {
             let Some(&index) = pending.get(next.fetch_add(1, Ordering::Relaxed)) else { break };
             let unit = &job.plan.scores[index];
-            match score::execute(job, unit, store) {
+            match score::execute(&execution(job, store, observer), unit) {
                 Ok(()) => observer.on(&Event::ScoreStored { unit }),
                 Err(error) => {
                     stop.fetch_or(error.is_fatal(), Ordering::Relaxed);
@@ -217,9 +283,9 @@ fn score_all(
         if error.is_fatal() {
             return Err(error);
         }
-        *damaged |= matches!(error, Error::Store(ventral_store::Error::Damaged { .. }));
+        *damaged |= matches!(error, Error::NoGram { .. });
         let unit = &job.plan.scores[index];
-        observer.on(&Event::Failed { unit: score::describe(job, unit), reason: error.to_string() });
+        observer.on(&Event::Failed { unit: job.plan.score_title(unit), reason: error.to_string() });
         failures.push(failure(job, unit, error.to_string()));
     }
     if observer.interrupted() { Err(Error::Interrupted) } else { Ok(()) }

@@ -5,52 +5,57 @@ use ventral_data::{Benchmark, Metric, Target};
 use ventral_metrics::{
     Error as MetricError, LayerGram, SplitScores, cka, rdm, rdm_similarity, regression_scores,
 };
-use ventral_plan::ScoreUnit;
-use ventral_store::{LayerGramRecord, ScoreRecord, Store};
+use ventral_plan::{Digest, ScoreUnit, cost};
+use ventral_store::{LayerGramRecord, ScoreRecord};
 
-use crate::{Error, Job};
+use crate::{Error, Execution};
 
-/// Computes and stores a score from its Gram.
+/// Computes and stores a score from its Gram, with as many threads as memory allows.
 ///
 /// # Errors
-/// [`Error::Store`] for a Gram that is missing or damaged (a damaged one is discarded, so that another run recomputes it),
+/// [`Error::NoGram`] for a Gram that is missing or damaged (a damaged one is discarded, so that another run recomputes it),
 /// [`Error::Metric`] if the metric is not defined for it.
-pub fn execute(job: &Job, unit: &ScoreUnit, store: &Store) -> Result<(), Error> {
-    let benchmark = &job.benchmarks[unit.benchmark];
-    let gram = load_gram(unit, store)?;
-    let context = |source| Error::Metric { context: describe(job, unit), source };
+pub fn execute(execution: &Execution<'_>, unit: &ScoreUnit) -> Result<(), Error> {
+    let facts = &execution.plan.benchmarks[unit.benchmark];
+    let threads = cost::score_threads(facts, execution.memory_bytes, execution.threads);
+    if threads >= execution.threads {
+        return compute_and_store(execution, unit);
+    }
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+    let pool = pool.map_err(|error| Error::Mismatch(format!("cannot start {threads} threads: {error}")))?;
+    pool.install(|| compute_and_store(execution, unit))
+}
+
+fn compute_and_store(execution: &Execution<'_>, unit: &ScoreUnit) -> Result<(), Error> {
+    let benchmark = execution.benchmarks.benchmark(unit.benchmark)?;
+    let gram = load_gram(execution, &unit.gram)?;
+    let context = |source| Error::Metric { context: execution.plan.score_title(unit), source };
     let scores = match &benchmark.pools {
-        Some(pools) => gram.pooled(pools).and_then(|pooled| compute(benchmark, &pooled)),
-        None => compute(benchmark, &gram),
+        Some(pools) => gram.pooled(pools).and_then(|pooled| compute(&benchmark, &pooled)),
+        None => compute(&benchmark, &gram),
     };
     let record = ScoreRecord { scores: scores.map_err(context)? };
-    store.put(&unit.digest, &record.encode())?;
-    Ok(())
+    execution.put(&unit.digest, &record.encode())
 }
 
-/// Model, layer and benchmark of a unit, in words.
-pub fn describe(job: &Job, unit: &ScoreUnit) -> String {
-    let model = &job.plan.models[unit.model];
-    let benchmark = &job.plan.benchmarks[unit.benchmark];
-    format!("{}, layer {}, on {}", model.identifier, model.layers[unit.layer].name, benchmark.identifier)
-}
-
-fn load_gram(unit: &ScoreUnit, store: &Store) -> Result<LayerGram, Error> {
-    let object = store.path(&unit.gram);
-    let payload = match store.get(&unit.gram) {
+fn load_gram(execution: &Execution<'_>, digest: &Digest) -> Result<LayerGram, Error> {
+    let no_gram = |problem: String| Error::NoGram { digest: digest.clone(), problem };
+    let payload = match execution.get(digest) {
         Ok(Some(payload)) => payload,
-        Ok(None) => {
-            return Err(Error::Mismatch(format!("its Gram {} is not in the store", unit.gram.short())));
+        Ok(None) => return Err(no_gram("is not in the store".to_owned())),
+        Err(Error::Store(error @ ventral_store::Error::Damaged { .. })) => {
+            execution.store.discard(digest)?;
+            return Err(no_gram(format!("was damaged and is discarded: {error}")));
         }
-        Err(error) => {
-            if matches!(error, ventral_store::Error::Damaged { .. }) {
-                store.discard(&unit.gram)?;
-            }
-            return Err(error.into());
-        }
+        Err(error) => return Err(error),
     };
-    let decoded = LayerGramRecord::decode(&payload);
-    Ok(decoded.map_err(|source| Error::Codec { object, source })?.0)
+    match LayerGramRecord::decode(&payload) {
+        Ok(record) => Ok(record.0),
+        Err(error) => {
+            execution.store.discard(digest)?;
+            Err(no_gram(format!("is discarded: {error}")))
+        }
+    }
 }
 
 fn compute(benchmark: &Benchmark, gram: &LayerGram) -> Result<SplitScores, MetricError> {

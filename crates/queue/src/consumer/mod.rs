@@ -78,6 +78,9 @@ pub async fn run(
             wait_for_units(&control, config.drain).await;
             control.stop_all(StopReason::Drained);
             wait_for_units(&control, STOPPING).await;
+            if let Err(error) = answer(queue.leave(&config.worker)).await {
+                tracing::warn!(%error, "cannot sign off; the queue will forget this worker in time");
+            }
             Ok(())
         }
         Err(error) => {

@@ -65,43 +65,60 @@ struct Report<'a> {
     kind: &'static str,
 }
 
+/// What the queue is told.
+enum Message {
+    Finish(Vec<u8>),
+    Fail(Failure),
+    Yield,
+}
+
 impl Report<'_> {
     async fn send(&self, outcome: Outcome, stopped: Option<StopReason>, seconds: f64) {
-        let (held, worker, kind) = (&self.lease.held, self.config.worker.as_str(), self.kind);
+        let kind = self.kind;
         match outcome {
             Outcome::Finished { report } => {
                 fault::point("before-finish");
-                let recorded = self.insist(async || self.queue.finish(held, worker, &report).await).await;
+                let recorded = self.insist(Message::Finish(report)).await;
                 metrics::counter!("ventral_units_finished_total", "kind" => kind).increment(1);
-                tracing::info!(seconds, recorded = recorded.as_ref().map(name), "finished");
+                tracing::info!(seconds, recorded, "finished");
             }
             Outcome::Failed(failure) => {
                 let failure = cut(failure);
                 let what = failure_name(failure.kind);
-                metrics::counter!("ventral_units_failed_total", "kind" => kind, "failure" => what).increment(1);
+                metrics::counter!("ventral_units_failed_total", "kind" => kind, "failure" => what)
+                    .increment(1);
                 tracing::warn!(seconds, failure = what, reason = failure.reason, "failed");
-                let recorded = self.insist(async || self.queue.fail(held, worker, &failure).await).await;
-                tracing::info!(recorded = recorded.as_ref().map(name), "failure reported");
+                let recorded = self.insist(Message::Fail(failure)).await;
+                tracing::info!(recorded, "failure reported");
             }
             Outcome::Stopped if stopped == Some(StopReason::FinishedElsewhere) => {
                 tracing::info!("stopped: another worker finished it");
             }
             Outcome::Stopped => {
-                let recorded = self.insist(async || self.queue.yield_back(held, worker).await).await;
-                tracing::info!(reason = ?stopped, recorded = recorded.as_ref().map(name), "given back");
+                let recorded = self.insist(Message::Yield).await;
+                tracing::info!(reason = ?stopped, recorded, "given back");
             }
         }
     }
 
+    async fn tell(&self, message: &Message) -> Result<Finished, Error> {
+        let (held, worker) = (&self.lease.held, self.config.worker.as_str());
+        match message {
+            Message::Finish(report) => answer(self.queue.finish(held, worker, report)).await,
+            Message::Fail(failure) => answer(self.queue.fail(held, worker, failure)).await,
+            Message::Yield => answer(self.queue.yield_back(held, worker)).await,
+        }
+    }
+
     /// Repeats a report until the queue takes it. A queue that never does costs nothing: results are in the store.
-    async fn insist(&self, mut send: impl AsyncFnMut() -> Result<Finished, Error>) -> Option<Finished> {
+    async fn insist(&self, message: Message) -> Option<&'static str> {
         let started = Instant::now();
         let mut pause = FIRST_PAUSE;
         loop {
-            let error = match answer(send()).await {
+            let error = match self.tell(&message).await {
                 Ok(finished) => {
                     self.control.reached();
-                    return Some(finished);
+                    return Some(name(finished));
                 }
                 Err(error) => error,
             };
@@ -132,7 +149,7 @@ fn failure_name(kind: FailureKind) -> &'static str {
     }
 }
 
-fn name(finished: &Finished) -> &'static str {
+fn name(finished: Finished) -> &'static str {
     match finished {
         Finished::Recorded => "recorded",
         Finished::Late => "late",
