@@ -21,9 +21,10 @@ pub use activations::{Activations, parse_activations, read_activations};
 pub use arrays::{NpyArray, Numbers, NumericArray, Tensors, parse_npy, parse_npz, parse_safetensors};
 pub use assembly::{Assembly, REPETITION, STIMULUS_ID};
 pub use benchmark::{
-    ArrayAxis, ArrayFormat, AssemblyCard, Benchmark, BenchmarkCard, CARD_FILE, CeilingCard, CeilingEstimate,
-    CeilingSource, Content, Kind, Metric, MetricCard, MetricName, NeuroidsCard, PoolsCard, RepeatsCard,
-    SplitScheme, SplitsCard, StimuliCard, StimulusFormat, SubjectsCard, Target, Visibility, load_benchmark,
+    ArrayAxis, ArrayFormat, AssemblyCard, Benchmark, BenchmarkCard, CARD_FILE, CardFile, CardFiles,
+    CeilingCard, CeilingEstimate, CeilingSource, Content, Kind, Metric, MetricCard, MetricName, NeuroidsCard,
+    PoolsCard, RepeatsCard, SplitScheme, SplitsCard, StimuliCard, StimulusFormat, SubjectsCard, Target,
+    Visibility, benchmark_files, benchmark_references, load_benchmark,
 };
 pub use dataset::{
     DatasetFile, DatasetFolder, DatasetManifest, FetchFrom, FetchProgress, FetchReport, FileState,

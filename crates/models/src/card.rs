@@ -108,6 +108,23 @@ impl ModelCard {
         &self.source
     }
 
+    /// Whether [`ModelCard::source`] is named relative to the data directory; to the card otherwise.
+    pub fn is_in_data_dir(&self) -> bool {
+        self.data.is_some() || self.activations.as_ref().is_some_and(|given| given.data.is_some())
+    }
+
+    /// The files that the card reads: the ONNX or activations file, and the weight files that the former names.
+    ///
+    /// # Errors
+    /// [`Error::Read`], [`Error::Model`].
+    pub fn files(&self) -> Result<Vec<PathBuf>, Error> {
+        let mut files = vec![self.source.clone()];
+        if self.activations.is_none() {
+            files.extend(OnnxFile::weight_files(&self.source)?);
+        }
+        Ok(files)
+    }
+
     /// Visual degrees that the model's input spans; 8 unless the card says otherwise (spec §2.3).
     pub fn visual_degrees(&self) -> f64 {
         self.input.as_ref().map_or(crate::preprocess::DEFAULT_DEGREES, |input| input.degrees)

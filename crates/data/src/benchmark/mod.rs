@@ -3,6 +3,7 @@
 mod card;
 mod ceiling;
 mod digest;
+mod listing;
 mod locate;
 pub(crate) mod parse;
 mod rdms;
@@ -24,6 +25,7 @@ pub use card::{
     MetricCard, MetricName, NeuroidsCard, PoolsCard, RepeatsCard, SplitScheme, SplitsCard, StimuliCard,
     StimulusFormat, SubjectsCard, Visibility,
 };
+pub use listing::{CardFile, CardFiles, benchmark_files, benchmark_references};
 pub use resolve::load_benchmark;
 
 /// Name of a card inside its folder.

@@ -1,7 +1,7 @@
 //! From a card to a benchmark: rows matched with stimuli, everything checked.
 
 use std::collections::{BTreeSet, HashMap};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use ndarray::ArrayView2;
 
@@ -96,7 +96,7 @@ fn check_metric(card: &BenchmarkCard, target: &Target, roots: &Roots<'_>) -> Res
     Ok(())
 }
 
-fn open_stimuli(card: &BenchmarkCard, roots: &Roots<'_>) -> Result<StimulusSet> {
+pub(super) fn open_stimuli(card: &BenchmarkCard, roots: &Roots<'_>) -> Result<StimulusSet> {
     let stimuli = &card.stimuli;
     let path = roots.path("stimuli", &stimuli.file, &stimuli.data)?;
     let identifier = stimuli.identifier.as_deref().unwrap_or(&card.identifier);
@@ -105,11 +105,8 @@ fn open_stimuli(card: &BenchmarkCard, roots: &Roots<'_>) -> Result<StimulusSet> 
         StimulusFormat::Zip => StimulusSet::from_zip(identifier, &path, pattern),
         StimulusFormat::Directory => StimulusSet::from_directory(identifier, &path, pattern),
         StimulusFormat::Table => {
-            let name = stimuli.table.clone();
-            let beside = |root: &Option<std::path::PathBuf>| {
-                name.as_ref().and_then(|n| root.as_ref().map(|r| r.with_file_name("").join(n)))
-            };
-            let table = roots.optional("stimuli.table", &beside(&stimuli.file), &beside(&stimuli.data))?;
+            let (file, data) = stimuli.table_paths();
+            let table = roots.optional("stimuli.table", &file, &data)?;
             let table =
                 table.ok_or_else(|| roots.field("stimuli.table", "is needed for format `table`; add it"))?;
             StimulusSet::from_table(identifier, &table, &path)
@@ -118,6 +115,16 @@ fn open_stimuli(card: &BenchmarkCard, roots: &Roots<'_>) -> Result<StimulusSet> 
             let variable = roots.needed("stimuli.variable", &stimuli.variable, "mat")?;
             StimulusSet::from_mat(identifier, &path, variable)
         }
+    }
+}
+
+impl StimuliCard {
+    /// `file` and `data` of the table, which lies beside the images.
+    pub(super) fn table_paths(&self) -> (Option<PathBuf>, Option<PathBuf>) {
+        let beside = |images: &Option<PathBuf>| {
+            self.table.as_ref().and_then(|name| images.as_ref().map(|i| i.with_file_name("").join(name)))
+        };
+        (beside(&self.file), beside(&self.data))
     }
 }
 

@@ -39,6 +39,11 @@ impl Archive {
         Ok(Archive { path: path.to_path_buf(), names, zip: Mutex::new(zip) })
     }
 
+    /// The archive's own file.
+    pub(crate) fn path(&self) -> &PathBuf {
+        &self.path
+    }
+
     /// Names of the entries, folders included (they end in `/`).
     pub(crate) fn names(&self) -> &[String] {
         &self.names

@@ -111,6 +111,16 @@ impl StimulusSet {
         self.table.column(column).map(Values::to_text)
     }
 
+    /// The files that the images are in, each once, in order of first use.
+    pub(crate) fn files(&self) -> Vec<PathBuf> {
+        let mut seen = std::collections::HashSet::new();
+        let files = self.sources.iter().map(|source| match source {
+            Source::File(path) | Source::Pixels(path, _) => path,
+            Source::Archive(archive, _) => archive.path(),
+        });
+        files.filter(|path| seen.insert(path.as_path())).cloned().collect()
+    }
+
     /// The file of a stimulus, for messages; archive and entry are joined by `!`.
     pub fn location(&self, index: usize) -> PathBuf {
         match self.sources.get(index) {

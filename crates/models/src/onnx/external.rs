@@ -18,7 +18,10 @@ pub const MAX_EXTERNAL_FILES: usize = 4096;
 
 /// Where a tensor's bytes lie.
 struct Location {
+    /// Without links.
     file: PathBuf,
+    /// As the model names it.
+    named: PathBuf,
     offset: u64,
     length: Option<u64>,
 }
@@ -60,6 +63,22 @@ pub(super) fn inline(path: &Path, model: &mut ModelProto, sha256: &str) -> Resul
         hash.update(format!("{}\n", hex(&Sha256::digest(&content))));
     }
     Ok(hex(&hash.finalize()))
+}
+
+/// The external weight files of a model, as it names them, each once.
+pub(super) fn files(path: &Path, model: &mut ModelProto) -> Result<Vec<PathBuf>, Error> {
+    let Some(graph) = &mut model.graph else { return Ok(Vec::new()) };
+    let mut files = BTreeMap::new();
+    visit(graph, &mut |tensor| {
+        if is_external(tensor) {
+            files.insert(locate(path, tensor)?.named, ());
+        }
+        if files.len() > MAX_EXTERNAL_FILES {
+            return Err(invalid(path, format!("more than {MAX_EXTERNAL_FILES} weight files")));
+        }
+        Ok(())
+    })?;
+    Ok(files.into_keys().collect())
 }
 
 /// Whether any tensor is stored outside the model file.
@@ -120,11 +139,12 @@ fn locate(path: &Path, tensor: &TensorProto) -> Result<Location, Error> {
     let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let canonical =
         |path: &Path| path.canonicalize().map_err(|source| Error::Read { path: path.to_owned(), source });
-    let file = canonical(&directory.join(relative))?;
+    let named = directory.join(relative);
+    let file = canonical(&named)?;
     if !file.starts_with(canonical(directory)?) {
         return Err(outside());
     }
-    Ok(Location { file, offset: number("offset")?.unwrap_or(0), length: number("length")? })
+    Ok(Location { file, named, offset: number("offset")?.unwrap_or(0), length: number("length")? })
 }
 
 fn read_range(path: &Path, name: &str, location: &Location) -> Result<Vec<u8>, Error> {

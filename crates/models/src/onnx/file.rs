@@ -41,6 +41,15 @@ impl OnnxFile {
         Ok(Self { path: path.to_owned(), model, sha256, digest })
     }
 
+    /// The weight files that the model at `path` names, each once; empty when the weights are inside.
+    ///
+    /// # Errors
+    /// As [`OnnxFile::read`].
+    pub fn weight_files(path: &Path) -> Result<Vec<PathBuf>, Error> {
+        let mut model = decode(path, &read_bounded(path, MAX_MODEL_BYTES)?)?;
+        external::files(path, &mut model)
+    }
+
     /// Decodes a model that is already in memory; `path` is used in messages only, and external weights are refused.
     ///
     /// # Errors

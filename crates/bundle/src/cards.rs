@@ -1,0 +1,98 @@
+//! From the entries of a spec to card files.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use globset::{GlobBuilder, GlobMatcher};
+
+use crate::Error;
+
+/// Deepest directory below the start of a search for cards.
+pub const MAX_SEARCH_DEPTH: usize = 8;
+
+/// The card files that `patterns` name, in their order; each is a card, its directory, or a glob of either.
+///
+/// `file_name` is `model.toml` or `benchmark.toml`; relative entries start at the directory of `spec`.
+///
+/// # Errors
+/// [`Error::NoCard`] for an entry without a card.
+pub fn resolve(
+    spec: &Path,
+    field: &'static str,
+    patterns: &[String],
+    file_name: &str,
+) -> Result<Vec<PathBuf>, Error> {
+    let base = spec.parent().unwrap_or(Path::new("."));
+    let mut cards: Vec<PathBuf> = Vec::new();
+    for pattern in patterns {
+        let refuse = |problem: String| Error::NoCard {
+            spec: spec.to_owned(),
+            field,
+            pattern: pattern.clone(),
+            problem,
+        };
+        let found = matching(base, pattern, file_name).map_err(refuse)?;
+        if found.is_empty() {
+            return Err(refuse(format!("matches no {file_name} below {}", base.display())));
+        }
+        for card in found {
+            if !cards.contains(&card) {
+                cards.push(card);
+            }
+        }
+    }
+    Ok(cards)
+}
+
+/// All card files of this name at or below `path`, sorted.
+pub fn find_cards(path: &Path, file_name: &str) -> Vec<PathBuf> {
+    let mut cards = Vec::new();
+    search(path, file_name, 0, &mut cards);
+    cards.sort();
+    cards
+}
+
+fn search(path: &Path, file_name: &str, depth: usize, cards: &mut Vec<PathBuf>) {
+    if path.is_file() {
+        if path.extension().is_some_and(|extension| extension == "toml")
+            && (depth == 0 || path.ends_with(file_name))
+        {
+            cards.push(path.to_owned());
+        }
+        return;
+    }
+    if depth > MAX_SEARCH_DEPTH {
+        return;
+    }
+    for entry in fs::read_dir(path).into_iter().flatten().flatten() {
+        search(&entry.path(), file_name, depth + 1, cards);
+    }
+}
+
+fn matching(base: &Path, pattern: &str, file_name: &str) -> Result<Vec<PathBuf>, String> {
+    let is_glob = pattern.contains(['*', '?', '[', '{']);
+    if !is_glob {
+        let path = base.join(pattern);
+        return match (path.is_file(), path.join(file_name).is_file()) {
+            (true, _) => Ok(vec![path]),
+            (_, true) => Ok(vec![path.join(file_name)]),
+            _ => Err(format!(
+                "is neither a card nor a directory with a {file_name} (looked for {})",
+                path.display()
+            )),
+        };
+    }
+    // Walk from the last directory that is named without wildcards.
+    let whole = base.join(pattern);
+    let literal: PathBuf = whole
+        .components()
+        .take_while(|part| !part.as_os_str().to_string_lossy().contains(['*', '?', '[', '{']))
+        .collect();
+    let glob = |text: &Path| -> Result<GlobMatcher, String> {
+        let built = GlobBuilder::new(&text.to_string_lossy()).literal_separator(true).build();
+        Ok(built.map_err(|error| format!("is no valid pattern: {error}"))?.compile_matcher())
+    };
+    let (cards, directories) = (glob(&whole)?, glob(&whole.join(file_name))?);
+    let found = find_cards(&literal, file_name);
+    Ok(found.into_iter().filter(|path| cards.is_match(path) || directories.is_match(path)).collect())
+}
