@@ -1,1 +1,9 @@
 //! Tests of ventral-queue.
+
+mod budgets;
+mod conformance;
+mod faults;
+mod limits;
+mod random;
+mod support;
+mod tls;
