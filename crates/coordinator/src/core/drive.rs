@@ -234,7 +234,7 @@ impl Core {
             let failures = self.lock().jobs.get(&id).map(Job::failures).unwrap_or_default();
             let owned = id.clone();
             blocking(self.store(), move |store| documents::save_failures(store, &owned, &failures)).await?;
-            crate::fault::point("mid-assembly");
+            ventral_queue::fault::point("mid-assembly");
             if let Some(job) = self.lock().jobs.get_mut(&id) {
                 job.assemble();
             }
@@ -250,7 +250,7 @@ impl Core {
         }
         let mut admitted = 0;
         let outcome = self.inner.queue.admit(&entries).await;
-        crate::fault::point("mid-admission");
+        ventral_queue::fault::point("mid-admission");
         match outcome {
             Ok(found) => {
                 admitted += entries.len();

@@ -1,1 +1,3 @@
 //! Tests of ventral-coordinator.
+
+mod core;
