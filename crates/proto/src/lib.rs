@@ -13,13 +13,23 @@ pub mod text;
 pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));
 
 /// Package `ventral.v1`.
-#[allow(missing_docs, clippy::all, reason = "generated; documented in proto/ventral/v1")]
+#[allow(
+    missing_docs,
+    clippy::all,
+    clippy::too_many_lines,
+    reason = "generated; documented in proto/ventral/v1"
+)]
 pub mod v1 {
     tonic::include_proto!("ventral.v1");
 }
 
 /// KEDA's external scaler.
-#[allow(missing_docs, clippy::all, reason = "generated; documented in proto/externalscaler.proto")]
+#[allow(
+    missing_docs,
+    clippy::all,
+    clippy::too_many_lines,
+    reason = "generated; documented in proto/externalscaler.proto"
+)]
 pub mod externalscaler {
     tonic::include_proto!("externalscaler");
 }

@@ -24,10 +24,10 @@ pub const MAX_TOKEN_BYTES: usize = 1_024;
 pub const MAX_REQUEST_ID_CHARS: usize = 64;
 /// Longest name of a job in characters.
 pub const MAX_JOB_NAME_CHARS: usize = 64;
-/// Longest id of a job in characters: a name, a dash and eight hexadecimal ones.
-pub const MAX_JOB_ID_CHARS: usize = MAX_JOB_NAME_CHARS + 9;
+/// Longest id of a job in characters: a name, a dash and twelve hexadecimal ones.
+pub const MAX_JOB_ID_CHARS: usize = MAX_JOB_NAME_CHARS + 13;
 /// Longest numeric profile in bytes.
-pub const MAX_PROFILE_BYTES: usize = 100;
+pub const MAX_PROFILE_BYTES: usize = 64;
 /// Longest name of a worker in bytes.
 pub const MAX_WORKER_NAME_BYTES: usize = 200;
 /// Fewest characters of a unit that is to be explained.
