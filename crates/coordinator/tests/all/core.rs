@@ -55,9 +55,11 @@ impl Bench {
             count,
         };
         for _ in 0..2_000 {
-            let leases = self.queue.take(&request).await.expect("a queue");
-            if !leases.is_empty() {
-                return leases;
+            match self.queue.take(&request).await {
+                Ok(leases) if !leases.is_empty() => return leases,
+                // An emptied queue is opened again by the coordinator.
+                Ok(_) | Err(ventral_queue::Error::Lost) => {}
+                Err(error) => panic!("{error}"),
             }
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
