@@ -1,2 +1,2 @@
 -- For tests: milliseconds that a key holds.
-local now = tonumber(redis.call('GET', NAME .. '-clock') or '0')
+local now = tonumber(redis.call('GET', '@-clock') or '0')

@@ -1,5 +1,5 @@
 -- ARGV: who, milliseconds.
-local key = NAME .. '-lead'
+local key = '@-lead'
 local leader = redis.call('HMGET', key, 'who', 'until')
 if leader[1] and leader[1] ~= ARGV[1] and tonumber(leader[2]) > now then
   return 0

@@ -3,7 +3,7 @@ local generation = redis.call('GET', KEYS[1])
 if generation then
   return {generation, ''}
 end
-local page = redis.call('SCAN', ARGV[2], 'MATCH', NAME .. ':*', 'COUNT', 1000)
+local page = redis.call('SCAN', ARGV[2], 'MATCH', '@:*', 'COUNT', 1000)
 for _, key in ipairs(page[2]) do
   redis.call('UNLINK', key)
 end

@@ -38,9 +38,10 @@ pub struct Redis {
 struct Shared {
     link: Link,
     scripts: Scripts,
-    /// Name of the generation's key; scripts derive the others from it.
+    /// Name of the generation's key.
     key: String,
-    name: String,
+    /// The queue's name as a hash tag: keys begin with it.
+    tag: String,
     /// Names the requests of this handle apart from those of others.
     origin: Uuid,
     requests: AtomicU64,
@@ -56,7 +57,7 @@ impl Clone for Redis {
 
 impl fmt::Debug for Redis {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Redis").field("name", &self.shared.name).finish_non_exhaustive()
+        f.debug_struct("Redis").field("name", &self.shared.tag).finish_non_exhaustive()
     }
 }
 
@@ -81,11 +82,12 @@ impl Redis {
     fn build(url: &str, name: &str, timing: Timing, tls: &TlsFiles, time: Time) -> Result<Self, Error> {
         connect::name(name)?;
         connect::timing(&timing)?;
+        let tag = format!("{{{name}}}");
         let shared = Shared {
             link: Link::new(connect::client(url, tls)?)?,
-            scripts: Scripts::new(&timing, time),
-            key: format!("{{{name}}}:generation"),
-            name: name.to_owned(),
+            scripts: Scripts::new(&tag, &timing, time),
+            key: format!("{tag}:generation"),
+            tag,
             origin: Uuid::new_v4(),
             requests: AtomicU64::new(0),
             in_doubt: Mutex::default(),
@@ -106,7 +108,7 @@ impl Redis {
     /// # Errors
     /// [`Error::Unavailable`] when the server does not answer.
     pub async fn set_clock(&self, now_ms: u64) -> Result<(), Error> {
-        let key = format!("{{{}}}-clock", self.shared.name);
+        let key = format!("{}-clock", self.shared.tag);
         self.shared.link.plain(&["SET", &key, &now_ms.to_string()]).await.map(|_| ())
     }
 

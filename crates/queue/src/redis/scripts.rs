@@ -22,27 +22,22 @@ pub(super) struct Script {
 }
 
 macro_rules! scripts {
-    ($(#[$note:meta])* bare: $($bare:ident)*; gated: $($gated:ident)*) => {
-        /// All scripts, for one timing.
+    ($($name:ident: $($part:literal)*;)*) => {
+        /// All scripts of a queue.
         #[derive(Debug)]
         pub(super) struct Scripts {
-            $(pub(super) $bare: Script,)*
-            $(pub(super) $gated: Script,)*
+            $(pub(super) $name: Script,)*
         }
 
         impl Scripts {
-            pub(super) fn new(timing: &Timing, time: Time) -> Self {
+            /// The scripts of the queue whose keys begin with `tag`.
+            pub(super) fn new(tag: &str, timing: &Timing, time: Time) -> Self {
                 let head = head(timing, time);
                 Self {
-                    $($bare: script(stringify!($bare), &[
+                    $($name: script(stringify!($name), tag, &[
                         &head,
-                        include_str!(concat!("../lua/", stringify!($bare), ".lua")),
-                    ]),)*
-                    $($gated: script(stringify!($gated), &[
-                        &head,
-                        include_str!("../lua/gate.lua"),
-                        include_str!("../lua/common.lua"),
-                        include_str!(concat!("../lua/", stringify!($gated), ".lua")),
+                        $(include_str!(concat!("../lua/", $part, ".lua")),)*
+                        include_str!(concat!("../lua/", stringify!($name), ".lua")),
                     ]),)*
                 }
             }
@@ -50,13 +45,31 @@ macro_rules! scripts {
     };
 }
 
+// Each with the parts before it: a script pays for every function that it defines.
 scripts! {
-    bare: open lead;
-    gated: admit take beat finish fail give reap cancel events acknowledge status depths dead bury workers drain leave
+    open:;
+    lead:;
+    admit: "gate" "common";
+    take: "gate" "common";
+    beat: "gate" "common";
+    finish: "gate" "common" "move";
+    fail: "gate" "common" "move" "charge";
+    give: "gate" "common" "move";
+    reap: "gate" "common" "move" "charge";
+    cancel: "gate" "common" "move";
+    bury: "gate" "common" "move";
+    events: "gate" "common";
+    acknowledge: "gate" "common";
+    status: "gate" "common";
+    depths: "gate" "common";
+    dead: "gate" "common";
+    workers: "gate" "common";
+    drain: "gate" "common";
+    leave: "gate" "common";
 }
 
-fn script(name: &'static str, parts: &[&str]) -> Script {
-    let code = parts.concat();
+fn script(name: &'static str, tag: &str, parts: &[&str]) -> Script {
+    let code = parts.concat().replace('@', tag);
     let hash = Hash::new(&code).get_hash().to_owned();
     Script { name, code, hash }
 }
@@ -79,6 +92,5 @@ fn head(timing: &Timing, time: Time) -> String {
         Time::Server => include_str!("../lua/clock_server.lua"),
         Time::Manual => include_str!("../lua/clock_manual.lua"),
     };
-    let name = "local NAME = string.sub(KEYS[1], 1, -1 - #':generation')\n";
-    [&lines, name, clock].concat()
+    [&lines, clock].concat()
 }
