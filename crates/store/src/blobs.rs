@@ -14,6 +14,9 @@ use crate::{Error, Put, Store};
 /// Largest blob that is held in memory whole ([`Store::blob`], [`Store::put_blob`]), in bytes.
 pub const MAX_BLOB_IN_MEMORY_BYTES: u64 = 1 << 30;
 
+/// Largest blob in bytes, on any kind of store.
+pub const MAX_BLOB_BYTES: u64 = 32 << 30;
+
 impl Store {
     /// Stores bytes under their own digest.
     ///
@@ -43,7 +46,7 @@ impl Store {
             return Err(read_error(io::ErrorKind::IsADirectory.into()));
         }
         let size = metadata.len();
-        check_size(size, self.backend.max_bytes())?;
+        check_size(size, MAX_BLOB_BYTES)?;
         let found = copy_hashed(&mut file, io::sink()).map_err(read_error)?;
         if found != *expected {
             return Err(Error::Changed { path: path.to_owned(), expected: expected.clone(), found });

@@ -22,7 +22,7 @@ mod local;
 mod remote;
 mod store;
 
-pub use blobs::MAX_BLOB_IN_MEMORY_BYTES;
+pub use blobs::{MAX_BLOB_BYTES, MAX_BLOB_IN_MEMORY_BYTES};
 pub use codec::{CodecError, LayerGramRecord, ScoreRecord};
 pub use documents::MAX_DOCUMENT_BYTES;
 pub use error::Error;

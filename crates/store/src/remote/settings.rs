@@ -150,6 +150,8 @@ fn client(scheme: &str, bucket: &str, settings: &Settings) -> Result<Arc<dyn Obj
         "s3" => {
             let known = settings.of("AWS_").filter_map(|(name, value)| Some((name.parse().ok()?, value)));
             let builder = known.fold(AmazonS3Builder::new(), |b, (key, value)| b.with_config(key, value));
+            // Not every store that speaks S3 removes many objects at once.
+            let builder = builder.with_disable_bulk_delete(true);
             let builder = builder.with_bucket_name(bucket).with_retry(settings.retry());
             let http = settings.of("AWS_ALLOW_HTTP").any(|(_, value)| value == "true" || value == "1");
             let options = settings.client().with_allow_http(http);
