@@ -47,6 +47,15 @@ pub enum Error {
     /// The user wants to stop.
     #[error("interrupted; finished units are kept, the same command continues")]
     Interrupted,
+    /// The files of a job cannot be had.
+    #[error(transparent)]
+    Bundle(#[from] ventral_bundle::Error),
+    /// This machine's cache fails, or a document is not there yet.
+    #[error("{0}")]
+    Cache(String),
+    /// This machine is not one that can run the unit.
+    #[error("{0}")]
+    TooSmall(String),
     /// Nothing that the spec names can be used.
     #[error("no {kind} of this job can be used; {}", list(reasons))]
     AllRefused {

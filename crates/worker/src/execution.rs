@@ -90,6 +90,6 @@ fn may_pass(error: &ventral_store::Error) -> bool {
         ventral_store::Error::Io { source, .. } => {
             !matches!(source.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded)
         }
-        _ => false,
+        other => other.is_transient(),
     }
 }

@@ -38,7 +38,11 @@ impl Job {
         data_dir: Option<&Path>,
         machine: MachineFacts,
     ) -> Result<Self, Error> {
-        let survey = Survey::of(&spec, spec_file, data_dir, usize::MAX)?;
+        let files = CardFiles {
+            models: cards::resolve(spec_file, "models", &spec.models, "model.toml")?,
+            benchmarks: cards::resolve(spec_file, "benchmarks", &spec.benchmarks, "benchmark.toml")?,
+        };
+        let survey = Survey::of(&spec, spec_file, &files, data_dir, usize::MAX, &|_, _| Ok(None))?;
         let benchmarks = survey.benchmarks.iter().filter_map(|found| found.loaded.clone()).collect();
         let cards = survey.models.iter().map(|found| found.card.clone()).collect();
         Ok(Self { plan: survey.plan(spec, machine)?, cards, benchmarks })
@@ -52,7 +56,7 @@ impl Benchmarks for Job {
 }
 
 /// A plan, and the card files of its models and benchmarks, in its order.
-pub struct PlannedFiles {
+pub(crate) struct PlannedFiles {
     /// The plan.
     pub plan: Plan,
     /// Model cards.
@@ -61,17 +65,28 @@ pub struct PlannedFiles {
     pub benchmarks: Vec<PathBuf>,
 }
 
+/// Card files of a job.
+pub(crate) struct CardFiles {
+    pub models: Vec<PathBuf>,
+    pub benchmarks: Vec<PathBuf>,
+}
+
+/// Makes a card's files ready to be loaded; gives the reason for a card that must not be.
+pub(crate) type Prepare<'a> = dyn Fn(CardKind, &Path) -> Result<Option<String>, Error> + 'a;
+
 /// Plans a job without keeping its benchmarks in memory.
 ///
 /// # Errors
-/// Those of [`Job::load`].
-pub fn plan_files(
+/// Those of [`Job::load`], and those of `prepare`.
+pub(crate) fn plan_card_files(
     spec: JobSpec,
     spec_file: &Path,
+    files: &CardFiles,
     data_dir: Option<&Path>,
     machine: MachineFacts,
+    prepare: &Prepare<'_>,
 ) -> Result<PlannedFiles, Error> {
-    let survey = Survey::of(&spec, spec_file, data_dir, MAX_TRIED)?;
+    let survey = Survey::of(&spec, spec_file, files, data_dir, MAX_TRIED, prepare)?;
     let models = survey.models.iter().map(|found| found.file.clone()).collect();
     let benchmarks = survey.benchmarks.iter().map(|found| found.file.clone()).collect();
     Ok(PlannedFiles { plan: survey.plan(spec, machine)?, models, benchmarks })
@@ -108,22 +123,33 @@ struct Survey {
 
 impl Survey {
     /// Loads every card once; the first `keep` benchmarks stay in memory.
-    fn of(spec: &JobSpec, spec_file: &Path, data_dir: Option<&Path>, keep: usize) -> Result<Self, Error> {
-        let model_files = cards::resolve(spec_file, "models", &spec.models, "model.toml")?;
-        let benchmark_files = cards::resolve(spec_file, "benchmarks", &spec.benchmarks, "benchmark.toml")?;
+    fn of(
+        spec: &JobSpec,
+        spec_file: &Path,
+        files: &CardFiles,
+        data_dir: Option<&Path>,
+        keep: usize,
+        prepare: &Prepare<'_>,
+    ) -> Result<Self, Error> {
         let mut survey = Self { models: Vec::new(), benchmarks: Vec::new(), refused: Vec::new() };
-        for file in benchmark_files {
+        for file in &files.benchmarks {
             let keep = survey.benchmarks.len() < keep;
-            match found_benchmark(&file, data_dir, keep) {
-                Ok(found) => survey.benchmarks.push(found),
-                Err(error) => survey.refuse(CardKind::Benchmark, &file, &error),
+            match prepare(CardKind::Benchmark, file)? {
+                Some(reason) => survey.refuse(CardKind::Benchmark, file, reason),
+                None => match found_benchmark(file, data_dir, keep) {
+                    Ok(found) => survey.benchmarks.push(found),
+                    Err(error) => survey.refuse(CardKind::Benchmark, file, error.to_string()),
+                },
             }
         }
         survey.check(CardKind::Benchmark, survey.benchmarks.is_empty())?;
-        for file in model_files {
-            match survey.found_model(spec, &file, data_dir) {
-                Ok(found) => survey.models.push(found),
-                Err(error) => survey.refuse(CardKind::Model, &file, &error),
+        for file in &files.models {
+            match prepare(CardKind::Model, file)? {
+                Some(reason) => survey.refuse(CardKind::Model, file, reason),
+                None => match survey.found_model(spec, file, data_dir) {
+                    Ok(found) => survey.models.push(found),
+                    Err(error) => survey.refuse(CardKind::Model, file, error.to_string()),
+                },
             }
         }
         survey.check(CardKind::Model, survey.models.is_empty())?;
@@ -137,8 +163,8 @@ impl Survey {
         Ok(plan_without(self.refused, spec, models, benchmarks, machine)?)
     }
 
-    fn refuse(&mut self, kind: CardKind, file: &Path, error: &Error) {
-        self.refused.push(Refused { kind, card: file.display().to_string(), reason: error.to_string() });
+    fn refuse(&mut self, kind: CardKind, file: &Path, reason: String) {
+        self.refused.push(Refused { kind, card: file.display().to_string(), reason });
     }
 
     fn check(&self, kind: CardKind, none: bool) -> Result<(), Error> {

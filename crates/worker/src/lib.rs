@@ -16,6 +16,7 @@ mod machine;
 mod model;
 mod run;
 mod score;
+pub mod service;
 mod simulate;
 
 pub use cards::{find_cards, resolve};
@@ -23,7 +24,7 @@ pub use error::Error;
 pub use events::{Event, Observer};
 pub use execution::{Benchmarks, Execution};
 pub use features::Missing;
-pub use job::{Job, PlannedFiles, plan_files};
+pub use job::Job;
 pub use machine::{
     KERNEL_REVISION, available_memory_bytes, default_memory_bytes, measure, numeric_profile,
     peak_memory_bytes,

@@ -74,6 +74,12 @@ pub fn peak_memory_bytes() -> Option<u64> {
     kib_field(&status, "VmHWM:")
 }
 
+/// Begins to measure [`peak_memory_bytes`] anew, where the system can.
+pub(crate) fn reset_peak_memory() {
+    // 5 resets the peak (proc(5)); elsewhere the peak is that of the whole process.
+    let _ = fs::write("/proc/self/clear_refs", "5");
+}
+
 fn kib_field(text: &str, field: &str) -> Option<u64> {
     let line = text.lines().find(|line| line.starts_with(field))?;
     let kib: u64 = line[field.len()..].trim().split(' ').next()?.parse().ok()?;

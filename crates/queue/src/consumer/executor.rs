@@ -58,10 +58,11 @@ impl Stop {
 
     /// Waits until it is time to stop.
     pub async fn requested(&mut self) -> StopReason {
-        match self.0.wait_for(Option::is_some).await {
-            Ok(reason) => reason.unwrap_or(StopReason::Drained),
+        let asked = self.0.wait_for(Option::is_some).await.ok().and_then(|reason| *reason);
+        match asked {
+            Some(reason) => reason,
             // Nobody can ask any more.
-            Err(_) => std::future::pending().await,
+            None => std::future::pending().await,
         }
     }
 }
