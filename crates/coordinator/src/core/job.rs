@@ -355,7 +355,8 @@ impl Job {
         let returns = self.returns.entry(unit).or_insert(0);
         *returns += 1;
         let within = *returns <= MAX_INPUT_RETURNS;
-        let (Some(source), true) = (source, within) else {
+        let can_be_made = |source: &u32| self.phase(*source) != Phase::Failed;
+        let (Some(source), true) = (source.filter(can_be_made), within) else {
             return self.died(unit, reason);
         };
         if !self.release(UnitRef::Body(unit)) {
@@ -405,9 +406,14 @@ impl Job {
 
     /// What the results lack, in words.
     pub fn what_is_missing(&self) -> Option<String> {
-        match self.lost_scores.len() {
-            0 => None,
-            count => Some(format!("{count} scores could not be computed; the results say which and why")),
+        let refused = self.plan().map_or(0, |plan| plan.refused.len());
+        match (self.lost_scores.len(), refused) {
+            (0, 0) => None,
+            (lost, 0) => Some(format!("{lost} scores could not be computed; the results say which and why")),
+            (0, refused) => Some(format!("{refused} cards could not be used; the results say which and why")),
+            (lost, refused) => Some(format!(
+                "{refused} cards could not be used and {lost} scores could not be computed; the results say which and why"
+            )),
         }
     }
 

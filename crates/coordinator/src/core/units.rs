@@ -138,22 +138,13 @@ impl Evaluation {
     pub fn title(&self, unit: u32) -> String {
         match self.score_of(unit) {
             Some(score) => self.score_title(score),
-            None => {
-                let features = &self.plan.features[unit as usize];
-                let model = &self.plan.models[features.model].identifier;
-                let benchmark = &self.plan.benchmarks[features.benchmark];
-                let (layers, stimuli) = (features.layers.len(), benchmark.stimulus_count);
-                format!("{model}, {layers} layers, {stimuli} stimuli of {}", benchmark.identifier)
-            }
+            None => self.plan.features_title(&self.plan.features[unit as usize]),
         }
     }
 
     /// A score in words.
     pub fn score_title(&self, score: usize) -> String {
-        let unit = &self.plan.scores[score];
-        let model = &self.plan.models[unit.model];
-        let benchmark = &self.plan.benchmarks[unit.benchmark].identifier;
-        format!("{}, layer {}, on {benchmark}", model.identifier, model.layers[unit.layer].name)
+        self.plan.score_title(&self.plan.scores[score])
     }
 }
 

@@ -1,3 +1,4 @@
 //! Tests of ventral-coordinator.
 
 mod core;
+mod evaluation;
