@@ -14,6 +14,9 @@ use crate::{Error, JobEntry};
 /// Bytes read at a time from a file that is not held in memory.
 pub(crate) const CHUNK_BYTES: usize = 1 << 20;
 
+/// An object in two pieces: its head and the rest.
+pub(crate) type Pieces = (Vec<u8>, Vec<u8>);
+
 /// A directory or a remote store. Writes are whole or not at all; reads are not verified here.
 pub(crate) trait Backend: Send + Sync + fmt::Debug {
     /// The file or URL of a key, for messages.
@@ -33,7 +36,7 @@ pub(crate) trait Backend: Send + Sync + fmt::Debug {
     fn replace(&self, key: &Key, bytes: &[u8]) -> Result<(), Error>;
 
     /// The first `head` bytes and the rest; `None` if there is no such key; refused beyond `limit` bytes.
-    fn read(&self, key: &Key, head: usize, limit: u64) -> Result<Option<(Vec<u8>, Vec<u8>)>, Error>;
+    fn read(&self, key: &Key, head: usize, limit: u64) -> Result<Option<Pieces>, Error>;
 
     /// Copies the bytes of a key into a new file beside `target` and moves it there if their digest is `expected`.
     fn fetch(&self, key: &Key, expected: &Digest, target: &Path) -> Result<bool, Error>;
@@ -63,12 +66,7 @@ pub(crate) fn check_size(found: u64, limit: u64) -> Result<(), Error> {
 }
 
 /// The first `head` bytes of a file of `size` bytes and the rest, `limit` bytes at most.
-pub(crate) fn read_pieces(
-    file: &mut File,
-    size: u64,
-    head: usize,
-    limit: u64,
-) -> io::Result<(Vec<u8>, Vec<u8>)> {
+pub(crate) fn read_pieces(file: &mut File, size: u64, head: usize, limit: u64) -> io::Result<Pieces> {
     let (mut first, mut rest) = (Vec::with_capacity(head), Vec::new());
     let wanted = usize::try_from(size).unwrap_or(usize::MAX).saturating_sub(head);
     rest.try_reserve_exact(wanted).map_err(io::Error::other)?;

@@ -9,7 +9,7 @@ use std::time::SystemTime;
 
 use ventral_plan::Digest;
 
-use crate::backend::{check_size, read_pieces};
+use crate::backend::{Pieces, check_size, read_pieces};
 use crate::frame::{self, HEAD_BYTES};
 use crate::key::Key;
 use crate::local::{link_verified, new_file_in, remove_stale};
@@ -47,7 +47,7 @@ impl Cache {
     }
 
     /// Head and payload of a kept object, verified again.
-    pub fn object(&self, key: &Key) -> Option<(Vec<u8>, Vec<u8>)> {
+    pub fn object(&self, key: &Key) -> Option<Pieces> {
         let (head, payload) = self.read(key, HEAD_BYTES, MAX_OBJECT_BYTES)?;
         let verified = frame::verify(&self.path(key), &head, &payload);
         self.trusted(key, verified).map(|()| (head, payload))
@@ -117,9 +117,9 @@ impl Cache {
             .ok()
     }
 
-    fn read(&self, key: &Key, head: usize, limit: u64) -> Option<(Vec<u8>, Vec<u8>)> {
+    fn read(&self, key: &Key, head: usize, limit: u64) -> Option<Pieces> {
         let path = self.path(key);
-        let read = || -> io::Result<(Vec<u8>, Vec<u8>)> {
+        let read = || -> io::Result<Pieces> {
             let mut file = File::open(&path)?;
             let size = file.metadata()?.len();
             check_size(size, limit).map_err(io::Error::other)?;

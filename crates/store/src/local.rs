@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 use tempfile::NamedTempFile;
 use ventral_plan::Digest;
 
-use crate::backend::{Backend, copy_hashed, read_pieces};
+use crate::backend::{Backend, Pieces, copy_hashed, read_pieces};
 use crate::key::{JOBS, Key, check_name};
 use crate::{Error, JobEntry, MAX_OBJECT_BYTES};
 
@@ -102,7 +102,7 @@ impl Backend for Local {
         Ok(())
     }
 
-    fn read(&self, key: &Key, head: usize, limit: u64) -> Result<Option<(Vec<u8>, Vec<u8>)>, Error> {
+    fn read(&self, key: &Key, head: usize, limit: u64) -> Result<Option<Pieces>, Error> {
         let path = self.path(key);
         let Some(mut file) = open(&path)? else { return Ok(None) };
         let read_error = |e| Error::io("cannot read", &path, e);

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use ventral_plan::Digest;
 
 use crate::Error;
-use crate::backend::{Backend, check_size};
+use crate::backend::{Backend, Pieces, check_size};
 use crate::cache::Cache;
 use crate::frame::{self, HEAD_BYTES};
 use crate::key::Key;
@@ -181,7 +181,7 @@ impl Store {
         self.backend.max_bytes()
     }
 
-    fn read_object(&self, key: &Key) -> Result<Option<(Vec<u8>, Vec<u8>)>, Error> {
+    fn read_object(&self, key: &Key) -> Result<Option<Pieces>, Error> {
         let Some((head, payload)) = self.backend.read(key, HEAD_BYTES, self.object_limit())? else {
             return Ok(None);
         };

@@ -16,7 +16,7 @@ use object_store::path::Path as ObjectPath;
 use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt, PutMode, PutPayload};
 use ventral_plan::Digest;
 
-use crate::backend::Backend;
+use crate::backend::{Backend, Pieces};
 use crate::key::{JOBS, Key, check_name};
 use crate::{Error, JobEntry};
 use fault::Trouble;
@@ -198,7 +198,7 @@ impl Backend for Remote {
         runtime::wait(async move { remote.put(key.as_str(), payload, PutMode::Overwrite).await.map(drop) })
     }
 
-    fn read(&self, key: &Key, head: usize, limit: u64) -> Result<Option<(Vec<u8>, Vec<u8>)>, Error> {
+    fn read(&self, key: &Key, head: usize, limit: u64) -> Result<Option<Pieces>, Error> {
         let (remote, key) = (self.clone(), key.clone());
         runtime::wait(async move { remote.download(key.as_str(), head, limit).await })
     }

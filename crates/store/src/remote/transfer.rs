@@ -16,7 +16,7 @@ use ventral_plan::Digest;
 use super::fault::Trouble;
 use super::{Inner, Remote};
 use crate::Error;
-use crate::backend::{Hashing, digest_of};
+use crate::backend::{Hashing, Pieces, digest_of};
 use crate::local::{check_blob, new_file_in};
 
 /// Smallest part of an upload; a larger file has larger parts.
@@ -25,9 +25,6 @@ const PART_BYTES: u64 = 16 << 20;
 const MAX_PARTS: u64 = 9_000;
 /// Parts on their way at a time.
 const CONCURRENT_PARTS: usize = 4;
-
-/// The two pieces of an object: its head and the rest.
-type Pieces = (Vec<u8>, Vec<u8>);
 
 impl Remote {
     /// The first `head` bytes and the rest; `None` if there is no such key.
