@@ -47,7 +47,7 @@ fn shard(field: &'static str, found: u16) -> Result<(), Error> {
     Ok(())
 }
 
-/// The request with all shards, each once: the preferred ones in their order, then the others.
+/// The request with its pools and all shards, each once: the preferred shards in their order, then the others.
 pub(crate) fn take(request: &TakeRequest) -> Result<TakeRequest, Error> {
     name("worker", &request.worker)?;
     pools(&request.pools)?;
@@ -61,7 +61,13 @@ pub(crate) fn take(request: &TakeRequest) -> Result<TakeRequest, Error> {
         }
     }
     shards.extend((0..SHARDS).filter(|found| !request.shards.contains(found)));
-    Ok(TakeRequest { shards, ..request.clone() })
+    let mut pools: Vec<String> = Vec::with_capacity(request.pools.len());
+    for pool in &request.pools {
+        if !pools.contains(pool) {
+            pools.push(pool.clone());
+        }
+    }
+    Ok(TakeRequest { worker: request.worker.clone(), pools, shards, count: request.count })
 }
 
 fn pools(pools: &[String]) -> Result<(), Error> {

@@ -40,7 +40,7 @@ impl State {
         }
     }
 
-    /// See [`crate::Queue::take`]. `request.shards` has every shard.
+    /// See [`crate::Queue::take`]. `request.shards` has every shard once, `request.pools` none twice.
     pub fn take(&mut self, now_ms: u64, request: &TakeRequest) -> Vec<Lease> {
         if self.hear(now_ms, request) {
             return Vec::new();
