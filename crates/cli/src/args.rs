@@ -39,6 +39,8 @@ pub struct Global {
     /// Print JSON on standard output instead of tables.
     #[arg(long, global = true)]
     pub json: bool,
+    #[command(flatten, next_help_heading = "Cluster")]
+    pub remote: crate::remote::RemoteArgs,
 }
 
 #[derive(Debug, Subcommand)]
@@ -125,6 +127,8 @@ pub enum Command {
     Simulate(SimulateArgs),
     /// Say what this machine has, what is missing and how to get it.
     Doctor,
+    #[command(flatten)]
+    Cluster(crate::remote::Verb),
 }
 
 #[derive(Debug, Subcommand)]

@@ -11,6 +11,7 @@ use ventral_worker::{Job, measure};
 
 use crate::args::Global;
 use crate::exit::{Exit, Outcome};
+use crate::remote::Remote;
 
 /// The global arguments, checked.
 pub struct Context {
@@ -22,6 +23,8 @@ pub struct Context {
     pub memory: Option<u64>,
     /// Whether to print JSON.
     pub json: bool,
+    /// The cluster, when the user names one.
+    pub remote: Option<Remote>,
 }
 
 impl Context {
@@ -38,12 +41,25 @@ impl Context {
         let threads = global.threads.map_or(0, usize::from);
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build_global();
         pool.map_err(|error| Exit::Internal(error.into()))?;
-        Ok(Self { store_dir: global.store, data: global.data, memory: global.memory, json: global.json })
+        let remote = Remote::open(&global.remote)?;
+        Ok(Self {
+            store_dir: global.store,
+            data: global.data,
+            memory: global.memory,
+            json: global.json,
+            remote,
+        })
     }
 
     /// Opens the store, creating it if needed.
     pub fn store(&self) -> Outcome<Store> {
         Ok(Store::open(&self.store_dir)?)
+    }
+
+    /// The cluster that a verb needs.
+    pub fn remote(&self) -> Outcome<&Remote> {
+        let missing = "this needs a cluster: name its coordinator with --coordinator or VENTRAL_COORDINATOR";
+        self.remote.as_ref().ok_or_else(|| Exit::input(missing))
     }
 
     /// Reads a spec and plans it.

@@ -14,6 +14,8 @@ pub enum Exit {
     Partial,
     /// Stopped by the user; finished units are kept.
     Interrupted,
+    /// The user looks no longer; the job goes on, and the output has said so.
+    Detached,
     /// Nothing the user can mend.
     Internal(anyhow::Error),
 }
@@ -29,7 +31,7 @@ impl Exit {
             Self::Input(_) => 2,
             Self::Partial => 3,
             Self::Machine(_) => 4,
-            Self::Interrupted => 130,
+            Self::Interrupted | Self::Detached => 130,
         })
     }
 
@@ -44,7 +46,7 @@ impl Exit {
             Self::Input(error) | Self::Machine(error) => Some(format!("error: {error}")),
             Self::Internal(error) => Some(format!("internal error: {error}")),
             Self::Interrupted => Some("interrupted: run the same command again to continue".to_owned()),
-            Self::Partial => None,
+            Self::Partial | Self::Detached => None,
         }
     }
 }

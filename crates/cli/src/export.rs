@@ -8,6 +8,9 @@ use ventral_aggregator::{
     leaderboard_json, leaderboard_markdown, raw_csv, raw_rows, raw_scores,
 };
 
+use ventral_plan::Plan;
+use ventral_store::Store;
+
 use crate::args::{Format, Table};
 use crate::context::{Context, write_stdout};
 use crate::exit::{Exit, Outcome};
@@ -25,7 +28,7 @@ pub fn export(
     let format = chosen(format, output)?;
     let (_, record, results) = results::load(context, job)?;
     let raw = match what {
-        Table::Raw => raw_scores(&record.plan, &context.store()?)?,
+        Table::Raw => raw(context, &record.plan)?,
         Table::Layers | Table::Leaderboard => Vec::new(),
     };
     match (format, output) {
@@ -42,6 +45,15 @@ pub fn export(
         }
     }
     if results.missing == 0 { Ok(()) } else { Err(Exit::Partial) }
+}
+
+/// Raw scores of the store, or of the cluster by way of a store of their own.
+fn raw(context: &Context, plan: &Plan) -> Outcome<Vec<RawScores>> {
+    let Some(remote) = &context.remote else { return Ok(raw_scores(plan, &context.store()?)?) };
+    let folder = tempfile::tempdir().map_err(|error| Exit::Machine(error.into()))?;
+    let store = Store::open(folder.path())?;
+    remote.fetch_scores(plan, &store)?;
+    Ok(raw_scores(plan, &store)?)
 }
 
 fn failed(path: &Path, error: impl std::fmt::Display) -> Exit {

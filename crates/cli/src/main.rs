@@ -10,7 +10,7 @@ mod export;
 mod parquet;
 mod plan;
 mod progress;
-mod report;
+mod remote;
 mod results;
 mod run;
 mod simulate;
@@ -39,7 +39,8 @@ fn main() -> ExitCode {
 
 fn dispatch(cli: Cli) -> Outcome {
     let context = Context::new(cli.global)?;
-    match cli.command {
+    let Some(command) = remote::take(&context, cli.command)? else { return Ok(()) };
+    match command {
         Command::Run { spec, no_report } => run::run(&context, &spec, !no_report),
         Command::Plan { spec } => plan::plan(&context, &spec),
         Command::Resume { job } => run::resume(&context, job.as_deref()),
@@ -57,5 +58,6 @@ fn dispatch(cli: Cli) -> Outcome {
         Command::Datasets { manifests, action } => datasets::datasets(&context, &manifests, action),
         Command::Simulate(arguments) => simulate::simulate(&context, &arguments),
         Command::Doctor => doctor::doctor(&context),
+        Command::Cluster(_) => unreachable!("taken above"),
     }
 }

@@ -4,12 +4,12 @@ use std::fs;
 use std::path::PathBuf;
 
 use serde::Serialize;
-use ventral_aggregator::{Ceiled, Cell, ChosenBy, LayerScore, Results, assemble, html};
+use ventral_aggregator::{Ceiled, Cell, ChosenBy, LayerScore, Results, assemble, html, report_of};
 use ventral_store::{JobRecord, Store};
 
 use crate::context::Context;
 use crate::exit::{Exit, Outcome};
-use crate::{report, table};
+use crate::table;
 
 /// Regions up to which the leaderboard shows layers: with more, lines would not fit a screen.
 const MAX_REGIONS_WITH_LAYERS: usize = 4;
@@ -64,10 +64,11 @@ pub fn jobs(context: &Context) -> Outcome {
 
 fn state(record: &JobRecord, store: &Store) -> &'static str {
     let complete = record.plan.scores.iter().all(|unit| store.contains(&unit.digest));
-    match (complete, record.failures.is_empty(), record.usage.is_some()) {
-        (true, _, _) => "complete",
-        (false, false, true) => "failed units",
-        (false, _, _) => "interrupted",
+    // Failures are written when a run ends.
+    match (complete, record.failures.is_empty()) {
+        (true, true) => "complete",
+        (_, false) => "failed units",
+        (false, true) => "interrupted",
     }
 }
 
@@ -116,9 +117,14 @@ fn known<'a>(what: &str, asked: Option<&str>, names: impl Iterator<Item = &'a st
 
 /// Writes a job's report.
 pub fn report(context: &Context, job: Option<&str>, output: Option<PathBuf>) -> Outcome {
-    let store = context.store()?;
     let (id, record, results) = load(context, job)?;
-    let path = write_report(&store, &id, &record, &results, output)?;
+    let path = match &context.remote {
+        None => write_report(&context.store()?, &id, &record, &results, output)?,
+        Some(_) => {
+            let path = output.unwrap_or_else(|| PathBuf::from(format!("{id}.html")));
+            write_page(&html(&report_of(&id, &record, &results))?, path)?
+        }
+    };
     context.print(&serde_json::json!({ "report": path }), || path.display().to_string())
 }
 
@@ -130,19 +136,24 @@ pub fn write_report(
     results: &Results,
     output: Option<PathBuf>,
 ) -> Outcome<PathBuf> {
-    let page = html(&report::input(id, record, results))?;
+    let page = html(&report_of(id, record, results))?;
     match output {
         None => Ok(store.write_job_file(id, REPORT, page.as_bytes())?),
-        Some(path) => {
-            let failed = |error| Exit::Machine(anyhow::anyhow!("cannot write {}: {error}", path.display()));
-            fs::write(&path, page).map_err(failed)?;
-            Ok(path)
-        }
+        Some(path) => write_page(&page, path),
     }
 }
 
-/// A job and its results.
+fn write_page(page: &str, path: PathBuf) -> Outcome<PathBuf> {
+    let failed = |error| Exit::Machine(anyhow::anyhow!("cannot write {}: {error}", path.display()));
+    fs::write(&path, page).map_err(failed)?;
+    Ok(path)
+}
+
+/// A job and its results, of the cluster if there is one.
 pub fn load(context: &Context, job: Option<&str>) -> Outcome<(String, JobRecord, Results)> {
+    if let Some(remote) = &context.remote {
+        return remote.load(job);
+    }
     let store = context.store()?;
     let (id, record) = context.record(&store, job)?;
     let results = assemble(&record.plan, &store, &record.failures)?;
@@ -187,6 +198,9 @@ pub fn leaderboard_text(results: &Results) -> String {
             "{} scores are missing: the job was interrupted, `ventral resume` continues it.\n",
             results.missing
         ));
+    }
+    for refused in &results.refused {
+        text.push_str(&format!("left out: {}: {}\n", refused.title(), refused.reason));
     }
     text
 }

@@ -48,7 +48,7 @@ pub fn resume(context: &Context, job: Option<&str>) -> Outcome {
     let (id, record) = context.record(&store, job)?;
     eprintln!("continuing {id} ({})", record.spec_file.display());
     let data = context.data.clone().or(record.data_dir);
-    let context = Context { data, store_dir: context.store_dir.clone(), ..*context };
+    let context = Context { data, store_dir: context.store_dir.clone(), remote: None, ..*context };
     run(&context, &record.spec_file, true)
 }
 

@@ -1,0 +1,167 @@
+//! A job until it has ended: a bar on a terminal, a line per state elsewhere.
+
+use std::io::IsTerminal;
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde::Serialize;
+use ventral_aggregator::Leaderboard;
+use ventral_proto::text;
+use ventral_proto::v1::{Counts, Job, JobState};
+
+use super::Remote;
+use super::jobs::JobLine;
+use crate::context::Context;
+use crate::exit::{Exit, Outcome};
+use crate::progress::{interrupted, stop_on_signal};
+use crate::{results, units};
+
+/// Time between looks for Ctrl-C.
+const LOOK_EVERY: Duration = Duration::from_millis(200);
+
+/// Follows a job that was submitted before.
+pub fn watch(context: &Context, remote: &Remote, job: Option<&str>) -> Outcome {
+    let job = remote.job(job)?;
+    let last = to_end(remote, &job.id)?;
+    finish(context, remote, &last)
+}
+
+/// Shows progress until the job has ended. Ctrl-C leaves the job alone.
+pub fn to_end(remote: &Remote, job: &str) -> Outcome<Job> {
+    stop_on_signal();
+    let mut display = Display::new();
+    let mut watch = remote.client.watch(job);
+    remote.wait(async {
+        let mut last = None;
+        loop {
+            let next = tokio::select! {
+                next = watch.next() => next?,
+                () = until_interrupted() => {
+                    display.line(&format!("job {job} goes on; `ventral watch {job}` shows it again"));
+                    return Err(Exit::Detached);
+                }
+            };
+            match next {
+                Some(state) => {
+                    display.show(&state);
+                    last = Some(state);
+                }
+                None => break,
+            }
+        }
+        last.ok_or_else(|| Exit::Internal(anyhow::anyhow!("the watch of job {job} ended without a state")))
+    })
+}
+
+async fn until_interrupted() {
+    while !interrupted() {
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+}
+
+/// Prints what became of a job and returns its exit code.
+pub fn finish(context: &Context, remote: &Remote, job: &Job) -> Outcome {
+    #[derive(Serialize)]
+    struct Summary<'a> {
+        job: JobLine,
+        leaderboard: Option<&'a Leaderboard>,
+    }
+    let has_results = matches!(job.state(), JobState::Succeeded | JobState::Partial);
+    // A drill ends well without results.
+    let found = if has_results { Some(remote.results(&job.id)) } else { None };
+    let found = match found {
+        Some(Err(_)) if job.state() == JobState::Succeeded && is_drill(remote, job)? => None,
+        other => other.transpose()?,
+    };
+    let summary =
+        Summary { job: JobLine::of(job), leaderboard: found.as_ref().map(|results| &results.leaderboard) };
+    context.print(&summary, || {
+        let board = found.as_ref().map(results::leaderboard_text).unwrap_or_default();
+        format!("{board}\njob {}: {}\n", job.id, sentence(job))
+    })?;
+    match job.state() {
+        JobState::Succeeded | JobState::Planned => Ok(()),
+        JobState::Failed => Err(Exit::input(format!("job {} failed: {}", job.id, job.reason))),
+        _ => Err(Exit::Partial),
+    }
+}
+
+fn is_drill(remote: &Remote, job: &Job) -> Outcome<bool> {
+    let units = remote.wait(remote.client.units(&job.id, ventral_proto::v1::UnitState::Unspecified, 1))?;
+    Ok(units.first().is_some_and(|unit| unit.kind == "drill"))
+}
+
+/// State and counts in words.
+pub fn sentence(job: &Job) -> String {
+    let counts = job.counts.unwrap_or_default();
+    let mut text = text::job_state(job.state());
+    text.push_str(&format!(
+        ", {} units: {} found in the store, {} computed, {} failed",
+        units::count(counts.total),
+        units::count(counts.cached),
+        units::count(counts.done),
+        units::count(counts.failed)
+    ));
+    if let Some(ended_ms) = job.ended_ms {
+        let seconds = ended_ms.saturating_sub(job.submitted_ms) as f64 / 1e3;
+        text.push_str(&format!(", after {}", units::duration(seconds)));
+    }
+    if !job.reason.is_empty() {
+        text.push_str(&format!("; {}", job.reason));
+    }
+    text
+}
+
+struct Display {
+    bar: Option<ProgressBar>,
+    state: Option<JobState>,
+}
+
+impl Display {
+    fn new() -> Self {
+        let bar = std::io::stderr().is_terminal().then(|| {
+            let template = "{prefix:28!} {wide_bar:.cyan/dim} {pos:>7}/{len} units  {eta:>5} left  {msg}";
+            let style = ProgressStyle::with_template(template)
+                .unwrap_or_else(|_| ProgressStyle::default_bar())
+                .progress_chars("━╸─");
+            let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr());
+            bar.set_style(style);
+            bar.enable_steady_tick(LOOK_EVERY);
+            bar
+        });
+        Self { bar, state: None }
+    }
+
+    fn show(&mut self, job: &Job) {
+        let Counts { total, cached, done, failed, admitted, .. } = job.counts.unwrap_or_default();
+        let state = job.state();
+        match &self.bar {
+            Some(bar) => {
+                bar.set_prefix(job.id.clone());
+                bar.set_length(total);
+                bar.set_position(cached + done + failed);
+                let waits =
+                    if failed > 0 { format!("{failed} failed") } else { format!("{admitted} admitted") };
+                bar.set_message(format!("{}, {waits}", text::job_state(state)));
+            }
+            None if self.state != Some(state) => eprintln!("{}: {}", job.id, sentence(job)),
+            None => {}
+        }
+        self.state = Some(state);
+    }
+
+    fn line(&self, text: &str) {
+        match &self.bar {
+            Some(bar) => bar.suspend(|| eprintln!("{text}")),
+            None => eprintln!("{text}"),
+        }
+    }
+}
+
+impl Drop for Display {
+    fn drop(&mut self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}

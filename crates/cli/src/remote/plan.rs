@@ -1,0 +1,94 @@
+//! `ventral plan` against a cluster: what a job would do there.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde::Serialize;
+use ventral_client::request_id;
+use ventral_plan::PlannedJob;
+use ventral_proto::v1::{Job, JobState, PendingReason, SubmitRequest, UnitState};
+
+use super::fetch::parse;
+use super::jobs::{JobLine, UnitLine, unit_table};
+use super::{Remote, follow, submit};
+use crate::context::Context;
+use crate::exit::{Exit, Outcome};
+use crate::units;
+
+/// Most units that are looked at.
+const MAX_UNITS: usize = 1_000_000;
+
+#[derive(Serialize)]
+struct Summary {
+    job: JobLine,
+    models: usize,
+    benchmarks: usize,
+    by_kind: BTreeMap<String, u64>,
+    cached: u64,
+    core_hours: f64,
+    predicted_peak_bytes: u64,
+    refused: Vec<ventral_plan::Refused>,
+    cannot_run: Vec<UnitLine>,
+}
+
+/// Plans a spec on the cluster and prints what it would do.
+pub fn plan(context: &Context, remote: &Remote, spec: &Path) -> Outcome {
+    let (name, bundle) = submit::upload(context, remote, spec)?;
+    let request =
+        SubmitRequest { request_id: request_id(), name, bundle: bundle.to_string(), ..Default::default() };
+    let job = remote.wait(remote.client.plan(&request))?;
+    let job = follow::to_end(remote, &job.id)?;
+    if job.state() != JobState::Planned {
+        return Err(Exit::input(format!("job {} cannot be planned: {}", job.id, job.reason)));
+    }
+    let summary = summary(remote, &job)?;
+    context.print(&summary, || text(&summary))?;
+    if summary.cannot_run.is_empty() { Ok(()) } else { Err(Exit::Partial) }
+}
+
+fn summary(remote: &Remote, job: &Job) -> Outcome<Summary> {
+    let planned: PlannedJob = parse("plan", &remote.wait(remote.client.plan_document(&job.id))?)?;
+    let listed = remote.wait(remote.client.units(&job.id, UnitState::Unspecified, MAX_UNITS))?;
+    let mut by_kind = BTreeMap::new();
+    for unit in &listed {
+        *by_kind.entry(unit.kind.clone()).or_insert(0) += 1;
+    }
+    let nobody =
+        |reason| matches!(reason, PendingReason::NoWorkerOfProfile | PendingReason::NoWorkerLargeEnough);
+    let stuck = listed.iter().filter(|unit| nobody(unit.reason()) || unit.state() == UnitState::Failed);
+    Ok(Summary {
+        job: JobLine::of(job),
+        models: planned.plan.models.len(),
+        benchmarks: planned.plan.benchmarks.len(),
+        by_kind,
+        cached: job.counts.unwrap_or_default().cached,
+        core_hours: job.predicted_seconds * planned.plan.machine.threads as f64 / 3600.0,
+        predicted_peak_bytes: job.peak_bytes,
+        refused: planned.plan.refused,
+        cannot_run: stuck.map(UnitLine::of).collect(),
+    })
+}
+
+fn text(summary: &Summary) -> String {
+    let kinds = summary.by_kind.iter().map(|(kind, count)| format!("{} {kind}", units::count(*count)));
+    let mut text = format!(
+        "{} models x {} benchmarks\nunits: {}; {} found in the store\nabout {:.2} core-hours; the largest unit takes {} of memory\n",
+        summary.models,
+        summary.benchmarks,
+        kinds.collect::<Vec<_>>().join(", "),
+        units::count(summary.cached),
+        summary.core_hours,
+        units::bytes(summary.predicted_peak_bytes),
+    );
+    for refused in &summary.refused {
+        text.push_str(&format!("left out: {}: {}\n", refused.card, refused.reason));
+    }
+    if !summary.cannot_run.is_empty() {
+        let count = units::count(summary.cannot_run.len() as u64);
+        text.push_str(&format!(
+            "\n{count} units that no worker could run now:\n{}\n",
+            unit_table(&summary.cannot_run)
+        ));
+    }
+    text
+}
