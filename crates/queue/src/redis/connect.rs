@@ -4,6 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use ::redis::{Client, ClientTlsConfig, ConnectionAddr, IntoConnectionInfo, TlsCertificates};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
 
 use crate::types::{Error, Timing};
 
@@ -53,11 +55,11 @@ pub(super) fn client(url: &str, tls: &TlsFiles) -> Result<Client, Error> {
 }
 
 fn certificates(tls: &TlsFiles) -> Result<TlsCertificates, Error> {
-    let root_cert = tls.ca.as_deref().map(|path| read("redis CA file", path)).transpose()?;
+    let root_cert = tls.ca.as_deref().map(|path| read_certificates("redis CA file", path)).transpose()?;
     let client_tls = match (&tls.cert, &tls.key) {
         (None, None) => None,
         (Some(cert), Some(key)) => Some(ClientTlsConfig {
-            client_cert: read("redis certificate file", cert)?,
+            client_cert: read_certificates("redis certificate file", cert)?,
             client_key: read("redis key file", key)?,
         }),
         _ => {
@@ -65,6 +67,15 @@ fn certificates(tls: &TlsFiles) -> Result<TlsCertificates, Error> {
         }
     };
     Ok(TlsCertificates { client_tls, root_cert })
+}
+
+/// The library takes a file without certificates for an empty list.
+fn read_certificates(field: &'static str, path: &Path) -> Result<Vec<u8>, Error> {
+    let pem = read(field, path)?;
+    match CertificateDer::pem_slice_iter(&pem).next() {
+        Some(Ok(_)) => Ok(pem),
+        _ => Err(invalid(field, format!("{} has no certificate in PEM form", path.display()))),
+    }
 }
 
 fn read(field: &'static str, path: &Path) -> Result<Vec<u8>, Error> {
