@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use ventral_metrics::Score;
-use ventral_plan::{BenchmarkFacts, Digest, Plan, ScoreUnit};
+use ventral_plan::{BenchmarkFacts, Digest, Plan, Refused, ScoreUnit};
 use ventral_store::{Failure, ScoreRecord, Store};
 
 use crate::{
@@ -25,10 +25,27 @@ pub struct Results {
     pub layers: Vec<LayerScore>,
     /// Units without a score and without a known failure: the job is not complete.
     pub missing: usize,
+    /// The first [`MAX_NAMED`] of these, in words.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub missing_scores: Vec<String>,
+    /// Cards of the spec that cannot be used.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub refused: Vec<Refused>,
     /// Chosen layers.
     pub selections: Vec<Selection>,
     /// The leaderboard.
     pub leaderboard: Leaderboard,
+}
+
+/// Most missing scores that are named.
+pub const MAX_NAMED: usize = 20;
+
+impl Results {
+    /// Whether something is missing, failed or was refused.
+    #[must_use]
+    pub fn is_partial(&self) -> bool {
+        self.missing > 0 || !self.refused.is_empty() || self.layers.iter().any(|layer| layer.raw.is_none())
+    }
 }
 
 /// Reads a job's scores from the store and assembles them, in the order of the plan.
@@ -39,11 +56,17 @@ pub fn assemble(plan: &Plan, store: &Store, failures: &[Failure]) -> Result<Resu
     let reasons: BTreeMap<&Digest, &str> = failures.iter().map(|f| (&f.digest, f.reason.as_str())).collect();
     let mut layers = Vec::with_capacity(plan.scores.len());
     let mut missing = 0;
+    let mut missing_scores = Vec::new();
     for unit in &plan.scores {
         match (read(store, unit)?, reasons.get(&unit.digest)) {
             (Some(record), _) => layers.push(layer_score(plan, unit, Ok(&record))),
             (None, Some(reason)) => layers.push(layer_score(plan, unit, Err(reason))),
-            (None, None) => missing += 1,
+            (None, None) => {
+                missing += 1;
+                if missing_scores.len() < MAX_NAMED {
+                    missing_scores.push(plan.score_title(unit));
+                }
+            }
         }
     }
     let models: Vec<String> = plan.models.iter().map(|model| model.identifier.clone()).collect();
@@ -51,7 +74,8 @@ pub fn assemble(plan: &Plan, store: &Store, failures: &[Failure]) -> Result<Resu
     let selections = select(&models, &layers, &rules, &commitments(plan));
     let tree = region_tree(BRAIN_SCORE, &branches(&rules));
     let leaderboard = leaderboard(&tree, &models, &selections, Ranking::TwoDecimals)?;
-    Ok(Results { layers, missing, selections, leaderboard })
+    let refused = plan.refused.clone();
+    Ok(Results { layers, missing, missing_scores, refused, selections, leaderboard })
 }
 
 /// The raw values of every scored unit, split x neuroid, in the order of the plan.
@@ -138,6 +162,13 @@ fn region_rules(plan: &Plan) -> Vec<RegionRule> {
         let of_region: Vec<&BenchmarkFacts> = plan.benchmarks.iter().filter(|b| b.region == region).collect();
         let selection = plan.spec.selection.iter().find(|selection| selection.region == region);
         let chosen = selection.and_then(|s| of_region.iter().find(|b| b.identifier == s.select_on));
+        // Its benchmark was refused: choosing on what is reported instead would flatter, so the region has no layer.
+        if let (Some(selection), None) = (selection, chosen) {
+            let select_on = BenchmarkRef { identifier: selection.select_on.clone(), version: String::new() };
+            let report_on = of_region.iter().map(|b| reference(b)).collect();
+            rules.push(RegionRule { region, select_on, report_on });
+            continue;
+        }
         match chosen {
             Some(chosen) => {
                 let others = of_region.iter().filter(|b| b.identifier != chosen.identifier);

@@ -51,6 +51,22 @@ pub enum Error {
         /// Why.
         source: ventral_store::CodecError,
     },
+    /// A document of the job cannot be used.
+    #[error("the job's document {document} {problem}")]
+    Document {
+        /// Its name.
+        document: &'static str,
+        /// What was found.
+        problem: String,
+    },
+    /// A score was damaged and is discarded.
+    #[error("score {} is discarded and has to be computed again: {problem}", score.short())]
+    Input {
+        /// Name of the score.
+        score: ventral_plan::Digest,
+        /// What was found.
+        problem: String,
+    },
     /// A table could not be written.
     #[error("writing a CSV table: {0}")]
     Csv(#[from] csv::Error),

@@ -12,17 +12,18 @@ mod leaderboard;
 mod report;
 mod scores;
 mod selection;
+pub mod service;
 mod tree;
 mod value;
 
-pub use assemble::{BRAIN_SCORE, Results, assemble, raw_scores};
+pub use assemble::{BRAIN_SCORE, MAX_NAMED, Results, assemble, raw_scores};
 pub use error::Error;
 pub use export::{
     RawRow, RawScores, layers_csv, layers_json, layers_markdown, leaderboard_csv, leaderboard_json,
     leaderboard_markdown, raw_csv, raw_rows,
 };
 pub use leaderboard::{Cell, Column, Leaderboard, Ranking, Row, leaderboard, ranks};
-pub use report::{BenchmarkInfo, Cost, Provenance, Report, TopOne, html};
+pub use report::{BenchmarkInfo, Cost, Provenance, Report, TopOne, html, report_of};
 pub use scores::{Ceiled, LayerScore};
 pub use selection::{ChosenBy, Commitment, RegionRule, Reported, Selection, SkippedLayer, select};
 pub use tree::{

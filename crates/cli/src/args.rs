@@ -127,6 +127,11 @@ pub enum Command {
     Simulate(SimulateArgs),
     /// Say what this machine has, what is missing and how to get it.
     Doctor,
+    /// Run a role of a cluster.
+    Serve {
+        #[command(subcommand)]
+        role: Box<crate::serve::args::Role>,
+    },
     #[command(flatten)]
     Cluster(crate::remote::Verb),
 }

@@ -21,6 +21,8 @@ pub struct Context {
     pub data: Option<PathBuf>,
     /// Memory limit, when the user names one.
     pub memory: Option<u64>,
+    /// Number of threads, when the user names one.
+    pub threads: Option<usize>,
     /// Whether to print JSON.
     pub json: bool,
     /// The cluster, when the user names one.
@@ -46,6 +48,7 @@ impl Context {
             store_dir: global.store,
             data: global.data,
             memory: global.memory,
+            threads: global.threads.map(usize::from),
             json: global.json,
             remote,
         })
@@ -60,6 +63,13 @@ impl Context {
     pub fn remote(&self) -> Outcome<&Remote> {
         let missing = "this needs a cluster: name its coordinator with --coordinator or VENTRAL_COORDINATOR";
         self.remote.as_ref().ok_or_else(|| Exit::input(missing))
+    }
+
+    /// Opens the store of a cluster: a directory, or a URL of a remote one.
+    pub fn shared_store(&self) -> Outcome<Store> {
+        let place = self.store_dir.to_str();
+        let place = place.ok_or_else(|| Exit::input(format!("{}: not UTF-8", self.store_dir.display())))?;
+        Ok(Store::from_url(place)?)
     }
 
     /// Reads a spec and plans it.

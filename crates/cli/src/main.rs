@@ -13,8 +13,10 @@ mod progress;
 mod remote;
 mod results;
 mod run;
+mod serve;
 mod simulate;
 mod table;
+mod telemetry;
 mod units;
 
 use std::process::ExitCode;
@@ -58,6 +60,7 @@ fn dispatch(cli: Cli) -> Outcome {
         Command::Datasets { manifests, action } => datasets::datasets(&context, &manifests, action),
         Command::Simulate(arguments) => simulate::simulate(&context, &arguments),
         Command::Doctor => doctor::doctor(&context),
+        Command::Serve { role } => serve::serve(&context, *role),
         Command::Cluster(_) => unreachable!("taken above"),
     }
 }

@@ -2,6 +2,7 @@
 
 mod chart;
 mod depth;
+mod input;
 mod page;
 mod scale;
 mod scatter;
@@ -10,6 +11,7 @@ mod spread;
 mod svg;
 mod tables;
 
+pub use input::report_of;
 use serde::{Deserialize, Serialize};
 use ventral_metrics::CeilingRule;
 

@@ -13,12 +13,30 @@ pub trait Executor: Send + Sync + 'static {
 
     /// The span that everything about a unit is logged in.
     fn span(&self, lease: &Lease, worker: &str) -> tracing::Span {
-        let kind = self.kind(lease);
-        tracing::info_span!("unit", job = %lease.job, unit = %lease.held.unit, worker, epoch = lease.held.epoch, kind)
+        unit_span(lease, worker, self.kind(lease), None, None)
     }
 
     /// Executes a unit in the slot of this number; its results are stored when this returns [`Outcome::Finished`].
     async fn execute(&self, slot: usize, lease: &Lease, stop: Stop) -> Outcome;
+}
+
+/// Adds the trace of a submission (W3C trace context) to the span of one of its units.
+pub type Link = Box<dyn Fn(&tracing::Span, &str) + Send + Sync>;
+
+/// The span of a unit, part of the trace of its submission if there is one.
+pub fn unit_span(
+    lease: &Lease,
+    worker: &str,
+    kind: &'static str,
+    link: Option<&Link>,
+    traceparent: Option<&str>,
+) -> tracing::Span {
+    let (job, unit, epoch) = (&lease.job, &lease.held.unit, lease.held.epoch);
+    let span = tracing::info_span!("unit", %job, %unit, worker, epoch, kind);
+    if let (Some(link), Some(parent)) = (link, traceparent) {
+        link(&span, parent);
+    }
+    span
 }
 
 /// How a unit ended.

@@ -24,7 +24,7 @@ use crate::types::{Error as QueueError, MAX_TAKE, SHARDS, TakeRequest};
 
 pub use config::Config;
 pub use control::Control;
-pub use executor::{Executor, Outcome, Stop, StopReason};
+pub use executor::{Executor, Link, Outcome, Stop, StopReason, unit_span};
 
 /// Opens a connection to the queue; called again for the thread that beats.
 pub type Connect = Arc<dyn Fn() -> BoxFuture<'static, Result<Arc<dyn Queue>, QueueError>> + Send + Sync>;

@@ -54,6 +54,9 @@ impl Child {
         let mut spawning = Command::new(&command.program);
         spawning.args(&command.arguments).kill_on_drop(true);
         spawning.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        // Ctrl-C is for the supervisor.
+        #[cfg(unix)]
+        spawning.process_group(0);
         if replacement {
             match fault::for_replacement() {
                 Some(faults) => spawning.env(fault::VARIABLE, faults),

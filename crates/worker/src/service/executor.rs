@@ -3,15 +3,12 @@
 use async_trait::async_trait;
 use tokio::sync::Mutex;
 use ventral_plan::{Assignment, UnitReport, Work};
-use ventral_queue::consumer::{Executor, Outcome, Stop};
+use ventral_queue::consumer::{Executor, Link, Outcome, Stop, unit_span};
 use ventral_queue::{Failure, FailureKind, Lease};
 
 use super::child::Child;
 pub use super::child::SlotCommand;
 use super::protocol::{Reply, Request};
-
-/// Adds the trace of a submission to the span of one of its units.
-pub type Link = Box<dyn Fn(&tracing::Span, &str) + Send + Sync>;
 
 /// Computes units in child processes.
 pub struct SlotExecutor {
@@ -85,14 +82,8 @@ impl Executor for SlotExecutor {
     }
 
     fn span(&self, lease: &Lease, worker: &str) -> tracing::Span {
-        let kind = self.kind(lease);
-        let (job, unit, epoch) = (&lease.job, &lease.held.unit, lease.held.epoch);
-        let span = tracing::info_span!("unit", %job, %unit, worker, epoch, kind);
         let parent = assignment(lease).ok().and_then(|assignment| assignment.traceparent);
-        if let (Some(link), Some(parent)) = (&self.link, parent) {
-            link(&span, &parent);
-        }
-        span
+        unit_span(lease, worker, self.kind(lease), self.link.as_ref(), parent.as_deref())
     }
 
     async fn execute(&self, slot: usize, lease: &Lease, stop: Stop) -> Outcome {

@@ -1,0 +1,157 @@
+//! Arguments of `ventral serve`.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Subcommand};
+use ventral_queue::{BACKOFF_MS, LEASE_MS, MAX_BACKOFF_MS, Timing, TlsFiles};
+
+use crate::telemetry::LogFormat;
+
+/// Roles of a cluster.
+#[derive(Debug, Subcommand)]
+pub enum Role {
+    /// Take units, compute them, store the results.
+    Worker(WorkerArgs),
+    /// Assemble the results of jobs whose units are done.
+    Aggregator(AggregatorArgs),
+    /// Compute the units of one slot of a worker, which starts this itself.
+    #[command(hide = true)]
+    WorkerSlot(SlotArgs),
+}
+
+/// What all roles have.
+#[derive(Debug, Clone, Args)]
+pub struct Common {
+    /// Address of metrics (`/metrics`) and probes (`/healthz`, `/readyz`), such as 0.0.0.0:7071; none when absent.
+    #[arg(long, env = "VENTRAL_METRICS_LISTEN", value_name = "ADDRESS")]
+    pub metrics_listen: Option<SocketAddr>,
+    /// How log lines on standard error look; VENTRAL_LOG chooses what is logged (info).
+    #[arg(long, env = "VENTRAL_LOG_FORMAT", value_enum, default_value = "human")]
+    pub log_format: LogFormat,
+    /// Send OpenTelemetry traces to this collector (OTLP over gRPC), such as http://collector:4317.
+    #[arg(long, env = "VENTRAL_OTLP_ENDPOINT", value_name = "URL")]
+    pub otlp_endpoint: Option<String>,
+}
+
+/// The job queue.
+#[derive(Debug, Clone, Args)]
+pub struct QueueArgs {
+    /// Redis: redis[s]://[user:password@]host:port[/db].
+    #[arg(long, env = "VENTRAL_REDIS", hide_env_values = true, value_name = "URL")]
+    pub redis: String,
+    /// Name of the queue: clusters of other names can share a Redis.
+    #[arg(long, env = "VENTRAL_QUEUE", default_value = "ventral", value_name = "NAME")]
+    pub queue: String,
+    /// Certificates (PEM) of the authorities that vouch for Redis.
+    #[arg(long, env = "VENTRAL_REDIS_CA", value_name = "FILE")]
+    pub redis_ca: Option<PathBuf>,
+    /// Certificate (PEM) to show to Redis.
+    #[arg(long, env = "VENTRAL_REDIS_CERT", requires = "redis_key", value_name = "FILE")]
+    pub redis_cert: Option<PathBuf>,
+    /// Key (PEM) of that certificate.
+    #[arg(long, env = "VENTRAL_REDIS_KEY", requires = "redis_cert", value_name = "FILE")]
+    pub redis_key: Option<PathBuf>,
+    /// Length of a lease in milliseconds, the same for all roles; beats and reaps come six times as often.
+    #[arg(long, hide = true, env = "VENTRAL_LEASE_MS", default_value_t = LEASE_MS)]
+    pub lease_ms: u64,
+    /// First pause before a failed unit is tried again, in milliseconds, the same for all roles.
+    #[arg(long, hide = true, env = "VENTRAL_BACKOFF_MS", default_value_t = BACKOFF_MS)]
+    pub backoff_ms: u64,
+}
+
+impl QueueArgs {
+    /// Times of the queue.
+    pub fn timing(&self) -> Timing {
+        let max_backoff_ms = MAX_BACKOFF_MS.max(self.backoff_ms);
+        Timing { lease_ms: self.lease_ms, backoff_ms: self.backoff_ms, max_backoff_ms }
+    }
+
+    /// Time between two beats, and between two reaps.
+    pub fn beat(&self) -> Duration {
+        Duration::from_millis((self.lease_ms / 6).max(1))
+    }
+
+    /// Files for TLS.
+    pub fn tls(&self) -> TlsFiles {
+        TlsFiles { ca: self.redis_ca.clone(), cert: self.redis_cert.clone(), key: self.redis_key.clone() }
+    }
+}
+
+/// Taking and giving back.
+#[derive(Debug, Clone, Args)]
+pub struct ConsumerArgs {
+    /// Name of this process, unique in the cluster; host name and random characters when absent.
+    #[arg(long, env = "VENTRAL_NAME", value_name = "NAME")]
+    pub name: Option<String>,
+    /// On SIGTERM or a drain, units may go on for so long before they are given back.
+    #[arg(long, env = "VENTRAL_DRAIN_SECONDS", default_value_t = 30, value_name = "N")]
+    pub drain_seconds: u64,
+    /// End, with an error, when the queue could not be reached for so long.
+    #[arg(long, env = "VENTRAL_GIVE_UP_SECONDS", default_value_t = 600, value_name = "N")]
+    pub give_up_seconds: u64,
+}
+
+/// Files kept on this machine.
+#[derive(Debug, Clone, Args)]
+pub struct CacheArgs {
+    /// Directory of files kept on this machine; ventral in the user's cache directory when absent.
+    #[arg(long, env = "VENTRAL_CACHE_DIR", value_name = "DIR")]
+    pub cache_dir: Option<PathBuf>,
+    /// Size that this directory is kept below, but for files in use.
+    #[arg(long, env = "VENTRAL_CACHE_BYTES", default_value = "20GiB", value_name = "SIZE", value_parser = crate::units::parse_bytes)]
+    pub cache_bytes: u64,
+}
+
+/// A worker.
+#[derive(Debug, Clone, Args)]
+pub struct WorkerArgs {
+    #[command(flatten)]
+    pub common: Common,
+    #[command(flatten)]
+    pub queue: QueueArgs,
+    #[command(flatten)]
+    pub consumer: ConsumerArgs,
+    #[command(flatten)]
+    pub cache: CacheArgs,
+    /// Units computed at a time; they share --threads and --memory evenly.
+    #[arg(long, env = "VENTRAL_SLOTS", default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub slots: u16,
+    /// How long a unit waits for a store that does not answer before it fails.
+    #[arg(long, env = "VENTRAL_STORE_PATIENCE_SECONDS", default_value_t = 300, value_name = "N")]
+    pub store_patience_seconds: u64,
+}
+
+/// An aggregator.
+#[derive(Debug, Clone, Args)]
+pub struct AggregatorArgs {
+    #[command(flatten)]
+    pub common: Common,
+    #[command(flatten)]
+    pub queue: QueueArgs,
+    #[command(flatten)]
+    pub consumer: ConsumerArgs,
+    #[command(flatten)]
+    pub cache: CacheArgs,
+    /// Jobs assembled at a time.
+    #[arg(long, env = "VENTRAL_SLOTS", default_value_t = 2, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub slots: u16,
+}
+
+/// A slot of a worker.
+#[derive(Debug, Clone, Args)]
+pub struct SlotArgs {
+    /// Directory of files kept on this machine.
+    #[arg(long)]
+    pub cache_dir: PathBuf,
+    /// Size that it is kept below.
+    #[arg(long)]
+    pub cache_bytes: u64,
+    /// How long a store that does not answer is tried again, in seconds.
+    #[arg(long)]
+    pub store_patience_seconds: u64,
+    /// How log lines look.
+    #[arg(long, value_enum)]
+    pub log_format: LogFormat,
+}

@@ -1,0 +1,20 @@
+//! `ventral serve`: the roles of a cluster.
+
+mod aggregator;
+pub mod args;
+mod consumer;
+mod slot;
+mod worker;
+
+use crate::context::Context;
+use crate::exit::Outcome;
+use args::Role;
+
+/// Runs a role until it is asked to end.
+pub fn serve(context: &Context, role: Role) -> Outcome {
+    match role {
+        Role::Worker(arguments) => worker::serve(context, &arguments),
+        Role::Aggregator(arguments) => aggregator::serve(context, &arguments),
+        Role::WorkerSlot(arguments) => slot::serve(context, &arguments),
+    }
+}

@@ -1,0 +1,96 @@
+//! Prometheus metrics, and the two questions of a probe.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::http::{StatusCode, header};
+use axum::routing::get;
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use tokio::net::TcpListener;
+
+use crate::exit::{Exit, Outcome};
+
+/// Bounds of durations of units, in seconds.
+const SECONDS: [f64; 12] = [0.05, 0.2, 0.5, 1.0, 2.0, 5.0, 15.0, 60.0, 300.0, 900.0, 3600.0, 14_400.0];
+
+/// Bounds of memory of units, in bytes.
+const BYTES: [f64; 9] = [
+    (1u64 << 27) as f64,
+    (1u64 << 28) as f64,
+    (1u64 << 29) as f64,
+    (1u64 << 30) as f64,
+    (1u64 << 31) as f64,
+    (1u64 << 32) as f64,
+    (1u64 << 33) as f64,
+    (1u64 << 34) as f64,
+    (1u64 << 35) as f64,
+];
+
+/// Begins to count.
+///
+/// # Errors
+/// When something else counts already.
+pub fn install() -> Outcome<PrometheusHandle> {
+    let internal = |error: metrics_exporter_prometheus::BuildError| Exit::Internal(error.into());
+    let builder = PrometheusBuilder::new()
+        .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &SECONDS)
+        .and_then(|builder| builder.set_buckets_for_metric(Matcher::Suffix("_bytes".to_owned()), &BYTES))
+        .map_err(internal)?;
+    let handle = builder.install_recorder().map_err(internal)?;
+    describe();
+    Ok(handle)
+}
+
+fn describe() {
+    use metrics::{describe_counter, describe_gauge, describe_histogram};
+    describe_counter!("ventral_units_taken_total", "Units taken from the queue, by kind.");
+    describe_counter!("ventral_units_finished_total", "Units that succeeded, by kind.");
+    describe_counter!("ventral_units_failed_total", "Units that did not, by kind and whose fault it was.");
+    describe_counter!("ventral_lease_losses_total", "Leases lost, by cause.");
+    describe_counter!("ventral_cache_hits_total", "Results that were in the store already, by kind of unit.");
+    describe_counter!("ventral_cache_misses_total", "Results that were computed, by kind of unit.");
+    describe_counter!(
+        "ventral_alarms_total",
+        "Units that gave other bytes than before: look into it at once."
+    );
+    describe_gauge!("ventral_slots", "Units this process runs at a time.");
+    describe_gauge!("ventral_slots_busy", "Units in hand.");
+    describe_histogram!("ventral_unit_seconds", "Time of a unit from take to result in seconds, by kind.");
+    describe_histogram!("ventral_unit_peak_bytes", "Peak memory of the process of a unit in bytes, by kind.");
+}
+
+/// Answers `/metrics`, `/healthz` (the process lives) and `/readyz` (it can do its work) until the process ends.
+///
+/// # Errors
+/// An address that cannot be listened on.
+pub async fn serve(
+    listen: SocketAddr,
+    handle: PrometheusHandle,
+    ready: Arc<dyn Fn() -> bool + Send + Sync>,
+) -> Outcome<SocketAddr> {
+    let cannot = |error| Exit::Machine(anyhow::anyhow!("--metrics-listen {listen}: {error}"));
+    let listener = TcpListener::bind(listen).await.map_err(cannot)?;
+    let address = listener.local_addr().map_err(cannot)?;
+    let metrics = move || {
+        handle.run_upkeep();
+        let text = handle.render();
+        async move { ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text) }
+    };
+    let readiness = move || {
+        let answer =
+            if ready() { (StatusCode::OK, "ready") } else { (StatusCode::SERVICE_UNAVAILABLE, "not ready") };
+        async move { answer }
+    };
+    let router = Router::new()
+        .route("/metrics", get(metrics))
+        .route("/healthz", get(|| async { "ok" }))
+        .route("/readyz", get(readiness));
+    tracing::info!(%address, "metrics and probes");
+    tokio::spawn(async move {
+        if let Err(error) = axum::serve(listener, router).await {
+            tracing::error!(%error, "metrics and probes have ended");
+        }
+    });
+    Ok(address)
+}
