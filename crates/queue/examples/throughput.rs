@@ -1,6 +1,7 @@
 //! How fast one Redis queue is: admission, then takers that take and finish units one at a time.
 //!
-//! `cargo run -p ventral-queue --example throughput -- [units] [takers] [connections]`
+//! `cargo run -p ventral-queue --example throughput -- [units] [takers] [connections] [units per second]`. Without a rate every taker takes
+//! again at once, and waiting times say how many takers there are; with one, takers together take that many units per second.
 
 use std::error::Error;
 use std::sync::Arc;
@@ -41,6 +42,7 @@ fn summary(what: &str, mut times: Vec<Duration>) {
 async fn taker(
     queue: Redis,
     number: usize,
+    pause: Option<Duration>,
 ) -> Result<(usize, Vec<Duration>, Vec<Duration>), ventral_queue::Error> {
     let worker = format!("worker-{number}");
     let pools = (0..POOLS).map(pool).collect();
@@ -48,7 +50,14 @@ async fn taker(
     let shards = (0..usize::from(SHARDS)).map(shard).collect();
     let request = TakeRequest { worker: worker.clone(), pools, shards, count: 1 };
     let (mut done, mut takes, mut finishes) = (0, Vec::new(), Vec::new());
+    let mut beat = pause.map(|pause| {
+        let first = tokio::time::Instant::now() + pause * u32::try_from(number % 1_000).unwrap_or(0) / 1_000;
+        tokio::time::interval_at(first, pause)
+    });
     loop {
+        if let Some(beat) = &mut beat {
+            beat.tick().await;
+        }
         let begin = Instant::now();
         let leases = queue.take(&request).await?;
         takes.push(begin.elapsed());
@@ -69,6 +78,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let numbers: Vec<usize> = std::env::args().skip(1).map(|word| word.parse()).collect::<Result<_, _>>()?;
     let number = |index: usize, default: usize| numbers.get(index).copied().unwrap_or(default);
     let (units, takers, connections) = (number(0, 100_000), number(1, 1_000), number(2, 4).max(1));
+    let pause = numbers.get(3).map(|&rate| Duration::from_secs_f64(takers as f64 / rate.max(1) as f64));
     let server = RedisServer::start(RedisOptions::default())?;
     let mut queues = Vec::new();
     for _ in 0..connections {
@@ -87,8 +97,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
     summary("admit of 1000", admits);
 
     let begin = Instant::now();
-    let running: Vec<_> =
-        (0..takers).map(|number| tokio::spawn(taker(queues[number % connections].clone(), number))).collect();
+    let running: Vec<_> = (0..takers)
+        .map(|number| tokio::spawn(taker(queues[number % connections].clone(), number, pause)))
+        .collect();
     let (mut done, mut takes, mut finishes) = (0, Vec::new(), Vec::new());
     for taker in running {
         let (number, take, finish) = taker.await??;
