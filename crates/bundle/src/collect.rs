@@ -10,7 +10,7 @@ use ventral_models::ModelCard;
 use ventral_plan::spec::MAX_SPEC_BYTES;
 use ventral_plan::{CardKind, JobSpec};
 
-use crate::manifest::{CardEntry, DATA, FILES, FileEntry, Manifest, REVISION, check_path, order};
+use crate::manifest::{CardEntry, DATA, FILES, FileEntry, Manifest, REVISION, check_path};
 use crate::{Error, resolve};
 
 /// The files of a job on this machine.
@@ -76,10 +76,10 @@ pub fn collect(spec_file: &Path, data_dir: Option<&Path>) -> Result<Collected, E
         positions.sort_unstable();
         positions.dedup();
         let path = paths.into_iter().next().unwrap_or_default();
-        cards.push(CardEntry { kind, path, files: positions });
+        if !cards.iter().any(|card| card.kind == kind && card.path == path) {
+            cards.push(CardEntry { kind, path, files: positions });
+        }
     }
-    cards.sort_by(|a, b| order(a).cmp(&order(b)));
-    cards.dedup_by(|a, b| order(a) == order(b));
     manifest.cards = cards;
     manifest.check()?;
     Ok(Collected { manifest, sources, problems })
@@ -101,6 +101,10 @@ fn model_card(file: PathBuf, data_dir: Option<&Path>, problems: &mut Vec<String>
     let mut files = vec![Found { source: file.clone(), in_data: false }];
     match ModelCard::load(&file, data_dir) {
         Err(error) => problems.push(error.to_string()),
+        Ok(card) if names_absolute(&card) => problems.push(format!(
+            "{}: an absolute path means nothing on another machine; make it relative to the card or the data directory",
+            file.display()
+        )),
         Ok(card) => {
             let named = card.files().unwrap_or_else(|error| {
                 problems.push(error.to_string());
@@ -113,6 +117,11 @@ fn model_card(file: PathBuf, data_dir: Option<&Path>, problems: &mut Vec<String>
         }
     }
     FoundCard { kind: CardKind::Model, files }
+}
+
+fn names_absolute(card: &ModelCard) -> bool {
+    let given = card.activations.iter().flat_map(|given| [&given.file, &given.data]);
+    [&card.file, &card.data].into_iter().chain(given).flatten().any(|path| path.is_absolute())
 }
 
 /// The virtual paths of a card's files, the card's first; what cannot have one is a problem of the card.

@@ -43,7 +43,7 @@ pub struct Manifest {
     pub spec: String,
     /// All files, sorted by path.
     pub files: Vec<FileEntry>,
-    /// The cards among them, sorted by kind (models first), then by path.
+    /// The cards among them in the order of the spec, models before benchmarks: who has the bundle need not search for them.
     pub cards: Vec<CardEntry>,
 }
 
@@ -186,8 +186,14 @@ impl Manifest {
         if entries > MAX_CARD_ENTRIES {
             return refuse(format!("{entries} entries; at most {MAX_CARD_ENTRIES} are allowed"));
         }
-        if self.cards.windows(2).any(|pair| order(&pair[0]) >= order(&pair[1])) {
-            return refuse("they are not in order, or one is there twice".to_owned());
+        if !self.cards.is_sorted_by_key(|card| card.kind == CardKind::Benchmark) {
+            return refuse("models must come before benchmarks".to_owned());
+        }
+        let mut seen = HashSet::with_capacity(self.cards.len());
+        if let Some(twice) =
+            self.cards.iter().find(|card| !seen.insert((card.kind == CardKind::Model, &card.path)))
+        {
+            return refuse(format!("{:?} is there twice", shown(&twice.path)));
         }
         for card in &self.cards {
             let position = self.position(&card.path);
@@ -199,11 +205,6 @@ impl Manifest {
         }
         Ok(())
     }
-}
-
-/// What cards are sorted by.
-pub(crate) fn order(card: &CardEntry) -> (u8, &str) {
-    (u8::from(card.kind == CardKind::Benchmark), &card.path)
 }
 
 /// Refuses a virtual path that could lead elsewhere, or that some file system cannot hold.

@@ -1,5 +1,7 @@
 //! Jobs in process: cards are found, activations matched, failures kept apart, simulations repeat.
 
+mod bundle;
+
 use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
