@@ -47,7 +47,7 @@ fn files_come_when_needed_and_once() {
     assert_eq!(blobs.taken(), 1);
     assert_eq!(
         fs::read(workspace.spec()).expect("there"),
-        fs::read(&root().join("examples/demo.toml")).expect("there")
+        fs::read(root().join("examples/demo.toml")).expect("there")
     );
     let card = "files/demo/models/gabor_v1/model.toml";
     let path = workspace.need_card(CardKind::Model, card, &fetch).expect("fetched");
