@@ -1,7 +1,7 @@
 //! Bounds of what is handed to a queue, the same for every implementation.
 
 use crate::types::{
-    Cursor, Entry, Error, Failure, LeaseRef, MAX_ADMIT, MAX_BATCH, MAX_BEAT, MAX_NAME_BYTES,
+    Cursor, Entry, Error, Failure, LeaseRef, MAX_ADMIT, MAX_ADMIT_BYTES, MAX_BATCH, MAX_BEAT, MAX_NAME_BYTES,
     MAX_PAYLOAD_BYTES, MAX_POOLS, MAX_REASON_CHARS, MAX_REPORT_BYTES, MAX_TAKE, SHARDS, TakeRequest, UnitId,
     WorkerRecord,
 };
@@ -31,6 +31,8 @@ fn most(field: &'static str, what: &str, found: usize, most: usize) -> Result<()
 
 pub(crate) fn entries(entries: &[Entry]) -> Result<(), Error> {
     most("entries", "entries", entries.len(), MAX_ADMIT)?;
+    let bytes = entries.iter().map(|entry| entry.payload.len()).sum();
+    most("entries", "bytes of payloads", bytes, MAX_ADMIT_BYTES)?;
     entries.iter().try_for_each(|entry| {
         name("unit", &entry.unit.0)?;
         name("pool", &entry.pool)?;

@@ -24,7 +24,7 @@ pub trait Queue: Send + Sync {
     /// The generation, or `None` for an empty queue that nobody has opened.
     async fn generation(&self) -> Result<Option<Generation>, Error>;
 
-    /// Queues entries, at most [`crate::MAX_ADMIT`] at a time. A unit that is queued, leased or dead already is left as it
+    /// Queues entries, at most [`crate::MAX_ADMIT`] and [`crate::MAX_ADMIT_BYTES`] of payloads at a time. A unit that is queued, leased or dead already is left as it
     /// is.
     async fn admit(&self, entries: &[Entry]) -> Result<Vec<Admission>, Error>;
 
@@ -54,7 +54,7 @@ pub trait Queue: Send + Sync {
     /// [`Finished::Unknown`].
     async fn cancel(&self, units: &[UnitId]) -> Result<(), Error>;
 
-    /// Events after `cursor`, oldest first, at most `limit` and [`crate::MAX_BATCH`]; [`Cursor::start`] begins with the
+    /// Events after `cursor`, oldest first, at most `limit` and [`crate::MAX_BATCH`], fewer when they are large ([`crate::MAX_EVENT_BYTES`]); [`Cursor::start`] begins with the
     /// oldest that is kept. Nothing but [`Queue::acknowledge`] drops an event.
     async fn events(&self, cursor: &Cursor, limit: usize) -> Result<Vec<(Cursor, Event)>, Error>;
 

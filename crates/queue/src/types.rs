@@ -20,6 +20,8 @@ pub const BACKOFF_MS: u64 = 1_000;
 pub const MAX_BACKOFF_MS: u64 = 300_000;
 /// Most entries of one admission.
 pub const MAX_ADMIT: usize = 1_000;
+/// Most bytes of the payloads of one admission.
+pub const MAX_ADMIT_BYTES: usize = 8 << 20;
 /// Most units of one take.
 pub const MAX_TAKE: usize = 64;
 /// Shards of a pool.
@@ -38,6 +40,8 @@ pub const MAX_POOLS: usize = 64;
 pub const MAX_BEAT: usize = 1_000;
 /// Most units of one cancel, bury or status, and most events or dead units of one reading.
 pub const MAX_BATCH: usize = 1_000;
+/// One reading of events ends with the event whose texts and report make it pass this many bytes.
+pub const MAX_EVENT_BYTES: usize = 4 << 20;
 /// Most leases that one reap ends, and most units whose backoff it ends.
 pub const MAX_REAP: usize = 1_000;
 /// Dead units kept; beyond, the oldest is forgotten.

@@ -23,6 +23,8 @@ struct Faults {
     delay_ms: u64,
     /// Connections made before the line was cut last carry a lower number.
     cuts: u64,
+    /// Connections made before the line forgot its connections last carry a lower number.
+    forgets: u64,
     /// Counts the repairs: a connection that lost bytes ends with the next.
     repairs: u64,
 }
@@ -100,10 +102,16 @@ impl TcpProxy {
         self.faults.send_modify(|faults| faults.half_open = true);
     }
 
+    /// Swallows all bytes of the connections there are, silently, as a router that has lost its table; new connections work.
+    pub fn forget(&self) {
+        self.faults.send_modify(|faults| faults.forgets += 1);
+    }
+
     /// Ends all faults. Connections that lost bytes are reset, as a router that forgot them would.
     pub fn heal(&self) {
         self.faults.send_modify(|faults| {
-            *faults = Faults { cuts: faults.cuts, repairs: faults.repairs + 1, ..Faults::default() };
+            let Faults { cuts, forgets, repairs, .. } = *faults;
+            *faults = Faults { cuts, forgets, repairs: repairs + 1, ..Faults::default() };
         });
     }
 }
@@ -130,11 +138,16 @@ async fn accept(
             let _ = client.set_zero_linger();
             continue;
         }
-        tokio::spawn(connection(client, target, faults.clone(), now.cuts));
+        tokio::spawn(connection(client, target, faults.clone(), now));
     }
 }
 
-async fn connection(mut client: TcpStream, target: SocketAddr, faults: watch::Receiver<Faults>, cuts: u64) {
+async fn connection(
+    mut client: TcpStream,
+    target: SocketAddr,
+    faults: watch::Receiver<Faults>,
+    begin: Faults,
+) {
     let Ok(mut server) = TcpStream::connect(target).await else {
         let _ = client.set_zero_linger();
         return;
@@ -143,12 +156,12 @@ async fn connection(mut client: TcpStream, target: SocketAddr, faults: watch::Re
     let ended = {
         let (from_client, to_client) = client.split();
         let (from_server, to_server) = server.split();
-        let up = pump(from_client, to_server, faults.clone());
-        let down = pump(from_server, to_client, faults.clone());
+        let up = pump(from_client, to_server, faults.clone(), begin);
+        let down = pump(from_server, to_client, faults.clone(), begin);
         let mut watched = faults;
         tokio::select! {
             ended = futures::future::try_join(up, down) => ended.is_ok(),
-            _ = watched.wait_for(|faults| faults.cuts > cuts) => false,
+            _ = watched.wait_for(|faults| faults.cuts > begin.cuts) => false,
         }
     };
     if !ended {
@@ -161,12 +174,13 @@ async fn pump(
     mut from: ReadHalf<'_>,
     mut to: WriteHalf<'_>,
     mut faults: watch::Receiver<Faults>,
+    begin: Faults,
 ) -> io::Result<()> {
     let mut chunk = vec![0; CHUNK_BYTES];
     loop {
         let length = from.read(&mut chunk).await?;
-        let Faults { delay_ms, half_open, repairs, .. } = *faults.borrow();
-        if half_open {
+        let Faults { delay_ms, half_open, forgets, repairs, .. } = *faults.borrow();
+        if half_open || forgets > begin.forgets {
             swallow(from, &mut faults, repairs).await;
             return Err(io::ErrorKind::ConnectionReset.into());
         }

@@ -148,7 +148,7 @@ impl RedisServer {
         self.run()
     }
 
-    /// Sends one command and gives the raw reply, such as `+OK`: for `FLUSHALL`, `SCRIPT FLUSH`, `DEBUG` and the like. Words must not contain
+    /// Sends one command and gives the raw reply, such as `+OK`: for `FLUSHALL` and `SCRIPT FLUSH`. Words must not contain
     /// white space.
     ///
     /// # Errors
@@ -187,7 +187,7 @@ impl RedisServer {
         let socket = self.socket().display().to_string();
         let mut words = vec!["--bind", "127.0.0.1", "--unixsocket", &socket, "--save", ""];
         words.extend(["--appendonly", if self.options.append_only { "yes" } else { "no" }]);
-        words.extend(["--appendfsync", "always", "--enable-debug-command", "yes"]);
+        words.extend(["--appendfsync", "always"]);
         if let Some(password) = &self.options.password {
             words.extend(["--requirepass", password]);
         }

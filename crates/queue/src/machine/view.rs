@@ -3,13 +3,22 @@
 use std::ops::Bound;
 
 use super::{Place, State, Unit};
-use crate::types::{Cursor, DeadUnit, Depth, Event, Failure, FailureKind, MAX_BATCH, UnitId, UnitStatus};
+use crate::types::{
+    Cursor, DeadUnit, Depth, Event, Failure, FailureKind, Happening, MAX_BATCH, MAX_EVENT_BYTES, UnitId,
+    UnitStatus,
+};
 
 impl State {
     /// See [`crate::Queue::events`]; `after` is the first number of the cursor.
     pub fn events(&self, after: u64, limit: usize) -> Vec<(Cursor, Event)> {
         let later = self.events.range((Bound::Excluded(after), Bound::Unbounded)).take(limit.min(MAX_BATCH));
-        later.map(|(number, event)| (Cursor(format!("{number}-0")), event.clone())).collect()
+        let mut bytes = 0;
+        let within = later.take_while(|(_, event)| {
+            let fits = bytes < MAX_EVENT_BYTES;
+            bytes += event_bytes(event);
+            fits
+        });
+        within.map(|(number, event)| (Cursor(format!("{number}-0")), event.clone())).collect()
     }
 
     /// See [`crate::Queue::acknowledge`].
@@ -45,6 +54,16 @@ impl State {
         let from = last.map_or(Bound::Unbounded, Bound::Excluded);
         let later = self.dead.range((from, Bound::Unbounded)).take(limit.min(MAX_BATCH));
         later.filter_map(|(_, id)| dead_unit(id, self.units.get(id)?)).collect()
+    }
+}
+
+/// Bytes of what may be large in an event.
+fn event_bytes(event: &Event) -> usize {
+    match &event.what {
+        Happening::Finished { report } => report.len(),
+        Happening::Died { failure } | Happening::NeedsInput { failure } => {
+            failure.reason.len() + failure.evidence.len()
+        }
     }
 }
 

@@ -112,6 +112,17 @@ impl Redis {
         self.shared.link.plain(&["SET", &key, &now_ms.to_string()]).await.map(|_| ())
     }
 
+    /// Says so when the server may drop keys for want of memory: units would be lost one by one. Nothing is said where the user may not ask.
+    async fn warn_of_eviction(&self) {
+        let answer = self.shared.link.plain(&["INFO", "memory"]).await;
+        let Ok(info) = answer.and_then(|value| reply::text("memory", value)) else { return };
+        let policy = info.lines().find_map(|line| line.strip_prefix("maxmemory_policy:")).map(str::trim);
+        if policy.is_some_and(|policy| policy != "noeviction") {
+            let policy = policy.unwrap_or_default();
+            tracing::warn!(policy, "Redis may evict keys of the queue: set maxmemory-policy noeviction");
+        }
+    }
+
     /// Runs a script that wants the generation first.
     async fn gated(&self, script: &Script, mut arguments: Arguments) -> Result<Value, Error> {
         let opened = lock(&self.opened).as_ref().map_or(String::new(), |generation| generation.0.clone());

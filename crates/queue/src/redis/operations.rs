@@ -126,6 +126,7 @@ impl Queue for Redis {
             if !generation.is_empty() {
                 let generation = Generation(generation);
                 *lock(&self.opened) = Some(generation.clone());
+                self.warn_of_eviction().await;
                 return Ok(generation);
             }
             cursor = row.text()?;

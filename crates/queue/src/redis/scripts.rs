@@ -2,7 +2,7 @@
 
 use ::redis::Script as Hash;
 
-use crate::types::{MAX_ATTEMPTS, MAX_CRASHES, MAX_DEAD, MAX_REAP, Timing, WORKER_LEASES};
+use crate::types::{MAX_ATTEMPTS, MAX_CRASHES, MAX_DEAD, MAX_EVENT_BYTES, MAX_REAP, Timing, WORKER_LEASES};
 
 /// Where scripts have their time from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,6 +86,7 @@ fn head(timing: &Timing, time: Time) -> String {
         ("MAX_CRASHES", MAX_CRASHES.into()),
         ("MAX_DEAD", MAX_DEAD as u64),
         ("MAX_REAP", MAX_REAP as u64),
+        ("MAX_EVENT_BYTES", MAX_EVENT_BYTES as u64),
     ];
     let lines = constants.map(|(name, value)| format!("local {name} = {value}\n")).concat();
     let clock = match time {

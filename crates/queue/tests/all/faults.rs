@@ -126,6 +126,19 @@ async fn a_cut_line_is_made_again_within_the_call() {
 }
 
 #[tokio::test]
+async fn a_silent_connection_is_given_up() {
+    let Some(server) = server() else { return };
+    let proxy = TcpProxy::to_port(server.port()).await.unwrap();
+    let queue = connect_at(&server.url_at(proxy.port())).await;
+    queue.open().await.unwrap();
+    proxy.forget();
+    assert_eq!(queue.depths().await.unwrap(), [], "by a new connection, within the call");
+    let begin = Instant::now();
+    queue.depths().await.unwrap();
+    assert!(begin.elapsed() < Duration::from_secs(1), "{:?}", begin.elapsed());
+}
+
+#[tokio::test]
 async fn an_unreachable_server_is_said_quickly() {
     let Some(server) = server() else { return };
     let proxy = TcpProxy::to_port(server.port()).await.unwrap();

@@ -1,8 +1,9 @@
 //! At the bound, and one beyond.
 
 use ventral_queue::{
-    Error, Finished, LeaseRef, MAX_ADMIT, MAX_BATCH, MAX_BEAT, MAX_DEAD, MAX_NAME_BYTES, MAX_PAYLOAD_BYTES,
-    MAX_POOLS, MAX_REASON_CHARS, MAX_REPORT_BYTES, MAX_TAKE, Queue, Redis, SHARDS, Timing, TlsFiles, UnitId,
+    Error, Finished, LeaseRef, MAX_ADMIT, MAX_ADMIT_BYTES, MAX_BATCH, MAX_BEAT, MAX_DEAD, MAX_EVENT_BYTES,
+    MAX_NAME_BYTES, MAX_PAYLOAD_BYTES, MAX_POOLS, MAX_REASON_CHARS, MAX_REPORT_BYTES, MAX_TAKE, Queue, Redis,
+    SHARDS, Timing, TlsFiles, UnitId,
 };
 
 use crate::conformance::scenario;
@@ -71,6 +72,43 @@ scenario!(sizes, queue, {
     let kept = status(queue, "long").await.unwrap().failure.unwrap();
     assert_eq!(kept.reason, format!("ä{}", "x".repeat(MAX_REASON_CHARS - 1)), "the end is cut");
     assert_eq!(kept.evidence, format!("{}ä", "x".repeat(MAX_REASON_CHARS - 1)), "the beginning is cut");
+});
+
+scenario!(bytes_of_one_admission, queue, {
+    let full = MAX_ADMIT_BYTES / MAX_PAYLOAD_BYTES;
+    let entry = |n: usize, bytes: usize| ventral_queue::Entry {
+        payload: vec![0; bytes],
+        ..entry(&format!("u{n}"), "p", 0)
+    };
+    let mut entries: Vec<_> = (0..full).map(|n| entry(n, MAX_PAYLOAD_BYTES)).collect();
+    entries.push(entry(full, 1));
+    refused("entries", queue.admit(&entries).await);
+    entries[0].payload.pop();
+    assert_eq!(queue.admit(&entries).await.unwrap().len(), full + 1);
+});
+
+scenario!(bytes_of_one_reading, queue, {
+    let full = MAX_EVENT_BYTES / MAX_REPORT_BYTES;
+    for n in 0..full + 2 {
+        admit(queue, &format!("u{n}")).await;
+        let held = lease(queue, "w").await;
+        queue.finish(&held, "w", &vec![0; MAX_REPORT_BYTES]).await.unwrap();
+    }
+    let first = queue.events(&ventral_queue::Cursor::start(), 1_000).await.unwrap();
+    assert_eq!(first.len(), full);
+    assert_eq!(queue.events(&first[full - 1].0, 1_000).await.unwrap().len(), 2);
+    assert_eq!(queue.events(&first[full - 1].0, 1).await.unwrap().len(), 1);
+});
+
+scenario!(many_small_events, queue, {
+    for n in 0..130 {
+        admit(queue, &format!("u{n}")).await;
+        let held = lease(queue, "w").await;
+        queue.finish(&held, "w", b"").await.unwrap();
+    }
+    for limit in [49, 50, 51, 100, 129, 130, 131] {
+        assert_eq!(queue.events(&ventral_queue::Cursor::start(), limit).await.unwrap().len(), limit.min(130));
+    }
 });
 
 scenario!(names, queue, {

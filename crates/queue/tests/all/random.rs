@@ -10,9 +10,9 @@ use crate::support::{Subject, TIMING, record, server};
 
 /// Cases of one run; the variable `PROPTEST_CASES` asks for more.
 const CASES: u32 = 60;
-const UNITS: [&str; 7] = ["a", "b", "c d", "e:f", "{g}", "h*", "ü"];
+const UNITS: [&str; 4] = ["a", "b c:{d}", "h*", "ü"];
 const POOLS: [&str; 3] = ["p", "1:p", "q/m30"];
-const WORKERS: [&str; 4] = ["w", "w w", "x", "y:z"];
+const WORKERS: [&str; 3] = ["w", "w w", "y:z"];
 
 #[derive(Debug, Clone)]
 enum Step {
@@ -72,21 +72,21 @@ fn step() -> impl Strategy<Value = Step> {
     let lease_ms = TIMING.lease_ms;
     prop_oneof![
         5 => prop::collection::vec(entry, 0..5).prop_map(Step::Admit),
-        8 => (worker(), prop::collection::vec(0..POOLS.len(), 0..4), prop::collection::vec(0..16_u16, 0..4), 0..4_usize)
+        10 => (worker(), prop_oneof![3 => Just(vec![0, 1, 2]), 1 => prop::collection::vec(0..POOLS.len(), 0..4)], prop::collection::vec(0..16_u16, 0..4), 0..4_usize)
             .prop_map(|(worker, pools, shards, count)| Step::Take { worker, pools, shards, count }),
         3 => (worker(), prop::collection::vec(0..6_usize, 0..4)).prop_map(|(worker, leases)| Step::Beat { worker, leases }),
         4 => (lease(), stranger()).prop_map(|(lease, stranger)| Step::Finish { lease, stranger }),
         6 => (lease(), stranger(), kind(), "[a-z\n\u{0}ß]{0,5}")
             .prop_map(|(lease, stranger, kind, evidence)| Step::Fail { lease, stranger, kind, evidence }),
         2 => (lease(), stranger()).prop_map(|(lease, stranger)| Step::Yield { lease, stranger }),
-        5 => Just(Step::Reap),
+        8 => Just(Step::Reap),
         1 => units().prop_map(Step::Cancel),
         1 => units().prop_map(Step::Bury),
         1 => worker().prop_map(Step::Drain),
         1 => worker().prop_map(Step::Leave),
         1 => (worker(), 0..2_000_u64).prop_map(|(who, ttl_ms)| Step::Lead(who, ttl_ms)),
         1 => (0..4_usize).prop_map(Step::Acknowledge),
-        6 => prop_oneof![0..2_000_u64, Just(lease_ms - 1), Just(lease_ms), Just(4 * lease_ms), 0..400_000_u64].prop_map(Step::Advance),
+        6 => prop_oneof![0..2_000_u64, 0..20_000_u64, Just(lease_ms - 1), Just(lease_ms), Just(4 * lease_ms), 0..400_000_u64].prop_map(Step::Advance),
     ]
 }
 

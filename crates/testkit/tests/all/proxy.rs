@@ -85,3 +85,12 @@ async fn half_open_swallows_then_resets() {
     assert!(timeout(LONG, stream.read_u8()).await.unwrap().is_err());
     round(&mut TcpStream::connect(proxy.address()).await.unwrap()).await.unwrap();
 }
+
+#[tokio::test]
+async fn forgotten_connections_are_silent_and_new_ones_work() {
+    let (proxy, mut stream) = proxy().await;
+    round(&mut stream).await.unwrap();
+    proxy.forget();
+    assert!(timeout(SHORT, round(&mut stream)).await.is_err(), "no answer, no error");
+    round(&mut TcpStream::connect(proxy.address()).await.unwrap()).await.unwrap();
+}
