@@ -4,9 +4,11 @@ use std::sync::Arc;
 
 use ventral_aggregator::service::Assembler;
 use ventral_plan::pool::ASSEMBLE_POOL;
+use ventral_queue::consumer::Executor;
+use ventral_store::Store;
 
 use super::args::AggregatorArgs;
-use super::consumer::{Consumer, cache_dir};
+use super::consumer::{Consumer, cache_dir, config};
 use crate::context::Context;
 use crate::exit::Outcome;
 use crate::telemetry;
@@ -15,13 +17,13 @@ use crate::telemetry;
 pub fn serve(context: &Context, arguments: &AggregatorArgs) -> Outcome {
     let store = context.shared_store()?;
     let store = store.with_cache(cache_dir(&arguments.cache).join("store"), arguments.cache.cache_bytes);
-    let executor = Assembler::new(store).with_link(Box::new(telemetry::link));
-    let consumer = Consumer {
-        role: "aggregator",
-        common: &arguments.common,
-        queue: &arguments.queue,
-        consumer: &arguments.consumer,
-    };
-    let config = consumer.config(vec![ASSEMBLE_POOL.to_owned()], usize::from(arguments.slots));
-    consumer.serve(config, Arc::new(executor))
+    let consumer = Consumer { role: "aggregator", common: &arguments.common, queue: &arguments.queue };
+    let pools = vec![ASSEMBLE_POOL.to_owned()];
+    let config = config(&arguments.queue, &arguments.consumer, pools, usize::from(arguments.slots));
+    consumer.serve(config, executor(store))
+}
+
+/// What assembles the results of a store's jobs.
+pub fn executor(store: Store) -> Arc<dyn Executor> {
+    Arc::new(Assembler::new(store).with_link(Box::new(telemetry::link)))
 }

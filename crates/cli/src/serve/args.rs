@@ -12,10 +12,14 @@ use crate::telemetry::LogFormat;
 /// Roles of a cluster.
 #[derive(Debug, Subcommand)]
 pub enum Role {
+    /// Take jobs over gRPC, decide whose turn it is, hear what happened.
+    Coordinator(CoordinatorArgs),
     /// Take units, compute them, store the results.
     Worker(WorkerArgs),
     /// Assemble the results of jobs whose units are done.
     Aggregator(AggregatorArgs),
+    /// Coordinator, aggregator and one worker in one process: a small lab's cluster, or a try.
+    All(AllArgs),
     /// Compute the units of one slot of a worker, which starts this itself.
     #[command(hide = true)]
     WorkerSlot(SlotArgs),
@@ -38,9 +42,9 @@ pub struct Common {
 /// The job queue.
 #[derive(Debug, Clone, Args)]
 pub struct QueueArgs {
-    /// Redis: redis[s]://[user:password@]host:port[/db].
+    /// Redis: redis[s]://[user:password@]host:port[/db]. `serve all` without it keeps its queue in memory.
     #[arg(long, env = "VENTRAL_REDIS", hide_env_values = true, value_name = "URL")]
-    pub redis: String,
+    pub redis: Option<String>,
     /// Name of the queue: clusters of other names can share a Redis.
     #[arg(long, env = "VENTRAL_QUEUE", default_value = "ventral", value_name = "NAME")]
     pub queue: String,
@@ -137,6 +141,58 @@ pub struct AggregatorArgs {
     /// Jobs assembled at a time.
     #[arg(long, env = "VENTRAL_SLOTS", default_value_t = 2, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
     pub slots: u16,
+}
+
+/// The gRPC server and what tenants may use.
+#[derive(Debug, Clone, Args)]
+pub struct ServerArgs {
+    /// Address of the gRPC services.
+    #[arg(long, env = "VENTRAL_LISTEN", default_value = "127.0.0.1:7070", value_name = "ADDRESS")]
+    pub listen: SocketAddr,
+    /// File of identities (TOML): tokens as SHA-256, certificate names, roles, tenants; everybody is the operator `local` when absent.
+    #[arg(long, env = "VENTRAL_TOKENS", value_name = "FILE")]
+    pub tokens: Option<PathBuf>,
+    /// File of tenants (TOML): weight, max_in_flight, max_jobs under [default] and [tenant.NAME].
+    #[arg(long, env = "VENTRAL_TENANTS", value_name = "FILE")]
+    pub tenants: Option<PathBuf>,
+    /// Certificate (PEM) of the server.
+    #[arg(long, env = "VENTRAL_TLS_CERT", requires = "tls_key", value_name = "FILE")]
+    pub tls_cert: Option<PathBuf>,
+    /// Key (PEM) of that certificate.
+    #[arg(long, env = "VENTRAL_TLS_KEY", requires = "tls_cert", value_name = "FILE")]
+    pub tls_key: Option<PathBuf>,
+    /// Certificates (PEM) of the authorities that vouch for clients.
+    #[arg(long, env = "VENTRAL_CLIENT_CA", requires = "tls_cert", value_name = "FILE")]
+    pub client_ca: Option<PathBuf>,
+    /// Turn away clients without a certificate, also those with a token.
+    #[arg(long, env = "VENTRAL_REQUIRE_CLIENT_CERT", requires = "client_ca")]
+    pub require_client_cert: bool,
+    /// Listen beyond this machine even without TLS or identities.
+    #[arg(long, env = "VENTRAL_INSECURE")]
+    pub insecure: bool,
+    /// Let anybody ask for the backlog as KEDA's external scaler does, which has no tokens.
+    #[arg(long, env = "VENTRAL_OPEN_SCALER")]
+    pub open_scaler: bool,
+}
+
+/// A coordinator.
+#[derive(Debug, Clone, Args)]
+pub struct CoordinatorArgs {
+    #[command(flatten)]
+    pub common: Common,
+    #[command(flatten)]
+    pub queue: QueueArgs,
+    #[command(flatten)]
+    pub server: ServerArgs,
+}
+
+/// All roles.
+#[derive(Debug, Clone, Args)]
+pub struct AllArgs {
+    #[command(flatten)]
+    pub server: ServerArgs,
+    #[command(flatten)]
+    pub worker: WorkerArgs,
 }
 
 /// A slot of a worker.

@@ -29,8 +29,6 @@ pub struct Consumer<'a> {
     pub common: &'a Common,
     /// The queue.
     pub queue: &'a QueueArgs,
-    /// Draining and giving up.
-    pub consumer: &'a ConsumerArgs,
 }
 
 impl Consumer<'_> {
@@ -41,15 +39,22 @@ impl Consumer<'_> {
             let _traces =
                 telemetry::init(self.role, self.common.log_format, self.common.otlp_endpoint.as_deref())?;
             let connect = connect(self.queue);
-            // An address that cannot be used will not become better.
-            connect().await.map_err(Exit::input)?;
+            // An address that cannot be used will not become better; a server that is away may come.
+            if let Err(error @ ventral_queue::Error::Invalid { .. }) = connect().await {
+                return Err(Exit::input(error));
+            }
             let metrics = telemetry::metrics::install()?;
             let control = Control::default();
             if let Some(listen) = self.common.metrics_listen {
                 let ready = control.clone();
                 telemetry::metrics::serve(listen, metrics, Arc::new(move || ready.is_ready())).await?;
             }
-            drain_on_signal(control.clone())?;
+            let draining = control.clone();
+            stop_on_signal(move || {
+                let first = !draining.is_draining();
+                draining.drain();
+                first
+            })?;
             tracing::info!(worker = config.worker, pools = ?config.pools, slots = config.slots, "serving");
             let served = consumer::run(config, connect, executor, control).await;
             served.map_err(|error| Exit::Machine(error.into()))?;
@@ -59,19 +64,19 @@ impl Consumer<'_> {
         runtime.shutdown_timeout(LAST);
         outcome
     }
+}
 
-    /// The usual configuration of a consumer of these pools.
-    pub fn config(&self, pools: Vec<String>, slots: usize) -> Config {
-        let name = self.consumer.name.clone().unwrap_or_else(own_name);
-        Config {
-            slots,
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            beat: self.queue.beat(),
-            reap: self.queue.beat(),
-            drain: Duration::from_secs(self.consumer.drain_seconds),
-            give_up: Duration::from_secs(self.consumer.give_up_seconds),
-            ..Config::new(name, pools)
-        }
+/// The usual configuration of a consumer of these pools.
+pub fn config(queue: &QueueArgs, arguments: &ConsumerArgs, pools: Vec<String>, slots: usize) -> Config {
+    let name = arguments.name.clone().unwrap_or_else(own_name);
+    Config {
+        slots,
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        beat: queue.beat(),
+        reap: queue.beat(),
+        drain: Duration::from_secs(arguments.drain_seconds),
+        give_up: Duration::from_secs(arguments.give_up_seconds),
+        ..Config::new(name, pools)
     }
 }
 
@@ -88,14 +93,19 @@ pub fn connect(arguments: &QueueArgs) -> Connect {
         let arguments = arguments.clone();
         Box::pin(async move {
             let (timing, tls) = (arguments.timing(), arguments.tls());
-            let queue = Redis::connect(&arguments.redis, &arguments.queue, timing, &tls).await?;
+            let missing = || ventral_queue::Error::Invalid {
+                field: "--redis",
+                problem: "name the Redis of the cluster with --redis or VENTRAL_REDIS".to_owned(),
+            };
+            let url = arguments.redis.as_deref().ok_or_else(missing)?;
+            let queue = Redis::connect(url, &arguments.queue, timing, &tls).await?;
             Ok(Arc::new(queue) as Arc<dyn Queue>)
         })
     })
 }
 
-/// SIGTERM and SIGINT drain; a second one ends the process at once.
-fn drain_on_signal(control: Control) -> Outcome {
+/// Calls `stop` on SIGTERM and SIGINT; when it says that this was not the first signal, the process ends at once.
+pub fn stop_on_signal(stop: impl Fn() -> bool + Send + 'static) -> Outcome {
     use tokio::signal::unix::{SignalKind, signal};
     let listen = |kind| signal(kind).map_err(|error| Exit::Machine(anyhow::anyhow!("signals: {error}")));
     let (mut terminate, mut interrupt) = (listen(SignalKind::terminate())?, listen(SignalKind::interrupt())?);
@@ -105,10 +115,9 @@ fn drain_on_signal(control: Control) -> Outcome {
                 _ = terminate.recv() => {}
                 _ = interrupt.recv() => {}
             }
-            if control.is_draining() {
+            if !stop() {
                 std::process::exit(130);
             }
-            control.drain();
         }
     });
     Ok(())

@@ -1,8 +1,10 @@
 //! `ventral serve`: the roles of a cluster.
 
 mod aggregator;
+mod all;
 pub mod args;
 mod consumer;
+mod coordinator;
 mod slot;
 mod worker;
 
@@ -13,6 +15,8 @@ use args::Role;
 /// Runs a role until it is asked to end.
 pub fn serve(context: &Context, role: Role) -> Outcome {
     match role {
+        Role::Coordinator(arguments) => coordinator::serve(context, &arguments),
+        Role::All(arguments) => all::serve(context, &arguments),
         Role::Worker(arguments) => worker::serve(context, &arguments),
         Role::Aggregator(arguments) => aggregator::serve(context, &arguments),
         Role::WorkerSlot(arguments) => slot::serve(context, &arguments),

@@ -4,17 +4,25 @@ use std::ffi::OsString;
 use std::sync::Arc;
 
 use ventral_plan::pool::{DRILL_POOL, MIN_CLASS, worker_pools};
+use ventral_queue::consumer::{Config, Executor};
 use ventral_worker::service::{SlotCommand, SlotExecutor};
 use ventral_worker::{default_memory_bytes, numeric_profile};
 
 use super::args::WorkerArgs;
-use super::consumer::{Consumer, cache_dir};
+use super::consumer::{Consumer, cache_dir, config};
 use crate::context::Context;
 use crate::exit::{Exit, Outcome};
 use crate::{telemetry, units};
 
 /// Serves until drained.
 pub fn serve(context: &Context, arguments: &WorkerArgs) -> Outcome {
+    let consumer = Consumer { role: "worker", common: &arguments.common, queue: &arguments.queue };
+    let (config, executor) = prepare(context, arguments)?;
+    consumer.serve(config, executor)
+}
+
+/// What a worker takes and how it computes.
+pub fn prepare(context: &Context, arguments: &WorkerArgs) -> Outcome<(Config, Arc<dyn Executor>)> {
     let slots = u64::from(arguments.slots);
     let memory = context.memory.unwrap_or_else(default_memory_bytes);
     let slot_bytes = memory / slots;
@@ -31,17 +39,11 @@ pub fn serve(context: &Context, arguments: &WorkerArgs) -> Outcome {
     let command = slot_command(context, arguments, slot_bytes, threads.max(1))?;
     let executor =
         SlotExecutor::new(command, usize::from(arguments.slots)).with_link(Box::new(telemetry::link));
-    let consumer = Consumer {
-        role: "worker",
-        common: &arguments.common,
-        queue: &arguments.queue,
-        consumer: &arguments.consumer,
-    };
-    let mut config = consumer.config(pools, usize::from(arguments.slots));
+    let mut config = config(&arguments.queue, &arguments.consumer, pools, usize::from(arguments.slots));
     config.slot_bytes = slot_bytes;
     // A store that cannot be opened is a mistake to be told at once, not by every unit.
     drop(context.shared_store()?);
-    consumer.serve(config, Arc::new(executor))
+    Ok((config, Arc::new(executor)))
 }
 
 fn threads(context: &Context) -> Outcome<usize> {

@@ -18,8 +18,6 @@ pub const CONTROL: &str = "control.json";
 pub const PLAN: &str = "plan.json";
 /// Scores that cannot be had; replaced before each assembly.
 pub const FAILURES: &str = "failures.json";
-/// The assembled results; written by the aggregator.
-pub const RESULTS: &str = "results.json";
 
 /// The part of `plan.json` that the coordinator reads.
 #[derive(Deserialize)]
@@ -36,6 +34,9 @@ pub struct Stored {
     /// What has become of it.
     pub control: ControlDocument,
 }
+
+/// A plan, and those of its results that are in the store.
+pub type PlanAndResults = (Arc<Plan>, Vec<Digest>);
 
 /// Runs work on the store where it may block.
 pub async fn blocking<T: Send + 'static>(
@@ -79,7 +80,7 @@ pub fn load_all(store: &Store) -> Result<Vec<Stored>, Error> {
 }
 
 /// A job's plan with the results of it that are in the store; `None` before it is planned.
-pub fn load_plan(store: &Store, id: &str) -> Result<Option<(Arc<Plan>, Vec<Digest>)>, Error> {
+pub fn load_plan(store: &Store, id: &str) -> Result<Option<PlanAndResults>, Error> {
     let Some(document) = read::<PlanDocument>(store, id, PLAN)? else { return Ok(None) };
     let plan = Arc::new(document.plan);
     let results = super::units::Evaluation::new(plan.clone()).results();

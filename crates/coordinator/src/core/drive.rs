@@ -4,8 +4,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 use ventral_queue::{
-    Admission, Cursor, Entry, Error as QueueError, Event, Failure, FailureKind, Happening, MAX_ADMIT,
-    REAP_MS, UnitId,
+    Admission, Cursor, Entry, Error as QueueError, Event, Failure, FailureKind, Happening, MAX_ADMIT, UnitId,
 };
 
 use super::documents::{self, blocking};
@@ -84,7 +83,7 @@ impl Core {
             state.loaded = true;
         }
         self.inner.ready.send_replace(true);
-        if state.reaped.elapsed() >= Duration::from_millis(REAP_MS) {
+        if state.reaped.elapsed() >= self.inner.reap_every {
             let reaped = self.inner.queue.reap().await?;
             metrics::counter!("ventral_leases_expired_total").increment(reaped.expired);
             state.reaped = Instant::now();

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::sync::{Notify, watch};
 use ventral_plan::Digest;
@@ -35,6 +35,8 @@ pub(super) struct Inner {
     pub queue: Arc<dyn Queue>,
     /// Name of this process, for the role of the one coordinator.
     pub name: String,
+    /// Time between two reaps.
+    pub reap_every: Duration,
     pub wake: Notify,
     pub ready: watch::Sender<bool>,
     state: Mutex<State>,
@@ -42,14 +44,15 @@ pub(super) struct Inner {
 }
 
 impl Core {
-    /// A core over a store and a queue; [`Core::drive`] makes it work.
-    pub fn new(store: Store, queue: Arc<dyn Queue>, policies: Policies) -> Self {
+    /// A core over a store and a queue; [`Core::drive`] makes it work. Leases that were not renewed are ended every `reap_every`.
+    pub fn new(store: Store, queue: Arc<dyn Queue>, policies: Policies, reap_every: Duration) -> Self {
         let state = State::new(policies);
         let name = format!("{}-{}", std::process::id(), uuid::Uuid::new_v4().simple());
         let inner = Inner {
             store,
             queue,
             name,
+            reap_every,
             wake: Notify::new(),
             ready: watch::channel(false).0,
             state: Mutex::new(state),

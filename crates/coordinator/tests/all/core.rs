@@ -13,6 +13,7 @@ use ventral_queue::{Failure, FailureKind, Memory, Queue, SHARDS, TakeRequest, Ti
 use ventral_store::Store;
 
 const PROFILE: &str = "test-k1";
+const REAP: Duration = Duration::from_secs(5);
 
 struct Bench {
     core: Core,
@@ -26,7 +27,7 @@ impl Bench {
         let directory = tempfile::tempdir().expect("a directory");
         let queue = Arc::new(Memory::new(Timing::default()));
         let store = Store::open(directory.path()).expect("a store");
-        let core = Core::new(store, queue.clone(), Policies::from_toml(policies).expect("policies"));
+        let core = Core::new(store, queue.clone(), Policies::from_toml(policies).expect("policies"), REAP);
         let stop = drive(&core);
         let bench = Self { core, queue, stop, _directory: directory };
         bench.until(|core| core.ready().is_ok()).await;
@@ -255,7 +256,7 @@ async fn an_emptied_queue_and_a_new_coordinator_lose_nothing() {
         bench.finish(&lease).await;
     }
     // A second coordinator takes over when the first ends; it knows only the store and the queue.
-    let second = Core::new(bench.core.store().clone(), bench.queue.clone(), Policies::default());
+    let second = Core::new(bench.core.store().clone(), bench.queue.clone(), Policies::default(), REAP);
     bench.stop.send(true).expect("it runs");
     bench.until(|core| core.ready().is_err()).await;
     bench.queue.wipe();
