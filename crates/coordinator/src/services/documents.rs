@@ -7,7 +7,7 @@ use super::Shared;
 use super::status::{Reason, refuse};
 
 /// The plan; written once, by a worker.
-pub const PLAN: &str = "plan.json";
+pub const PLAN: &str = ventral_plan::PLAN_DOCUMENT;
 /// The assembled results.
 pub const RESULTS: &str = "results.json";
 /// The job's record: plan, failures, cost.

@@ -126,10 +126,11 @@ mod tests {
     #[tokio::test]
     async fn a_request_that_failed_may_be_mended() {
         let requests = Requests::default();
-        let failed = requests
-            .once("a", "id", "Drain", &drain("w"), |_| async { Err::<(), _>(Status::internal("no")) });
+        let (wrong, right) = (drain("w"), drain("v"));
+        let failed =
+            requests.once("a", "id", "Drain", &wrong, |_| async { Err::<(), _>(Status::internal("no")) });
         assert!(failed.await.is_err());
-        let mended = requests.once("a", "id", "Drain", &drain("v"), |again| async move { Ok(again) });
+        let mended = requests.once("a", "id", "Drain", &right, |again| async move { Ok(again) });
         assert!(!mended.await.expect("mended"));
     }
 

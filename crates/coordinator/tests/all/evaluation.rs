@@ -13,7 +13,7 @@ use ventral_plan::{
 };
 
 /// Two models of two layers, two benchmarks on the same stimuli, the second of which reads tiles if `tiles`.
-fn small_plan(tiles: bool) -> Arc<Plan> {
+pub fn small_plan(tiles: bool) -> Arc<Plan> {
     let spec =
         JobSpec::from_toml("name = 'j'\nmodels = ['m']\nbenchmarks = ['b']", "j.toml").expect("a spec");
     let model = |identifier: &str| ModelFacts {
