@@ -3,6 +3,7 @@ PROFILE ?= release
 CARGO ?= cargo
 TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
 PROFILE_DIR := $(if $(filter dev,$(PROFILE)),debug,$(PROFILE))
+comma := ,
 VENTRAL := $(TARGET_DIR)/$(PROFILE_DIR)/ventral
 
 .PHONY: help setup build demo test lint kube-lint kube-smoke chaos scale bench docs clean
@@ -32,6 +33,14 @@ kube-lint: setup ## render the Kubernetes manifests and validate them
 
 kube-smoke: setup ## one pod of each role with podman, from the real manifests; a job from outside, a pod killed
 	@PATH="$$HOME/.cargo/bin:$$PATH" PROFILE=$(PROFILE) scripts/kube-smoke.sh
+
+chaos: setup ## kills, stops, cuts and full disks; then random faults for CHAOS_SECONDS (default 300) from CHAOS_SEED
+	@PATH="$$HOME/.cargo/bin:$$PATH" VENTRAL_CHAOS_SECONDS=$(or $(CHAOS_SECONDS),300) $(if $(CHAOS_SEED),VENTRAL_CHAOS_SEED=$(CHAOS_SEED)) \
+		$(CARGO) test --locked --workspace --bins --test all -- --nocapture --test-threads=1 faults:: chaos::
+
+scale: setup ## units by SCALE (default 10000,100000,1000000) over 50 jobs and 1,000 simulated workers; prints a table
+	@PATH="$$HOME/.cargo/bin:$$PATH" VENTRAL_SCALE=$(or $(SCALE),10000$(comma)100000$(comma)1000000) \
+		$(CARGO) test --locked --workspace --profile $(PROFILE) --bins --test all -- --nocapture scale::
 
 bench: build ## ours and the Python peers on the same work, ratios printed
 	@scripts/bench/all.sh

@@ -2,6 +2,7 @@
 //! fault-free run.
 
 use std::fs;
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -19,6 +20,9 @@ use crate::reference::{SMALL, SMALL_UNITS, assert_as_reference, reference, submi
 /// The variable that names the point at which a process ends.
 const FAULT: &str = "VENTRAL_FAULT";
 
+const SIGABRT: i32 = 6;
+const SIGKILL: i32 = 9;
+
 /// Runs the small job with a fault in one process, which is started again without it as soon as it has ended.
 fn with_fault(fault: &str, choose: impl Fn(&mut Cluster) -> &mut Process) {
     let Some(redis) = RedisServer::start_or_skip(RedisOptions::default()).expect("redis-server starts")
@@ -32,8 +36,9 @@ fn with_fault(fault: &str, choose: impl Fn(&mut Cluster) -> &mut Process) {
     let api = Api::new(&cluster.url());
     let id = submit(&cluster, SMALL);
     let victim = choose(&mut cluster);
-    victim.wait(SOON);
-    assert!(victim.log().contains("fault: "), "{} ended for another reason: {}", victim.name(), victim.log());
+    let signal = victim.wait(SOON).signal();
+    // Aborted, or killed by its slot: nothing else ends it by a signal.
+    assert!(matches!(signal, Some(SIGABRT | SIGKILL)), "{} ended otherwise: {}", victim.name(), victim.log());
     victim.unset(FAULT);
     victim.start().expect("the program can be run");
     assert_as_reference(&cluster, &api, &id, SMALL);
@@ -120,7 +125,9 @@ fn a_poison_unit_is_given_up_with_evidence() {
     assert!(found.iter().all(|(path, bytes)| expected.get(path) == Some(bytes)), "the rest is as expected");
     let dead = api.dead();
     assert_eq!(dead.len(), 1);
-    assert!(dead[0].evidence.contains("SIGABRT") || dead[0].evidence.contains("signal"), "{:?}", dead[0]);
+    assert!(dead[0].reason.contains("signal 6"), "{:?}", dead[0]);
+    assert!(dead[0].evidence.contains("poisoned unit"), "its last words are kept: {:?}", dead[0]);
+    assert_eq!((dead[0].crashes, dead[0].attempts), (3, 0), "{:?}", dead[0]);
 }
 
 /// Digest of a score: the smallest object is one, a Gram is large.

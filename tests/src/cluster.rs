@@ -18,7 +18,7 @@ pub const SOON: Duration = Duration::from_secs(60);
 /// Longest wait for a job of a test.
 pub const JOB: Duration = Duration::from_secs(240);
 /// Lines of each log that a failed test prints.
-const LOG_LINES: usize = 40;
+const LOG_LINES: usize = 12;
 
 /// What a cluster is made of.
 #[derive(Debug, Clone)]

@@ -10,7 +10,7 @@ use std::time::Duration;
 use ventral_testkit::wait_until;
 
 /// Kills the process group `$1` when the pipe to this shell closes: also when the test is killed.
-const WATCHDOG: &str = "read -r _; kill -9 -- -$1 2>/dev/null; true";
+const WATCHDOG: &str = "read -r _; kill -s KILL -- -$1 2>/dev/null; true";
 
 /// A process of `ventral` that a test starts, harms and starts again. Its output goes to one log file. It ends with the test.
 #[derive(Debug)]
@@ -97,8 +97,8 @@ impl Process {
     /// When it does not run.
     pub fn signal(&self, signal: &str) -> io::Result<()> {
         let id = self.id().ok_or_else(|| io::Error::other(format!("{} does not run", self.name)))?;
-        let sent = Command::new("sh").args(["-c", &format!("kill -{signal} -- -{id}")]).status()?;
-        if sent.success() { Ok(()) } else { Err(io::Error::other(format!("kill -{signal}: {sent}"))) }
+        let sent = Command::new("sh").args(["-c", &format!("kill -s {signal} -- -{id}")]).status()?;
+        if sent.success() { Ok(()) } else { Err(io::Error::other(format!("kill -s {signal}: {sent}"))) }
     }
 
     /// Sends SIGTERM to the process alone, as Kubernetes does.
@@ -107,7 +107,7 @@ impl Process {
     /// When it does not run.
     pub fn terminate(&self) -> io::Result<()> {
         let id = self.id().ok_or_else(|| io::Error::other(format!("{} does not run", self.name)))?;
-        let sent = Command::new("sh").args(["-c", &format!("kill -TERM {id}")]).status()?;
+        let sent = Command::new("sh").args(["-c", &format!("kill -s TERM {id}")]).status()?;
         if sent.success() { Ok(()) } else { Err(io::Error::other(format!("kill -TERM: {sent}"))) }
     }
 
