@@ -4,4 +4,5 @@ mod errors;
 mod house;
 mod jobs;
 mod readme;
+mod serve;
 mod support;
