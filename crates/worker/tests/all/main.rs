@@ -1,6 +1,7 @@
 //! Jobs in process: cards are found, activations matched, failures kept apart, simulations repeat.
 
 mod bundle;
+mod service;
 
 use std::collections::HashMap;
 use std::fs;
