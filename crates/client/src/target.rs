@@ -85,6 +85,11 @@ impl Target {
         if endpoint.uri().host().is_none_or(str::is_empty) {
             return Err(bad("it names no host".to_owned()));
         }
+        let authority = endpoint.uri().authority().map(|authority| authority.as_str()).unwrap_or_default();
+        let behind_host = authority.rsplit(']').next().unwrap_or_default();
+        if authority.contains('@') || (behind_host.contains(':') && endpoint.uri().port_u16().is_none()) {
+            return Err(bad("the port is no number, or there is a user name".to_owned()));
+        }
         let mut endpoint = endpoint
             .connect_timeout(CONNECT_TIME)
             .http2_keep_alive_interval(PING_EVERY)

@@ -11,6 +11,8 @@ use crate::exit::{Exit, Outcome};
 
 /// Jobs that are searched for one that begins as asked.
 const SEARCHED: usize = 10_000;
+/// Jobs among which the latest is looked for.
+const LATEST: usize = 100;
 /// Results that are fetched at a time.
 const PARALLEL: usize = 16;
 
@@ -19,8 +21,10 @@ impl Remote {
     pub fn job(&self, id: Option<&str>) -> Outcome<Job> {
         let every = JobState::Unspecified;
         let Some(id) = id else {
-            let latest = self.wait(self.client.jobs(every, 1))?;
-            return latest.into_iter().next().ok_or_else(|| {
+            let latest = self.wait(self.client.jobs(every, LATEST))?;
+            // A plan is no result to look at while there is another job.
+            let real = latest.iter().find(|job| job.state() != JobState::Planned);
+            return real.or(latest.first()).cloned().ok_or_else(|| {
                 Exit::input(format!("no jobs at {}; start one with `ventral submit SPEC`", self.client.url()))
             });
         };

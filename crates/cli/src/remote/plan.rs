@@ -72,12 +72,12 @@ fn summary(remote: &Remote, job: &Job) -> Outcome<Summary> {
 fn text(summary: &Summary) -> String {
     let kinds = summary.by_kind.iter().map(|(kind, count)| format!("{} {kind}", units::count(*count)));
     let mut text = format!(
-        "{} models x {} benchmarks\nunits: {}; {} found in the store\nabout {:.2} core-hours; the largest unit takes {} of memory\n",
+        "{} models x {} benchmarks\nunits: {}; {} found in the store\nabout {} of one core; the largest unit takes {} of memory\n",
         summary.models,
         summary.benchmarks,
         kinds.collect::<Vec<_>>().join(", "),
         units::count(summary.cached),
-        summary.core_hours,
+        units::duration(summary.core_hours * 3600.0),
         units::bytes(summary.predicted_peak_bytes),
     );
     for refused in &summary.refused {

@@ -11,7 +11,6 @@ use ventral_proto::v1;
 use ventral_proto::v1::catalog_server::Catalog;
 
 use super::page::{Query, cut, size};
-use super::status::of_core;
 use super::{Shared, check, documents};
 use crate::auth::Identity;
 
@@ -45,7 +44,7 @@ impl Index {
     /// The caller's planned jobs, the newest first, with what they name.
     async fn jobs(&self, caller: &Identity) -> Result<Vec<(String, Arc<Contents>)>, Status> {
         let mut jobs = Vec::new();
-        for job in self.shared.core.list(caller.scope()).await.map_err(of_core)? {
+        for job in self.shared.core.list(caller.scope()).await.map_err(|error| self.shared.fault(error))? {
             if let Some(contents) = self.contents(&job.id).await? {
                 jobs.push((job.id, contents));
             }

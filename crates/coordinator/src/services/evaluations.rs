@@ -12,11 +12,11 @@ use ventral_proto::v1::evaluations_server::Evaluations;
 
 use super::page::{Query, cut, size};
 use super::shared::ending;
-use super::status::{Reason, invalid, of_core, refuse};
+use super::status::{Reason, invalid, refuse};
 use super::stream::{Messages, chunks};
 use super::{Shared, check, convert, documents};
 use crate::auth::Identity;
-use crate::core::{Control, JobRequest, JobView, MAX_PRIORITY, MIN_PRIORITY, Submission};
+use crate::core::{Control, Error, JobRequest, JobView, MAX_PRIORITY, MIN_PRIORITY, Submission};
 
 /// Least time between two responses of a watch.
 const WATCH_EVERY: Duration = Duration::from_millis(200);
@@ -85,7 +85,7 @@ impl Jobs {
     ) -> Result<Response<v1::Job>, Status> {
         // The core knows ids of submissions for ever and returns the job there is; the registry also finds reuse across methods and names.
         let core = &self.0.core;
-        let act = |_| async { core.submit(submission).await.map_err(of_core) };
+        let act = |_| async { core.submit(submission).await.map_err(|error| self.0.fault(error)) };
         let view = self.0.requests.once(&caller.tenant, request_id, method, body, act).await?;
         Ok(Response::new(convert::job(&view)))
     }
@@ -103,7 +103,7 @@ impl Jobs {
         let act = |again| async move {
             let view =
                 if again { core.get(scope, job).await } else { core.control(scope, job, control).await };
-            view.map_err(of_core)
+            view.map_err(|error| self.0.fault(error))
         };
         let method = format!("{control:?}");
         let view = self.0.requests.once(&caller.tenant, &body.request_id, &method, &body, act).await?;
@@ -166,7 +166,7 @@ impl Evaluations for Jobs {
         let caller = check::caller(&request)?;
         let job = request.into_inner().job;
         check::job_id("job", &job)?;
-        let view = self.0.core.get(caller.scope(), &job).await.map_err(of_core)?;
+        let view = self.0.core.get(caller.scope(), &job).await.map_err(|error| self.0.fault(error))?;
         Ok(Response::new(convert::job(&view)))
     }
 
@@ -188,7 +188,7 @@ impl Evaluations for Jobs {
         let fields = v1::ListJobsRequest { page_token: String::new(), ..body.clone() };
         let query = Query::new(scope, "List", &fields);
         let after: Option<(u64, String)> = self.0.pages.open(&query, &body.page_token)?;
-        let mut jobs = self.0.core.list(scope).await.map_err(of_core)?;
+        let mut jobs = self.0.core.list(scope).await.map_err(|error| self.0.fault(error))?;
         jobs.retain(|job| state == v1::JobState::Unspecified || convert::job_state(job.state) == state);
         jobs.sort_by_cached_key(newest_first);
         let (page, next) = cut(jobs, size, after, newest_first);
@@ -203,7 +203,8 @@ impl Evaluations for Jobs {
         let caller = check::caller(&request)?;
         let body = request.into_inner();
         check::job_id("job", &body.job)?;
-        let receiver = self.0.core.subscribe(caller.scope(), &body.job).await.map_err(of_core)?;
+        let receiver =
+            self.0.core.subscribe(caller.scope(), &body.job).await.map_err(|error| self.0.fault(error))?;
         let seen = self.resume_revision(&body.job, &body.resume_token)?;
         let watching = Watching {
             receiver,
@@ -248,8 +249,12 @@ impl Evaluations for Jobs {
         let query = Query::new(caller.scope(), "ListUnits", &fields);
         let offset: usize = self.0.pages.open(&query, &body.page_token)?.unwrap_or(0);
         let phase = convert::phase(body.state());
-        let units =
-            self.0.core.units(caller.scope(), &body.job, phase, offset, size).await.map_err(of_core)?;
+        let units = self
+            .0
+            .core
+            .units(caller.scope(), &body.job, phase, offset, size)
+            .await
+            .map_err(|error| self.0.fault(error))?;
         let next_page_token = match units.len() {
             full if full == size => self.0.pages.seal(&query, &offset.saturating_add(size))?,
             _ => String::new(),
@@ -265,10 +270,10 @@ impl Evaluations for Jobs {
         let caller = check::caller(&request)?;
         let unit = request.into_inner().unit;
         check::unit_prefix(&unit)?;
-        let mut units = self.0.core.explain(caller.scope(), &unit).await.map_err(of_core)?;
+        let mut units =
+            self.0.core.explain(caller.scope(), &unit).await.map_err(|error| self.0.fault(error))?;
         if units.is_empty() {
-            let message = format!("no unit of your jobs begins with '{unit}'");
-            return Err(refuse(Code::NotFound, Reason::UnitNotFound, message));
+            return Err(self.0.fault(Error::NoUnit(unit)));
         }
         units.truncate(MAX_EXPLAINED);
         Ok(Response::new(v1::ExplainResponse { units: units.into_iter().map(convert::unit).collect() }))
@@ -283,7 +288,7 @@ impl Evaluations for Jobs {
         let caller = check::caller(&request)?;
         let job = request.into_inner().job;
         check::job_id("job", &job)?;
-        self.0.core.get(caller.scope(), &job).await.map_err(of_core)?;
+        self.0.core.get(caller.scope(), &job).await.map_err(|error| self.0.fault(error))?;
         let bytes = self.0.document(&job, documents::PLAN).await?;
         Ok(Response::new(chunks(bytes, 0)))
     }

@@ -8,7 +8,7 @@ use ventral_proto::v1::fleet_server::Fleet;
 use ventral_queue::UnitId;
 
 use super::page::{Query, cut, size};
-use super::status::{Reason, of_core, refuse};
+use super::status::{Reason, refuse};
 use super::{Shared, check, convert};
 
 /// The service.
@@ -26,7 +26,7 @@ impl Fleet for Machines {
         let fields = v1::ListWorkersRequest { page_token: String::new(), ..body };
         let query = Query::new(caller.scope(), "ListWorkers", &fields);
         let after: Option<String> = self.0.pages.open(&query, &body.page_token)?;
-        let mut workers = self.0.core.workers().await.map_err(of_core)?;
+        let mut workers = self.0.core.workers().await.map_err(|error| self.0.fault(error))?;
         workers.sort_by(|a, b| a.name.cmp(&b.name));
         let (page, next) = cut(workers, size, after, |worker| worker.name.clone());
         let next_page_token = next.map_or(Ok(String::new()), |next| self.0.pages.seal(&query, &next))?;
@@ -41,7 +41,7 @@ impl Fleet for Machines {
         check::worker(&body.worker)?;
         let (core, worker) = (&self.0.core, body.worker.as_str());
         let act = |again| async move {
-            if again || core.drain(worker).await.map_err(of_core)? {
+            if again || core.drain(worker).await.map_err(|error| self.0.fault(error))? {
                 return Ok(());
             }
             let message = format!("no worker '{worker}' was heard of lately");
@@ -62,7 +62,7 @@ impl Fleet for Machines {
         let fields = v1::ListPoolsRequest { page_token: String::new(), ..body };
         let query = Query::new(caller.scope(), "ListPools", &fields);
         let after: Option<String> = self.0.pages.open(&query, &body.page_token)?;
-        let mut pools = self.0.core.pools().await.map_err(of_core)?;
+        let mut pools = self.0.core.pools().await.map_err(|error| self.0.fault(error))?;
         pools.sort_by(|a, b| a.pool.cmp(&b.pool));
         let (page, next) = cut(pools, size, after, |pool| pool.pool.clone());
         let next_page_token = next.map_or(Ok(String::new()), |next| self.0.pages.seal(&query, &next))?;
@@ -80,7 +80,7 @@ impl Fleet for Machines {
         let fields = v1::ListDeadRequest { page_token: String::new(), ..body };
         let query = Query::new(caller.scope(), "ListDead", &fields);
         let after: Option<UnitId> = self.0.pages.open(&query, &body.page_token)?;
-        let units = self.0.core.dead(after, size).await.map_err(of_core)?;
+        let units = self.0.core.dead(after, size).await.map_err(|error| self.0.fault(error))?;
         let next_page_token = match units.last() {
             Some(last) if units.len() == size => self.0.pages.seal(&query, &last.unit)?,
             _ => String::new(),

@@ -12,7 +12,7 @@ use ventral_proto::externalscaler::external_scaler_server::ExternalScaler;
 
 use super::Shared;
 use super::shared::ending;
-use super::status::{invalid, of_core};
+use super::status::invalid;
 use super::stream::Messages;
 use crate::core::PoolView;
 
@@ -32,7 +32,7 @@ pub struct Scaler(pub Arc<Shared>);
 
 impl Scaler {
     async fn pools(&self, metadata: &HashMap<String, String>) -> Result<Vec<PoolView>, Status> {
-        let mut pools = self.0.core.pools().await.map_err(of_core)?;
+        let mut pools = self.0.core.pools().await.map_err(|error| self.0.fault(error))?;
         match metadata.get(POOLS) {
             Some(begin) => pools.retain(|pool| pool.pool.starts_with(begin.as_str())),
             None => pools.retain(|pool| pool.pool != ASSEMBLE_POOL && pool.pool != DRILL_POOL),

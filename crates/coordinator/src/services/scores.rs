@@ -9,7 +9,7 @@ use ventral_proto::v1::scores_server::Scores;
 
 use super::page::{Query, size};
 use super::results::{Cell, Column, Leaderboard, Results, Row, Value};
-use super::status::{Reason, invalid, of_core, refuse};
+use super::status::{Reason, invalid, refuse};
 use super::stream::{Messages, chunks};
 use super::{Shared, check, documents, export};
 use crate::auth::Identity;
@@ -24,7 +24,7 @@ impl Reports {
     /// The results of a job that the caller may see.
     async fn results(&self, caller: &Identity, field: &str, job: &str) -> Result<Results, Status> {
         check::job_id(field, job)?;
-        self.0.core.get(caller.scope(), job).await.map_err(of_core)?;
+        self.0.core.get(caller.scope(), job).await.map_err(|error| self.0.fault(error))?;
         Results::parse(job, &self.0.document(job, documents::RESULTS).await?)
     }
 }
@@ -37,7 +37,7 @@ impl Scores for Reports {
         let caller = check::caller(&request)?;
         let body = request.into_inner();
         check::job_id("job", &body.job)?;
-        self.0.core.get(caller.scope(), &body.job).await.map_err(of_core)?;
+        self.0.core.get(caller.scope(), &body.job).await.map_err(|error| self.0.fault(error))?;
         let name = match body.document() {
             v1::ScoresDocument::Record => documents::RECORD,
             v1::ScoresDocument::Unspecified | v1::ScoresDocument::Results => documents::RESULTS,
@@ -104,7 +104,7 @@ impl Scores for Reports {
         let table = body.table();
         if table == v1::ExportTable::Raw {
             check::job_id("job", &body.job)?;
-            self.0.core.get(caller.scope(), &body.job).await.map_err(of_core)?;
+            self.0.core.get(caller.scope(), &body.job).await.map_err(|error| self.0.fault(error))?;
             let record = self.0.document(&body.job, documents::RECORD).await?;
             return Ok(Response::new(export::raw(self.0.clone(), body.job, record, format)));
         }

@@ -7,8 +7,8 @@ use ventral_store::Store;
 use super::CoreApi;
 use super::page::Pages;
 use super::requests::Requests;
-use super::status::Reason;
-use super::status::{of_store, refuse_for};
+use super::status::{Reason, of_core, of_store, refuse_for};
+use crate::core::Error;
 use crate::limits::Limits;
 
 /// What all services share.
@@ -28,6 +28,14 @@ pub struct Shared {
 }
 
 impl Shared {
+    /// What the core says, on the wire. A job that is not known may only not be loaded yet: then nobody is told that it does not exist.
+    pub fn fault(&self, error: Error) -> Status {
+        match (&error, self.core.ready()) {
+            (Error::NoJob(_) | Error::NoUnit(_), Err(not_ready)) => of_core(not_ready),
+            _ => of_core(error),
+        }
+    }
+
     /// Runs work on the store where it may block.
     ///
     /// # Errors

@@ -92,12 +92,8 @@ async fn without_a_known_token_nothing_but_health_answers() {
 async fn roles_are_enforced() {
     let server = start().await;
     let job = server.core.submit(drill("a", "r")).await.expect("a job").id;
-    let submit = v1::SubmitDrillRequest {
-        request_id: request_id(),
-        name: "d".into(),
-        units: 1,
-        ..Default::default()
-    };
+    let submit =
+        v1::SubmitDrillRequest { request_id: request_id(), name: "d".into(), units: 1, ..Default::default() };
     let (reader, submitter, operator) =
         (server.client("reader-a"), server.client("submitter-a"), server.client("operator"));
     assert_eq!(reader.job(&job).await.expect("readers look").id, job);
@@ -144,12 +140,18 @@ async fn other_tenants_jobs_do_not_exist() {
         let export = v1::ExportRequest { job: job.clone(), table: table.into(), ..Default::default() };
         refused(scores.export(export).await, gone.0, gone.1);
     }
-    let compare =
-        v1::CompareRequest { job_a: job.clone(), model_a: "x".into(), model_b: "y".into(), ..Default::default() };
+    let compare = v1::CompareRequest {
+        job_a: job.clone(),
+        model_a: "x".into(),
+        model_b: "y".into(),
+        ..Default::default()
+    };
     refused(scores.compare(compare).await, gone.0, gone.1);
     let unit = server.core.units(None, &job, None, 0, 1).await.expect("units").remove(0).unit;
     refused_call(server.client("submitter-b").explain(&unit).await, "UNIT_NOT_FOUND");
-    assert!(server.client("submitter-b").jobs(v1::JobState::Unspecified, 10).await.expect("a list").is_empty());
+    assert!(
+        server.client("submitter-b").jobs(v1::JobState::Unspecified, 10).await.expect("a list").is_empty()
+    );
     assert_eq!(server.core.steered.load(std::sync::atomic::Ordering::SeqCst), 0);
     assert_eq!(server.client("operator").job(&job).await.expect("operators see all").id, job);
     assert_eq!(server.client("submitter-a").explain(&unit[..8]).await.expect("own").len(), 1);
@@ -198,7 +200,9 @@ fn files_of_identities_are_checked() {
         let error = open(&bad).err().expect(&bad).to_string();
         assert!(error.contains(field) && error.contains("identities.toml"), "{error}");
     }
-    let many = |count: usize| (0..count).map(|i| entry("n", "t", "reader", &format!("{i:064x}"))).collect::<String>();
+    let many = |count: usize| {
+        (0..count).map(|i| entry("n", "t", "reader", &format!("{i:064x}"))).collect::<String>()
+    };
     assert!(open(&many(MAX_IDENTITIES)).is_ok());
     assert!(open(&many(MAX_IDENTITIES + 1)).is_err());
 }
@@ -222,6 +226,9 @@ async fn strangers_are_not_listened_to_by_accident() {
 async fn without_identities_this_machine_is_the_operator() {
     let server = start_with(Fake::new(), |config| config.identities = None).await;
     let mut fleet = FleetClient::connect(server.url()).await.expect("a connection");
-    assert_eq!(fleet.list_dead(v1::ListDeadRequest::default()).await.expect("operator").into_inner().units.len(), 25);
+    assert_eq!(
+        fleet.list_dead(v1::ListDeadRequest::default()).await.expect("operator").into_inner().units.len(),
+        25
+    );
     server.stop().await;
 }

@@ -48,7 +48,8 @@ async fn an_upload_that_was_cut_goes_on_where_it_stopped() {
     let elsewhere = vec![header(&digest, content.len(), 5), data(&content[5..MIB])];
     refused(artifacts.upload(iter(elsewhere)).await, Code::FailedPrecondition, "UPLOAD_OFFSET");
     assert!(!server.core.store.has_blob(&digest).expect("a store"));
-    let rest = vec![header(&digest, content.len(), MIB), data(&content[MIB..2 * MIB]), data(&content[2 * MIB..])];
+    let rest =
+        vec![header(&digest, content.len(), MIB), data(&content[MIB..2 * MIB]), data(&content[2 * MIB..])];
     assert!(!artifacts.upload(iter(rest)).await.expect("complete").into_inner().existed);
     assert_eq!(server.core.store.blob(&digest).expect("a store"), Some(content.clone()));
     let again = vec![header(&digest, content.len(), 0)];
@@ -88,7 +89,8 @@ async fn bytes_of_another_digest_are_refused_and_forgotten() {
 
 #[tokio::test]
 async fn one_stream_writes_a_blob_and_silence_ends_it() {
-    let server = start_with(Fake::new(), |config| config.limits.upload_silence = Duration::from_millis(800)).await;
+    let server =
+        start_with(Fake::new(), |config| config.limits.upload_silence = Duration::from_millis(800)).await;
     let (content, digest) = content(1_000);
     let mut first = ArtifactsClient::new(server.wire("submitter-a"));
     let silent = futures::StreamExt::chain(
@@ -138,9 +140,14 @@ async fn the_client_uploads_what_is_missing_through_a_bad_line() {
         bytes.push(index as u8);
         let path = folder.path().join(index.to_string());
         std::fs::write(&path, &bytes).expect("a file");
-        items.push(Item { digest: Digest::of_bytes(&bytes), bytes: bytes.len() as u64, source: Source::File(path) });
+        items.push(Item {
+            digest: Digest::of_bytes(&bytes),
+            bytes: bytes.len() as u64,
+            source: Source::File(path),
+        });
     }
-    let there = server.core.store.put_blob(&std::fs::read(folder.path().join("0")).expect("a file")).expect("a blob");
+    let there =
+        server.core.store.put_blob(&std::fs::read(folder.path().join("0")).expect("a file")).expect("a blob");
     assert_eq!(there, items[0].digest);
     let memory = Bytes::from_static(b"in memory");
     let digest = Digest::of_bytes(&memory);
@@ -199,7 +206,10 @@ async fn blobs_and_results_come_down() {
     refused(artifacts.download(bad).await, Code::InvalidArgument, "FIELD_INVALID");
     let mut submitter = ArtifactsClient::new(server.wire("submitter-a"));
     let many = |count: usize| v1::FindMissingRequest { digests: vec!["0".repeat(64); count] };
-    assert_eq!(submitter.find_missing(many(1_000)).await.expect("the bound").into_inner().missing.len(), 1_000);
+    assert_eq!(
+        submitter.find_missing(many(1_000)).await.expect("the bound").into_inner().missing.len(),
+        1_000
+    );
     refused(submitter.find_missing(many(1_001)).await, Code::InvalidArgument, "FIELD_INVALID");
     server.stop().await;
 }

@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rcgen::{
-    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose,
+    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
+    KeyUsagePurpose,
 };
 use ventral_client::{Client, Error, Target};
 use ventral_coordinator::server::{ServerConfig, TlsFiles};
@@ -31,7 +32,13 @@ fn authority(folder: &Path, name: &str) -> Authority {
 
 impl Authority {
     /// Writes a certificate with a common name and alternative names, and its key.
-    fn issue(&self, folder: &Path, common: &str, names: &[&str], usage: ExtendedKeyUsagePurpose) -> (PathBuf, PathBuf) {
+    fn issue(
+        &self,
+        folder: &Path,
+        common: &str,
+        names: &[&str],
+        usage: ExtendedKeyUsagePurpose,
+    ) -> (PathBuf, PathBuf) {
         let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
         let mut params = CertificateParams::new(names).expect("parameters");
         params.distinguished_name.push(DnType::CommonName, common);
@@ -39,7 +46,8 @@ impl Authority {
         let key = KeyPair::generate().expect("a key");
         let certificate = params.signed_by(&key, &self.issuer).expect("a certificate");
         let stem = self.pem.file_stem().expect("a name").to_string_lossy().into_owned();
-        let files = (folder.join(format!("{stem}-{common}.pem")), folder.join(format!("{stem}-{common}.key")));
+        let files =
+            (folder.join(format!("{stem}-{common}.pem")), folder.join(format!("{stem}-{common}.key")));
         std::fs::write(&files.0, certificate.pem()).expect("a file");
         std::fs::write(&files.1, key.serialize_pem()).expect("a file");
         files
@@ -48,7 +56,8 @@ impl Authority {
 
 async fn server(folder: &Path, client_ca: Option<&Authority>, required: bool) -> (Running, Authority) {
     let authority = authority(folder, "server-ca");
-    let (certificate, key) = authority.issue(folder, "coordinator", &["localhost"], ExtendedKeyUsagePurpose::ServerAuth);
+    let (certificate, key) =
+        authority.issue(folder, "coordinator", &["localhost"], ExtendedKeyUsagePurpose::ServerAuth);
     let identities = folder.join("identities.toml");
     let certificates = "[[certificate]]\nname = 'ada'\ntenant = 'a'\nrole = 'reader'\n\
                         [[certificate]]\nname = 'worker.lab'\ntenant = 'a'\nrole = 'operator'\n";
@@ -108,13 +117,13 @@ async fn certificates_stand_for_callers_by_name() {
     let people = authority(folder.path(), "people");
     let (server, ca) = server(folder.path(), Some(&people), false).await;
     let usage = ExtendedKeyUsagePurpose::ClientAuth;
-    let as_certificate = |files: (PathBuf, PathBuf)| {
-        client(&server, Some(&ca), |target| target.certificate = Some(files))
-    };
+    let as_certificate =
+        |files: (PathBuf, PathBuf)| client(&server, Some(&ca), |target| target.certificate = Some(files));
     let ada = as_certificate(people.issue(folder.path(), "ada", &[], usage.clone()));
     assert_eq!(ada.workers().await.expect("by common name").len(), 3);
     refused_call(ada.drain("one", "x").await, "ROLE_TOO_LOW");
-    let worker = as_certificate(people.issue(folder.path(), "w", &["other.lab", "worker.lab"], usage.clone()));
+    let worker =
+        as_certificate(people.issue(folder.path(), "w", &["other.lab", "worker.lab"], usage.clone()));
     worker.drain("one", "x").await.expect("by DNS name, as operator");
     let eve = as_certificate(people.issue(folder.path(), "eve", &["ada.lab"], usage.clone()));
     refused_call(eve.workers().await, "CERTIFICATE_UNKNOWN");
@@ -142,7 +151,8 @@ async fn where_certificates_are_required_a_token_will_not_do() {
 async fn a_client_ca_without_names_is_refused() {
     let folder = tempfile::tempdir().expect("a directory");
     let people = authority(folder.path(), "people");
-    let (certificate, key) = people.issue(folder.path(), "c", &["localhost"], ExtendedKeyUsagePurpose::ServerAuth);
+    let (certificate, key) =
+        people.issue(folder.path(), "c", &["localhost"], ExtendedKeyUsagePurpose::ServerAuth);
     let mut config = ServerConfig::local("p");
     let tls = |client_ca, required| {
         let (certificate, key) = (certificate.clone(), key.clone());

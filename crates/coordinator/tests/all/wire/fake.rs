@@ -4,7 +4,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use tokio::sync::watch;
 use ventral_coordinator::core::{
-    Control, Counts, Error, JobRequest, JobState, JobView, PendingReason, PoolView, Submission, UnitPhase, UnitView,
+    Control, Counts, Error, JobRequest, JobState, JobView, PendingReason, PoolView, Submission, UnitPhase,
+    UnitView,
 };
 use ventral_coordinator::services::CoreApi;
 use ventral_plan::Digest;
@@ -141,7 +142,8 @@ impl CoreApi for Fake {
 
     async fn list(&self, tenant: Option<&str>) -> Result<Vec<JobView>, Error> {
         let jobs = self.lock();
-        let mine = jobs.iter().filter(|(submission, _)| tenant.is_none_or(|tenant| submission.tenant == tenant));
+        let mine =
+            jobs.iter().filter(|(submission, _)| tenant.is_none_or(|tenant| submission.tenant == tenant));
         Ok(mine.map(|(_, sender)| sender.borrow().clone()).rev().collect())
     }
 
@@ -168,7 +170,11 @@ impl CoreApi for Fake {
     ) -> Result<Vec<UnitView>, Error> {
         self.find(tenant, job)?;
         let all = (0..UNITS).map(|index| unit(job, index));
-        Ok(all.filter(|unit| filter.is_none_or(|phase| unit.state == phase)).skip(offset).take(limit).collect())
+        Ok(all
+            .filter(|unit| filter.is_none_or(|phase| unit.state == phase))
+            .skip(offset)
+            .take(limit)
+            .collect())
     }
 
     async fn explain(&self, tenant: Option<&str>, prefix: &str) -> Result<Vec<UnitView>, Error> {
@@ -195,7 +201,8 @@ impl CoreApi for Fake {
     }
 
     async fn dead(&self, after: Option<UnitId>, limit: usize) -> Result<Vec<DeadUnit>, Error> {
-        let failure = Failure { kind: FailureKind::Crash, reason: "gone".into(), evidence: "signal 9".into() };
+        let failure =
+            Failure { kind: FailureKind::Crash, reason: "gone".into(), evidence: "signal 9".into() };
         let dead = |index: usize| DeadUnit {
             unit: UnitId(format!("{index:04}")),
             job: "j".into(),

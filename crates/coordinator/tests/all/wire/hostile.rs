@@ -29,7 +29,11 @@ async fn page_tokens_cannot_be_forged_or_carried_over() {
         server.core.submit(drill("a", &index.to_string())).await.expect("a job");
         server.core.submit(drill("b", &index.to_string())).await.expect("a job");
     }
-    let list = |page_size, token: &str| v1::ListJobsRequest { page_size, page_token: token.into(), ..Default::default() };
+    let list = |page_size, token: &str| v1::ListJobsRequest {
+        page_size,
+        page_token: token.into(),
+        ..Default::default()
+    };
     let mut a = EvaluationsClient::new(server.wire("reader-a"));
     let mut b = EvaluationsClient::new(server.wire("reader-b"));
     let token = a.list(list(2, "")).await.expect("a page").into_inner().next_page_token;
@@ -41,7 +45,9 @@ async fn page_tokens_cannot_be_forged_or_carried_over() {
     refused(operator.list(list(2, &token)).await, bad.0, bad.1);
     let workers = v1::ListWorkersRequest { page_size: 2, page_token: token.clone() };
     refused(FleetClient::new(server.wire("reader-a")).list_workers(workers).await, bad.0, bad.1);
-    for forged in ["x".to_owned(), "00.00".to_owned(), token.replace('.', ""), format!("{token}00"), "a".repeat(5_000)] {
+    for forged in
+        ["x".to_owned(), "00.00".to_owned(), token.replace('.', ""), format!("{token}00"), "a".repeat(5_000)]
+    {
         refused(a.list(list(2, &forged)).await, bad.0, bad.1);
     }
     server.stop().await;
@@ -53,7 +59,9 @@ async fn ids_that_look_like_paths_reach_neither_core_nor_store() {
     let mut evaluations = EvaluationsClient::new(server.wire("operator"));
     let mut scores = ScoresClient::new(server.wire("operator"));
     let long = "j".repeat(78);
-    for id in ["", "..", ".", "../../etc/passwd", "a/b", "a\\b", "job\0", "j\n", "%2e%2e", "jöb", long.as_str()] {
+    for id in
+        ["", "..", ".", "../../etc/passwd", "a/b", "a\\b", "job\0", "j\n", "%2e%2e", "jöb", long.as_str()]
+    {
         let bad = (Code::InvalidArgument, "FIELD_INVALID");
         refused(evaluations.get(v1::GetJobRequest { job: id.into() }).await, bad.0, bad.1);
         refused(evaluations.get_plan(v1::GetJobRequest { job: id.into() }).await, bad.0, bad.1);
@@ -108,7 +116,10 @@ async fn bounds_of_fields_hold() {
     ] {
         refused(evaluations.submit_drill(beyond).await, Code::InvalidArgument, "FIELD_INVALID");
     }
-    evaluations.submit_drill(v1::SubmitDrillRequest { request_id: "r".repeat(64), ..fit() }).await.expect("the bound");
+    evaluations
+        .submit_drill(v1::SubmitDrillRequest { request_id: "r".repeat(64), ..fit() })
+        .await
+        .expect("the bound");
     server.stop().await;
 }
 
@@ -140,7 +151,11 @@ async fn a_thousand_idle_streams_harm_nobody() {
             match evaluations.watch(watch(&job)).await {
                 Ok(stream) => streams.push(stream),
                 Err(status) => {
-                    assert_eq!((status.code(), reason(&status).as_str()), (Code::ResourceExhausted, "TOO_MANY_CALLS"), "{connection}");
+                    assert_eq!(
+                        (status.code(), reason(&status).as_str()),
+                        (Code::ResourceExhausted, "TOO_MANY_CALLS"),
+                        "{connection}"
+                    );
                     assert!(status.get_details_retry_info().is_some());
                     turned_away += 1;
                 }

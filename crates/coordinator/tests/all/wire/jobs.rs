@@ -55,11 +55,17 @@ async fn controls_are_carried_out_once_per_request_id() {
     let server = start().await;
     let client = server.client("submitter-a");
     let job = server.core.submit(drill("a", "r")).await.expect("a job").id;
-    assert_eq!(client.control(Control::Pause, &job, "one").await.expect("paused").state(), v1::JobState::Paused);
+    assert_eq!(
+        client.control(Control::Pause, &job, "one").await.expect("paused").state(),
+        v1::JobState::Paused
+    );
     client.control(Control::Pause, &job, "one").await.expect("again");
     assert_eq!(server.core.steered.load(Ordering::SeqCst), 1);
     refused_call(client.control(Control::Cancel, &job, "one").await, "REQUEST_ID_REUSED");
-    assert_eq!(client.control(Control::Resume, &job, "two").await.expect("on").state(), v1::JobState::Running);
+    assert_eq!(
+        client.control(Control::Resume, &job, "two").await.expect("on").state(),
+        v1::JobState::Running
+    );
     assert_eq!(server.core.steered.load(Ordering::SeqCst), 2);
     server.stop().await;
 }
@@ -91,7 +97,8 @@ async fn lists_come_whole_whatever_the_page() {
     let every = v1::JobState::Unspecified;
     assert_eq!(server.client("operator").jobs(every, 100).await.expect("all tenants").len(), 25);
     assert_eq!(server.client("reader-a").jobs(v1::JobState::Paused, 100).await.expect("filtered").len(), 0);
-    let units = server.client("reader-a").units(&ids[0], v1::UnitState::Unspecified, 10_000).await.expect("units");
+    let units =
+        server.client("reader-a").units(&ids[0], v1::UnitState::Unspecified, 10_000).await.expect("units");
     assert_eq!(units.len(), UNITS);
     let done = server.client("reader-a").units(&ids[0], v1::UnitState::Done, 10_000).await.expect("units");
     assert_eq!(done.len(), UNITS / 2);
@@ -127,7 +134,8 @@ async fn a_watch_resumes_from_its_token() {
     let mut stream = evaluations.watch(watch("other-life:99/".to_owned().as_str())).await.err();
     refused(Err::<(), _>(stream.take().expect("refused")), Code::InvalidArgument, "RESUME_TOKEN_INVALID");
     let old = format!("other-life:99/{job}");
-    let mut stream = evaluations.watch(watch(&old)).await.expect("a token from before a restart").into_inner();
+    let mut stream =
+        evaluations.watch(watch(&old)).await.expect("a token from before a restart").into_inner();
     assert!(stream.message().await.expect("no fault").is_some());
     server.stop().await;
 }
@@ -168,5 +176,24 @@ async fn what_is_not_there_yet_is_said_so() {
     let plan = vec![7; 1 << 20];
     server.core.store.write_document(&job, "plan.json", &plan).expect("a document");
     assert_eq!(client.plan_document(&job).await.expect("the plan"), plan);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn while_jobs_are_loaded_nobody_is_told_that_one_does_not_exist() {
+    let server = start().await;
+    let job = server.core.submit(drill("a", "r")).await.expect("a job").id;
+    server.core.ready.store(false, Ordering::SeqCst);
+    let mut evaluations = EvaluationsClient::new(server.wire("reader-a"));
+    let named = |job: &str| v1::GetJobRequest { job: job.into() };
+    assert_eq!(evaluations.get(named(&job)).await.expect("what is known is told").into_inner().id, job);
+    refused(evaluations.get(named("other-1")).await, Code::Unavailable, "NOT_READY");
+    let watch = v1::WatchRequest { job: "other-1".into(), ..Default::default() };
+    refused(evaluations.watch(watch).await, Code::Unavailable, "NOT_READY");
+    let explain = || v1::ExplainRequest { unit: "0123456789".into() };
+    refused(evaluations.explain(explain()).await, Code::Unavailable, "NOT_READY");
+    server.core.ready.store(true, Ordering::SeqCst);
+    refused(evaluations.get(named("other-1")).await, Code::NotFound, "JOB_NOT_FOUND");
+    refused(evaluations.explain(explain()).await, Code::NotFound, "UNIT_NOT_FOUND");
     server.stop().await;
 }

@@ -25,7 +25,8 @@ async fn ask(server: &Running, what: MessageRequest) -> MessageResponse {
 #[tokio::test]
 async fn reflection_lists_and_describes_every_service() {
     let server = start().await;
-    let MessageResponse::ListServicesResponse(list) = ask(&server, MessageRequest::ListServices(String::new())).await
+    let MessageResponse::ListServicesResponse(list) =
+        ask(&server, MessageRequest::ListServices(String::new())).await
     else {
         panic!("no list")
     };
@@ -42,11 +43,14 @@ async fn reflection_lists_and_describes_every_service() {
     ];
     assert_eq!(found, wanted.map(str::to_owned).into());
     let symbol = MessageRequest::FileContainingSymbol("ventral.v1.Evaluations".into());
-    let MessageResponse::FileDescriptorResponse(files) = ask(&server, symbol).await else { panic!("no file") };
+    let MessageResponse::FileDescriptorResponse(files) = ask(&server, symbol).await else {
+        panic!("no file")
+    };
     let file = FileDescriptorProto::decode(files.file_descriptor_proto[0].as_slice()).expect("a descriptor");
     assert!(file.service[0].method.iter().any(|method| method.name() == "Watch"));
     let request = ServerReflectionRequest::default();
-    let mut nobody = ServerReflectionClient::new(Endpoint::from_shared(server.url()).expect("a URL").connect_lazy());
+    let mut nobody =
+        ServerReflectionClient::new(Endpoint::from_shared(server.url()).expect("a URL").connect_lazy());
     let answer = nobody.server_reflection_info(tokio_stream::once(request)).await;
     refused(answer, Code::Unauthenticated, "NO_TOKEN");
     server.stop().await;

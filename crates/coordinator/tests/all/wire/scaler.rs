@@ -35,7 +35,12 @@ async fn the_backlog_is_what_the_pools_say() {
     assert!(!scaler.is_active(object(&[])).await.expect("an answer").into_inner().result);
     let mut stream = scaler.stream_is_active(object(&[])).await.expect("a stream").into_inner();
     assert!(!stream.message().await.expect("no fault").expect("at once").result);
-    let pools = vec![pool("x/m28", 10, 1_000.25), pool("y/m30", 7, 0.5), pool("assemble", 3, 9.0), pool("drill", 5, 9.0)];
+    let pools = vec![
+        pool("x/m28", 10, 1_000.25),
+        pool("y/m30", 7, 0.5),
+        pool("assemble", 3, 9.0),
+        pool("drill", 5, 9.0),
+    ];
     *server.core.pools.lock().expect("no panic") = pools;
     assert!(stream.message().await.expect("no fault").expect("a change").result);
     assert!(scaler.is_active(object(&[])).await.expect("an answer").into_inner().result);
@@ -44,8 +49,12 @@ async fn the_backlog_is_what_the_pools_say() {
     assert_eq!(value(&mut scaler, &[("pools", "x/")]).await.2, 1_000.25);
     assert_eq!(value(&mut scaler, &[("pools", "assemble")]).await.2, 9.0);
     let spec = scaler.get_metric_spec(object(&[])).await.expect("a spec").into_inner().metric_specs.remove(0);
-    assert_eq!((spec.metric_name.as_str(), spec.target_size, spec.target_size_float), ("backlog-seconds", 300, 300.0));
-    let spec = scaler.get_metric_spec(object(&[("targetSeconds", "60.5")])).await.expect("a spec").into_inner();
+    assert_eq!(
+        (spec.metric_name.as_str(), spec.target_size, spec.target_size_float),
+        ("backlog-seconds", 300, 300.0)
+    );
+    let spec =
+        scaler.get_metric_spec(object(&[("targetSeconds", "60.5")])).await.expect("a spec").into_inner();
     assert_eq!((spec.metric_specs[0].target_size, spec.metric_specs[0].target_size_float), (61, 60.5));
     for bad in ["0", "-1", "many", "inf", "NaN"] {
         let answer = scaler.get_metric_spec(object(&[("targetSeconds", bad)])).await;

@@ -174,8 +174,10 @@ async fn the_catalog_knows_what_the_tenants_jobs_name() {
     }
     let client = server.client("reader-a");
     let models = client.models().await.expect("models");
-    let seen: Vec<(&str, usize, usize)> =
-        models.iter().map(|model| (model.identifier.as_str(), model.layers.len(), model.jobs.len())).collect();
+    let seen: Vec<(&str, usize, usize)> = models
+        .iter()
+        .map(|model| (model.identifier.as_str(), model.layers.len(), model.jobs.len()))
+        .collect();
     assert_eq!(seen, [("a", 2, 2), ("b", 2, 2)]);
     let benchmarks = client.benchmarks().await.expect("benchmarks");
     assert_eq!(benchmarks.iter().map(|b| b.identifier.as_str()).collect::<Vec<_>>(), ["one", "two"]);

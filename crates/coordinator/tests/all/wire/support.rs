@@ -79,7 +79,11 @@ impl Running {
     }
 
     /// A bare channel that sends `token`.
-    pub fn wire(&self, token: &str) -> InterceptedService<Channel, impl Fn(Request<()>) -> Result<Request<()>, Status> + Clone + use<>> {
+    pub fn wire(
+        &self,
+        token: &str,
+    ) -> InterceptedService<Channel, impl Fn(Request<()>) -> Result<Request<()>, Status> + Clone + use<>>
+    {
         let channel = Endpoint::from_shared(self.url()).expect("a URL").connect_lazy();
         let header = MetadataValue::try_from(format!("Bearer {token}")).expect("ASCII");
         InterceptedService::new(channel, move |mut request: Request<()>| {
