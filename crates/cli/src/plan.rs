@@ -24,12 +24,24 @@ struct Summary<'a> {
     features_units: usize,
     score_units: usize,
     predicted_seconds: f64,
+    predicted_core_hours: f64,
     predicted_peak_bytes: u64,
+    /// Units that do not fit into the memory there is, each with the reason.
+    cannot_run: Vec<CannotRun<'a>>,
+    /// Cards that cannot be used, each with the reason.
+    refused: &'a [ventral_plan::Refused],
     plan: &'a ventral_plan::Plan,
 }
 
+#[derive(Serialize)]
+struct CannotRun<'a> {
+    #[serde(flatten)]
+    unit: &'a ventral_plan::Unfit,
+    reason: String,
+}
+
 impl<'a> Summary<'a> {
-    fn new(job: &'a Job, work: &Work) -> Self {
+    fn new(job: &'a Job, work: &'a Work) -> Self {
         Self {
             job: job.plan.job_id(),
             units: job.plan.unit_count(),
@@ -37,7 +49,10 @@ impl<'a> Summary<'a> {
             features_units: work.features.len(),
             score_units: work.scores.len(),
             predicted_seconds: work.seconds,
+            predicted_core_hours: core_hours(job, work),
             predicted_peak_bytes: work.peak_bytes,
+            cannot_run: work.unfit.iter().map(|unit| CannotRun { unit, reason: unit.reason() }).collect(),
+            refused: &job.plan.refused,
             plan: &job.plan,
         }
     }
@@ -81,12 +96,39 @@ fn text(job: &Job, work: &Work) -> String {
         ]);
     }
     format!(
-        "job {}\n\n{models}\n\n{benchmarks}\n\n{} units, {} cached; about {} and at most {} of memory (limit {}) on this machine",
+        "job {}\n\n{models}\n\n{benchmarks}\n\n{}{}",
         plan.job_id(),
+        totals(job, work),
+        left_out(job, work)
+    )
+}
+
+fn totals(job: &Job, work: &Work) -> String {
+    let plan = &job.plan;
+    let grams: usize = work.features.iter().map(|(_, missing)| missing.grams.len()).sum();
+    format!(
+        "{} units, {} cached; to do: {} features units ({} layers), {} score units\n\
+         about {} on this machine, {:.2} core-hours; at most {} of memory (limit {})\n",
         units::count(plan.unit_count() as u64),
         units::count(work.cached as u64),
+        units::count(work.features.len() as u64),
+        units::count(grams as u64),
+        units::count(work.scores.len() as u64),
         units::duration(work.seconds),
+        core_hours(job, work),
         units::bytes(work.peak_bytes),
         units::bytes(plan.machine.memory_bytes),
     )
+}
+
+fn core_hours(job: &Job, work: &Work) -> f64 {
+    work.seconds * job.plan.machine.threads as f64 / 3600.0
+}
+
+/// What will fail, and why.
+fn left_out(job: &Job, work: &Work) -> String {
+    let unfit = work.unfit.iter().map(|unfit| format!("cannot run: {}\n", unfit.reason()));
+    let refused = job.plan.refused.iter();
+    let refused = refused.map(|card| format!("left out: {}: {}\n", card.title(), card.reason));
+    unfit.chain(refused).collect()
 }

@@ -67,7 +67,10 @@ fn finish(
     context.print(&summary, || {
         let mut text = results::leaderboard_text(&results);
         text.push_str(&format!("\njob {id}: {}\n", usage_text(&usage)));
-        for failure in &record.failures {
+        // Cards that were left out are named below the table.
+        let left_out =
+            |failure: &&Failure| record.plan.refused.iter().any(|card| card.title() == failure.unit);
+        for failure in record.failures.iter().filter(|failure| !left_out(failure)) {
             text.push_str(&format!("failed: {}: {}\n", failure.unit, failure.reason));
         }
         if let Some(path) = &summary.report {

@@ -126,6 +126,37 @@ fn a_job_that_does_not_fit_is_refused_with_the_number() {
 }
 
 #[test]
+fn a_card_that_cannot_be_used_fails_alone() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let broken = directory.path().join("broken");
+    fs::create_dir(&broken).expect("writable");
+    fs::write(broken.join("model.toml"), "identifier = 'broken'\nfile = 'nowhere.onnx'\n").expect("writable");
+    fs::write(broken.join("benchmark.toml"), "identifier = 1\n").expect("writable");
+    let broken = format!("{:?}", broken.display().to_string());
+    let spec = directory.path().join("evaluation.toml");
+    let text = format!(
+        "name = 'part'\nmodels = [{broken}, {}]\nbenchmarks = [{broken}, {}]\n",
+        demo("models/convnet_random"),
+        demo("benchmarks/v4")
+    );
+    fs::write(&spec, text).expect("writable");
+    let store = directory.path().join("store");
+    let (plan, stderr, code) = finish(ventral(&store).arg("plan").arg(&spec));
+    assert_eq!(code, 0, "{stderr}");
+    assert!(plan.contains("left out: model") && plan.contains("left out: benchmark"), "{plan}");
+    let (table, stderr, code) = finish(ventral(&store).arg("run").arg(&spec));
+    assert_eq!(code, 3, "{table}\n{stderr}");
+    assert!(table.contains("convnet_random") && table.contains("model.toml"), "{table}");
+    assert!(table.contains("benchmark.toml") && table.contains("identifier"), "{table}");
+    let (again, _, _) = finish(ventral(&store).arg("leaderboard"));
+    assert!(again.contains("left out: model"), "{again}");
+    let jobs = store.join("jobs");
+    let job = fs::read_dir(&jobs).expect("jobs").flatten().next().expect("a job").path();
+    let page = fs::read_to_string(job.join("report.html")).expect("a report");
+    assert!(page.contains("This job is partial") && page.contains("Left out: benchmark"));
+}
+
+#[test]
 fn a_full_disk_is_a_clear_error_and_leaves_nothing_half_written() {
     let directory = tempfile::tempdir().expect("a directory");
     let disk = directory.path().join("disk");

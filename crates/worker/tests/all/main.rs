@@ -143,6 +143,58 @@ fn given_activations_are_matched_by_id() {
     assert!(report.failures[0].reason.contains(&ids[0]), "{report:?}");
 }
 
+/// A model of given activations with a tensor that nobody reads, so that its file is large.
+fn heavy_model(directory: &Path, ids: &[String], ballast: usize) -> PathBuf {
+    fs::create_dir_all(directory).expect("writable");
+    let values = ids.iter().flat_map(|id| (0..40).map(move |unit| feature(id, unit)));
+    let bytes: Vec<u8> = values.flat_map(f32::to_le_bytes).collect();
+    let heavy = vec![0; ids.len() * ballast * 4];
+    let layer = TensorView::new(Dtype::F32, vec![ids.len(), 40], &bytes).expect("a tensor");
+    let unread = TensorView::new(Dtype::F32, vec![ids.len(), ballast], &heavy).expect("a tensor");
+    let names = serde_json::to_string(ids).expect("text");
+    let metadata = HashMap::from([("stimulus_id".to_owned(), names)]);
+    let file =
+        safetensors::serialize([("layer", layer), ("unread", unread)], Some(metadata)).expect("a file");
+    fs::write(directory.join("a.safetensors"), file).expect("writable");
+    let card = "identifier = 'heavy'\n[activations]\nfile = 'a.safetensors'\n";
+    fs::write(directory.join("model.toml"), card).expect("writable");
+    directory.to_owned()
+}
+
+#[test]
+fn a_unit_that_does_not_fit_fails_alone_with_the_number() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let light = given_model(&directory.path().join("light"), &stimulus_ids(), |_, value| value);
+    let heavy = heavy_model(&directory.path().join("heavy"), &stimulus_ids(), 20_000);
+    let benchmark = root().join("examples/demo/benchmarks/v4").canonicalize().expect("a benchmark");
+    let load = |models: &[&Path], memory| {
+        let text = format!("name = 'test'\nmodels = {models:?}\nbenchmarks = [{benchmark:?}]\n");
+        let spec = JobSpec::from_toml(&text, "test.toml").expect("a spec");
+        Job::load(spec, &directory.path().join("test.toml"), None, measure(Some(memory))).expect("plans")
+    };
+    let roomy = load(&[&light, &heavy], 4 << 30);
+    let heavy_unit = roomy.plan.features.iter().find(|unit| unit.model == 1).expect("a unit");
+    let memory = heavy_unit.estimate.least_bytes - 1;
+    let tight = load(&[&light, &heavy], memory);
+    let store = Store::open(directory.path().join("store")).expect("a store");
+    let left = work(&tight, &store);
+    assert_eq!(left.unfit.len(), 1, "{:?}", left.unfit);
+    assert!(left.unfit[0].title.contains("heavy") && left.peak_bytes <= memory);
+    let report = run(&tight, &store, &Silent).expect("the others go on");
+    assert!(!report.failures.is_empty());
+    assert!(
+        report.failures.iter().all(|f| f.unit.contains("heavy") && f.reason.contains("MiB")),
+        "{report:?}"
+    );
+    let of_light = tight.plan.scores.iter().filter(|score| score.model == 0);
+    assert!(of_light.clone().count() > 0 && of_light.clone().all(|score| store.contains(&score.digest)));
+
+    let hopeless = load(&[&heavy], memory);
+    let store = Store::open(directory.path().join("other")).expect("a store");
+    let error = run(&hopeless, &store, &Silent).expect_err("nothing fits");
+    assert!(matches!(error, Error::Plan(ventral_plan::Error::DoesNotFit { .. })), "{error}");
+}
+
 #[test]
 fn activations_that_are_not_finite_name_layer_and_stimulus() {
     let directory = tempfile::tempdir().expect("a directory");
