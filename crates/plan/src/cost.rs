@@ -83,10 +83,13 @@ pub(crate) fn features(shape: &FeaturesShape, machine: &MachineFacts) -> Estimat
     };
     let products = (n as f64) * (n as f64) * units as f64;
     let forward = n as f64 * shape.seconds_per_stimulus;
+    // A tile of every stimulus, and the layer that it is cut from for one.
+    let largest = shape.layers.iter().max().copied().unwrap_or(0);
+    let tile = n.saturating_mul(TILE_FEATURES as u64 * 4).saturating_add(largest.saturating_mul(4));
     let further = ((passes - 1.0) * forward).min(activations.saturating_sub(room) as f64 / SPILL_RATE);
     Estimate {
         memory_bytes: fixed.saturating_add(activations.min(room)),
-        least_bytes: fixed.saturating_add(n.saturating_mul(TILE_FEATURES as u64 * 4)),
+        least_bytes: fixed.saturating_add(tile),
         seconds: forward + further + products / rate,
     }
 }

@@ -2,6 +2,7 @@
 
 mod bundle;
 mod service;
+mod slot;
 
 use std::collections::HashMap;
 use std::fs;
