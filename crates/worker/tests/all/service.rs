@@ -238,7 +238,7 @@ async fn draining_finishes_what_can_be_finished_and_gives_back_the_rest() {
 async fn a_queue_that_was_emptied_is_waited_for() {
     let lab = Lab::new().await;
     lab.admit("hang").await;
-    let serving = lab.serve(1, |config| config.give_up = Duration::from_millis(400));
+    let serving = lab.serve(2, |config| config.give_up = Duration::from_millis(400));
     lab.leased("hang").await;
     lab.queue.wipe();
     tokio::time::sleep(Duration::from_millis(900)).await;
