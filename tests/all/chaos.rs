@@ -13,7 +13,7 @@ use crate::reference::{SMALL, assert_as_reference, submit};
 const SEED: &str = "VENTRAL_CHAOS_SEED";
 /// Seconds to go on with new rounds; one round when it is not set.
 const SECONDS: &str = "VENTRAL_CHAOS_SECONDS";
-/// Faults of a round.
+/// Faults of a round at most; the end of its job ends it.
 const FAULTS: usize = 8;
 /// Longest time between two faults in milliseconds.
 const GAP_MS: u64 = 900;
@@ -92,6 +92,9 @@ fn round(seed: u64) -> bool {
     let mut harmful = 0;
     for _ in 0..FAULTS {
         thread::sleep(Duration::from_millis(random.below(GAP_MS)));
+        if api.job(&id).is_some_and(|job| job.ended_ms.is_some()) {
+            break;
+        }
         let mut fault = ALL[usize::try_from(random.below(ALL.len() as u64)).unwrap_or(0)];
         if matches!(fault, Fault::KillWorker | Fault::StopWorker) {
             harmful += 1;

@@ -23,6 +23,8 @@ pub struct Tally {
     pub finished: AtomicU64,
     /// Calls that the queue did not answer.
     pub unanswered: AtomicU64,
+    /// Time from one unit of a worker to its next, in milliseconds; takes are timed only while it is not 0.
+    pub pace_ms: AtomicU64,
     stop: AtomicBool,
 }
 
@@ -47,9 +49,14 @@ pub fn record(name: &str, slots: u32) -> WorkerRecord {
 
 /// Takes `count` units at most.
 pub fn request(name: &str, count: usize) -> TakeRequest {
-    let start = name.bytes().fold(0_u16, |sum, byte| sum.wrapping_mul(31).wrapping_add(u16::from(byte)));
+    let start = number(name);
     let shards = (0..SHARDS).map(|shard| (shard + start % SHARDS) % SHARDS).collect();
     TakeRequest { worker: name.to_owned(), pools: vec![DRILL_POOL.to_owned()], shards, count }
+}
+
+/// A number that differs from name to name.
+fn number(name: &str) -> u16 {
+    name.bytes().fold(0, |sum: u16, byte| sum.wrapping_mul(7919).wrapping_add(u16::from(byte)))
 }
 
 /// A report of a unit that did nothing.
@@ -83,7 +90,7 @@ impl Fleet {
         &self.tally
     }
 
-    /// Ends the workers; how long each take that brought a unit took, sorted.
+    /// Ends the workers; how long each take that brought a unit took while they were paced, sorted.
     pub async fn stop(mut self) -> Vec<Duration> {
         self.tally.stop.store(true, Ordering::Relaxed);
         let mut takes = Vec::new();
@@ -97,7 +104,8 @@ impl Fleet {
 
 async fn work(queue: Redis, name: String, tally: Arc<Tally>) -> Vec<Duration> {
     let (request, report, record) = (request(&name, 1), report(), record(&name, 1));
-    let mut takes = Vec::new();
+    let phase = f64::from(number(&name)) / f64::from(u16::MAX);
+    let (mut takes, mut paced) = (Vec::new(), false);
     let mut beaten: Option<Instant> = None;
     while !tally.stop.load(Ordering::Relaxed) {
         if beaten.is_none_or(|at| at.elapsed() > BEAT) {
@@ -108,10 +116,18 @@ async fn work(queue: Redis, name: String, tally: Arc<Tally>) -> Vec<Duration> {
         match queue.take(&request).await {
             Ok(leases) if leases.is_empty() => tokio::time::sleep(IDLE).await,
             Ok(leases) => {
-                takes.push(begin.elapsed());
+                let took = begin.elapsed();
                 for lease in leases {
                     finish(&queue, &lease.held, &name, &report, &tally).await;
                 }
+                let pace = Duration::from_millis(tally.pace_ms.load(Ordering::Relaxed));
+                if !pace.is_zero() {
+                    takes.push(took);
+                    // Not all at once, at the first unit.
+                    let spread = if paced { pace } else { pace.mul_f64(phase) };
+                    tokio::time::sleep(spread.saturating_sub(begin.elapsed())).await;
+                }
+                paced = !pace.is_zero();
             }
             Err(error) => again(&queue, &error, &tally).await,
         }

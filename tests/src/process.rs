@@ -80,6 +80,9 @@ impl Process {
     /// # Errors
     /// When it cannot be waited for.
     pub fn kill(&mut self) -> io::Result<()> {
+        if let Some(id) = self.id().filter(|_| self.is_running()) {
+            send("KILL", &family(id))?;
+        }
         if let Some(mut watchdog) = self.watchdog.take() {
             drop(watchdog.stdin.take());
             watchdog.wait()?;
@@ -91,14 +94,13 @@ impl Process {
         Ok(())
     }
 
-    /// Sends a signal by name (`STOP`, `CONT`, `TERM`) to it and its children.
+    /// Sends a signal by name (`STOP`, `CONT`) to it and its children: something happens to a whole machine.
     ///
     /// # Errors
     /// When it does not run.
     pub fn signal(&self, signal: &str) -> io::Result<()> {
         let id = self.id().ok_or_else(|| io::Error::other(format!("{} does not run", self.name)))?;
-        let sent = Command::new("sh").args(["-c", &format!("kill -s {signal} -- -{id}")]).status()?;
-        if sent.success() { Ok(()) } else { Err(io::Error::other(format!("kill -s {signal}: {sent}"))) }
+        send(signal, &family(id))
     }
 
     /// Sends SIGTERM to the process alone, as Kubernetes does.
@@ -107,8 +109,7 @@ impl Process {
     /// When it does not run.
     pub fn terminate(&self) -> io::Result<()> {
         let id = self.id().ok_or_else(|| io::Error::other(format!("{} does not run", self.name)))?;
-        let sent = Command::new("sh").args(["-c", &format!("kill -s TERM {id}")]).status()?;
-        if sent.success() { Ok(()) } else { Err(io::Error::other(format!("kill -TERM: {sent}"))) }
+        send("TERM", &[id])
     }
 
     /// Waits for its end.
@@ -145,4 +146,35 @@ impl Drop for Process {
         // Dropping must not panic; the watchdog ends what is left with this process.
         let _ = self.kill();
     }
+}
+
+/// Signals processes; those that have ended meanwhile do not matter.
+fn send(signal: &str, processes: &[u32]) -> io::Result<()> {
+    let list: Vec<String> = processes.iter().map(u32::to_string).collect();
+    let command = format!("kill -s {signal} {} 2>/dev/null || kill -s {signal} {}", list.join(" "), list[0]);
+    let sent = Command::new("sh").args(["-c", &command]).status()?;
+    if sent.success() { Ok(()) } else { Err(io::Error::other(format!("{command}: {sent}"))) }
+}
+
+/// A process, its children, and theirs, from what the system lists.
+fn family(id: u32) -> Vec<u32> {
+    let mut pairs = Vec::new();
+    for entry in fs::read_dir("/proc").into_iter().flatten().flatten() {
+        let Some(process) = entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else {
+            continue;
+        };
+        let text = fs::read_to_string(entry.path().join("stat")).unwrap_or_default();
+        // "id (name) state parent ...", and the name may hold anything.
+        let parent =
+            text.rsplit_once(')').and_then(|(_, rest)| rest.split_whitespace().nth(1)?.parse::<u32>().ok());
+        pairs.extend(parent.map(|parent| (process, parent)));
+    }
+    let mut family = vec![id];
+    let mut next = 0;
+    while next < family.len() {
+        let parent = family[next];
+        family.extend(pairs.iter().filter(|pair| pair.1 == parent).map(|pair| pair.0));
+        next += 1;
+    }
+    family
 }
