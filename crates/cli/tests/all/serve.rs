@@ -282,6 +282,21 @@ fn a_worker_and_an_aggregator_give_the_bytes_of_a_run() {
 }
 
 #[test]
+fn a_slot_and_a_worker_that_vanish_change_no_byte() {
+    let Some(lab) = Lab::start() else { return };
+    let alone = lab.dir.path().join("alone");
+    succeed(ventral(&alone).args(["run", "examples/demo.toml", "--no-report"]));
+    // A slot ends after its second result; the worker before it reports its third unit.
+    let mut unlucky = lab.role("worker", "u", "after-put:2,before-finish:3", &[]);
+    let worker = lab.role("worker", "w", "", &[]);
+    compute(&lab, &worker, "demo-1", &root().join("examples/demo.toml"));
+    assert!(objects(&lab.store_dir()) == objects(&alone));
+    assert_ne!(unlucky.ended(), 0);
+    let log = unlucky.log();
+    assert!(log.contains("fault: after-put:2") && log.contains("fault: before-finish:3"), "{log}");
+}
+
+#[test]
 fn a_killed_slot_is_a_crash_and_the_unit_is_tried_again() {
     let Some(lab) = Lab::start() else { return };
     let worker = lab.role("worker", "w", "", &[]);
@@ -294,6 +309,10 @@ fn a_killed_slot_is_a_crash_and_the_unit_is_tried_again() {
     });
     lab.reports(&["long".to_owned()], &worker);
     assert_eq!(worker.children().len(), 1, "the slot has a new process");
+    let slot = worker.children()[0];
+    worker.signal("-9");
+    let gone = || !Path::new(&format!("/proc/{slot}")).exists();
+    wait_until("a slot ends with its supervisor", SOON, gone);
 }
 
 #[test]
