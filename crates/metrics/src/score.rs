@@ -2,7 +2,7 @@
 
 use ndarray::{Array2, ArrayView1};
 
-use crate::statistics::{nan_mean, nan_median, sem};
+use crate::statistics::{nan_mean, nan_median, nan_standard_deviation, sem};
 
 /// Raw values of a metric, kept as long as the score itself.
 #[derive(Debug, Clone, PartialEq)]
@@ -19,6 +19,38 @@ impl SplitScores {
     pub fn score(&self) -> Score {
         let median = |neuroids: ArrayView1<'_, f64>| nan_median(&neuroids.to_vec());
         Score::from_splits(self.values.rows().into_iter().map(median).collect())
+    }
+}
+
+/// How split x neuroid values become one score.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Summary {
+    /// Median over neuroids, mean over splits, standard error over splits: neural metrics.
+    #[default]
+    Median,
+    /// Mean over each row, mean over the rows (NaN skipped), deviation of all values: behaviour.
+    Mean,
+    /// The same without its sign.
+    AbsoluteMean,
+}
+
+impl SplitScores {
+    /// The score under a rule.
+    #[must_use]
+    pub fn summary(&self, rule: Summary) -> Score {
+        if rule == Summary::Median {
+            return self.score();
+        }
+        let rows = self.values.rows().into_iter().map(|row| nan_mean(&row.to_vec()));
+        let per_split: Vec<f64> = rows.collect();
+        let mean = nan_mean(&per_split);
+        let all: Vec<f64> = self.values.iter().copied().collect();
+        Score {
+            value: if rule == Summary::AbsoluteMean { mean.abs() } else { mean },
+            error: nan_standard_deviation(&all),
+            per_split: if per_split.len() > 1 { per_split } else { Vec::new() },
+        }
     }
 }
 

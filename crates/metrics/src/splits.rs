@@ -16,12 +16,32 @@ pub struct Split {
     pub test: Vec<usize>,
 }
 
-/// Number of training and test rows: the floor of the share, and the rest.
-fn sizes(n: usize, splits: usize, train_size: f64) -> Result<(usize, usize), Error> {
-    if !(train_size > 0.0 && train_size < 1.0) {
+/// Which of the two shares of a random split is given; the other one takes the rest.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Share {
+    /// Share of the rows to fit on, rounded down.
+    Train(f64),
+    /// Share of the rows to test on, rounded up.
+    Test(f64),
+}
+
+impl From<f64> for Share {
+    /// A share to fit on.
+    fn from(train_size: f64) -> Self {
+        Self::Train(train_size)
+    }
+}
+
+/// Number of training and test rows.
+fn sizes(n: usize, splits: usize, share: Share) -> Result<(usize, usize), Error> {
+    let (name, value) = match share {
+        Share::Train(value) => ("train_size", value),
+        Share::Test(value) => ("test_size", value),
+    };
+    if !(value > 0.0 && value < 1.0) {
         return Err(Error::Parameter {
-            name: "train_size",
-            value: train_size.to_string(),
+            name,
+            value: value.to_string(),
             allowed: "must be larger than 0 and smaller than 1",
         });
     }
@@ -31,7 +51,10 @@ fn sizes(n: usize, splits: usize, train_size: f64) -> Result<(usize, usize), Err
     if splits > MAX_SPLITS {
         return Err(Error::TooMany { what: "splits", limit: MAX_SPLITS, found: splits });
     }
-    let train = (train_size * n as f64).floor() as usize;
+    let train = match share {
+        Share::Train(value) => (value * n as f64).floor() as usize,
+        Share::Test(value) => n.saturating_sub((value * n as f64).ceil() as usize),
+    };
     let test = n.saturating_sub(train);
     if train == 0 {
         return Err(Error::TooFew { what: "stimuli to fit on in a split", needed: 1, found: 0 });
@@ -42,12 +65,17 @@ fn sizes(n: usize, splits: usize, train_size: f64) -> Result<(usize, usize), Err
     Ok((train, test))
 }
 
-/// Random splits of `n` rows (scikit-learn `ShuffleSplit(splits, train_size=train_size, random_state=seed)`).
+/// Random splits of `n` rows (scikit-learn `ShuffleSplit(splits, train_size=share, random_state=seed)`, or `test_size`).
 ///
 /// # Errors
-/// A `train_size` outside of (0, 1), no or more than [`MAX_SPLITS`] splits, or a split with an empty half.
-pub fn shuffle_split(n: usize, splits: usize, train_size: f64, seed: u32) -> Result<Vec<Split>, Error> {
-    let (_, n_test) = sizes(n, splits, train_size)?;
+/// A share outside of (0, 1), no or more than [`MAX_SPLITS`] splits, or a split with an empty half.
+pub fn shuffle_split(
+    n: usize,
+    splits: usize,
+    share: impl Into<Share>,
+    seed: u32,
+) -> Result<Vec<Split>, Error> {
+    let (_, n_test) = sizes(n, splits, share.into())?;
     let mut rng = RandomState::new(seed);
     let split = |_| {
         let mut test = rng.permutation(n);
@@ -117,7 +145,7 @@ fn one_stratified_split(
 }
 
 /// Random splits in which each label keeps its share
-/// (scikit-learn `StratifiedShuffleSplit(splits, train_size=train_size, random_state=seed)`).
+/// (scikit-learn `StratifiedShuffleSplit(splits, train_size=share, random_state=seed)`, or `test_size`).
 ///
 /// # Errors
 /// Those of [`shuffle_split`]; [`Error::ClassTooSmall`] for a label with a single row;
@@ -125,10 +153,10 @@ fn one_stratified_split(
 pub fn stratified_shuffle_split(
     labels: &[String],
     splits: usize,
-    train_size: f64,
+    share: impl Into<Share>,
     seed: u32,
 ) -> Result<Vec<Split>, Error> {
-    let (n_train, n_test) = sizes(labels.len(), splits, train_size)?;
+    let (n_train, n_test) = sizes(labels.len(), splits, share.into())?;
     let classes = class_rows(labels);
     if let Some((class, rows)) = classes.iter().find(|(_, rows)| rows.len() < 2) {
         return Err(Error::ClassTooSmall { class: (*class).to_owned(), members: rows.len() });

@@ -59,7 +59,7 @@ impl Repeats<'_> {
         sums / counts
     }
 
-    fn check(&self) -> Result<(), Error> {
+    pub(super) fn check(&self) -> Result<(), Error> {
         if self.repetitions() < 2 {
             return Err(Error::TooFew {
                 what: "repetitions for a split-half",

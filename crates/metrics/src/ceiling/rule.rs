@@ -74,6 +74,21 @@ impl CeilingRule {
         })
     }
 
+    /// As [`apply`](Self::apply), for a ceiling that was found split by split: under [`PerSplitOverSqrtC`](Self::PerSplitOverSqrtC) each
+    /// split is divided by its own (spec §4.3). Where the numbers of splits differ, and under other rules, the one ceiling counts.
+    ///
+    /// # Errors
+    /// As [`apply`](Self::apply), also for the ceiling of a split.
+    pub fn apply_per_split(&self, raw: &Score, ceiling: f64, per_split: &[f64]) -> Result<Score, Error> {
+        let own = matches!(self, Self::PerSplitOverSqrtC) && !per_split.is_empty();
+        if !own || raw.per_split.len() != per_split.len() {
+            return self.apply(raw, Some(ceiling));
+        }
+        let ceiled = raw.per_split.iter().zip(per_split).map(|(r, &c)| Ok(r / self.usable(Some(c))?.sqrt()));
+        let per_split = ceiled.collect::<Result<Vec<f64>, Error>>()?;
+        Ok(Score { value: nan_mean(&per_split), error: nan_standard_deviation(&per_split), per_split })
+    }
+
     fn usable(&self, ceiling: Option<f64>) -> Result<f64, Error> {
         let c = ceiling.ok_or(Error::CeilingMissing { rule: self.name() })?;
         let floor = if let Self::ChanceRatio { chance } = self { *chance } else { 0.0 };

@@ -57,6 +57,11 @@ impl GramBuilder {
         })
     }
 
+    /// Number of rows.
+    pub(super) fn stimuli(&self) -> usize {
+        self.stimuli
+    }
+
     /// The Gram matrix of all features pushed so far.
     ///
     /// # Errors

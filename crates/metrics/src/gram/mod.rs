@@ -3,6 +3,7 @@
 mod blocks;
 mod builder;
 mod precision;
+mod standardised;
 mod tile;
 
 pub(crate) use tile::check_finite;
@@ -13,6 +14,7 @@ use crate::Error;
 
 pub use builder::GramBuilder;
 pub use precision::Precision;
+pub use standardised::StandardisedGram;
 
 /// Features of a tile: tile k holds the features from k times this number on, and only the last tile may be narrower.
 ///
@@ -105,6 +107,40 @@ impl LayerGram {
         })
     }
 
+    /// The Gram matrix of weighted means of stimuli, for instance of a model's time bins within one of the recording's. Weights need
+    /// not add up to 1, their shares count.
+    ///
+    /// # Errors
+    /// [`Error::OutOfRange`] if a row does not exist, [`Error::TooFew`] without means or if one is of nothing,
+    /// [`Error::Parameter`] for weights that are not numbers above zero.
+    pub fn mixed(&self, means: &[Vec<(usize, f64)>]) -> Result<Self, Error> {
+        if means.is_empty() {
+            return Err(Error::TooFew { what: "means of stimuli", needed: 1, found: 0 });
+        }
+        let mut shares = Vec::with_capacity(means.len());
+        for mean in means {
+            let rows: Vec<usize> = mean.iter().map(|(row, _)| *row).collect();
+            self.check_rows("stimuli of a mean", &rows)?;
+            if let Some((_, weight)) = mean.iter().find(|(_, weight)| !(weight.is_finite() && *weight > 0.0))
+            {
+                let allowed = "must be a finite number above zero";
+                return Err(Error::Parameter { name: "weight", value: weight.to_string(), allowed });
+            }
+            let total: f64 = mean.iter().map(|(_, weight)| weight).sum();
+            shares.push(mean.iter().map(|&(row, weight)| (row, weight / total)).collect::<Vec<_>>());
+        }
+        let halfway = mix_rows(self.products.view(), &shares);
+        let mix = |values: &Array1<f64>| -> Array1<f64> {
+            shares.iter().map(|mean| mean.iter().map(|&(row, share)| values[row] * share).sum()).collect()
+        };
+        Ok(Self {
+            products: mix_rows(halfway.t(), &shares),
+            sums: mix(&self.sums),
+            shift_products: mix(&self.shift_products),
+            ..*self
+        })
+    }
+
     /// The Gram matrix of a feature matrix that is in memory, stimuli x features, in 64-bit products.
     ///
     /// # Errors
@@ -141,6 +177,17 @@ fn average_rows(matrix: ArrayView2<'_, f64>, groups: &[Vec<usize>]) -> Array2<f6
         average /= group.len() as f64;
     }
     averaged
+}
+
+/// W K for the rows W of shares.
+fn mix_rows(matrix: ArrayView2<'_, f64>, means: &[Vec<(usize, f64)>]) -> Array2<f64> {
+    let mut mixed = Array2::zeros((means.len(), matrix.ncols()));
+    for (mut to, mean) in mixed.outer_iter_mut().zip(means) {
+        for &(row, share) in mean {
+            to.scaled_add(share, &matrix.row(row));
+        }
+    }
+    mixed
 }
 
 /// Checks that a tile is the next one of a stream: right after the last, and the last one was full.

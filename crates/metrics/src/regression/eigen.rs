@@ -10,7 +10,7 @@ use super::products::product;
 use crate::Error;
 
 /// K = Q diag(values) Qᵀ of a Gram matrix K.
-pub(super) struct Eigen {
+pub(crate) struct Eigen {
     /// Eigenvalues, ascending by what they were before those below n ε times the largest became zero: rounding leaves
     /// that much of a zero eigenvalue.
     pub values: Array1<f64>,
@@ -18,7 +18,7 @@ pub(super) struct Eigen {
 }
 
 impl Eigen {
-    pub(super) fn of_gram(matrix: ArrayView2<'_, f64>) -> Result<Self, Error> {
+    pub(crate) fn of_gram(matrix: ArrayView2<'_, f64>) -> Result<Self, Error> {
         let n = matrix.nrows();
         let mut values = faer::diag::Diag::<f64>::zeros(n);
         let mut vectors = Mat::<f64>::zeros(n, n);
@@ -42,7 +42,7 @@ impl Eigen {
     }
 
     /// Q diag(1 / (values + alpha)) `rotated`, where `rotated` = Qᵀ y, without the directions of eigenvalue zero.
-    pub(super) fn solve(&self, rotated: &Array2<f64>, alpha: f64) -> Array2<f64> {
+    pub(crate) fn solve(&self, rotated: &Array2<f64>, alpha: f64) -> Array2<f64> {
         let weights = self.values.mapv(|value| match value {
             0.0 => 0.0,
             value => (value + alpha).recip(),
@@ -52,7 +52,7 @@ impl Eigen {
     }
 
     /// Qᵀ y.
-    pub(super) fn rotate(&self, y: ArrayView2<'_, f64>) -> Array2<f64> {
+    pub(crate) fn rotate(&self, y: ArrayView2<'_, f64>) -> Array2<f64> {
         product(self.vectors.t(), y)
     }
 }

@@ -1,12 +1,14 @@
 //! Linear maps from a layer to neural responses, computed from the layer's Gram matrix (spec §1.2 to §1.4).
 
 mod eigen;
+mod groups;
 mod kernel;
 mod linear;
 mod pls;
 mod products;
 mod ridge;
 mod ridge_cv;
+mod time;
 
 use ndarray::{Array2, ArrayView2, Axis};
 use serde::{Deserialize, Serialize};
@@ -14,9 +16,12 @@ use serde::{Deserialize, Serialize};
 use crate::correlation::pearson_columns;
 use crate::{Error, LayerGram, Split, SplitScores};
 
+pub(crate) use eigen::Eigen;
+pub use groups::grouped_regression_scores;
 pub(crate) use kernel::column_means;
-pub(crate) use products::product;
+pub(crate) use products::{matrix_vector, product};
 pub use ridge_cv::ridge_alphas;
+pub use time::span_time_scores;
 
 /// How responses are predicted from features. Features and responses are centred on each training set, never scaled.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -138,14 +143,14 @@ pub(crate) fn check_splits(stimuli: usize, splits: &[Split]) -> Result<(), Error
     Ok(())
 }
 
-fn at_least(what: &'static str, needed: usize, found: usize) -> Result<(), Error> {
+pub(crate) fn at_least(what: &'static str, needed: usize, found: usize) -> Result<(), Error> {
     if found < needed {
         return Err(Error::TooFew { what, needed, found });
     }
     Ok(())
 }
 
-fn check_alpha(alpha: f64) -> Result<(), Error> {
+pub(crate) fn check_alpha(alpha: f64) -> Result<(), Error> {
     if alpha.is_finite() && alpha > 0.0 {
         return Ok(());
     }

@@ -1,8 +1,10 @@
 //! Tests of the crate, one module per subject.
 
+mod behavior;
 mod ceiling;
 mod correlation;
 mod gram;
+mod neural;
 mod neuron_to_neuron;
 mod regression;
 mod rng;
