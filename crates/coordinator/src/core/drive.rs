@@ -1,5 +1,6 @@
 //! The loop that makes the core work: lead, rebuild, hear events, admit, reap.
 
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
@@ -27,7 +28,6 @@ const RENEWAL: Duration = Duration::from_secs(2);
 
 /// What the loop remembers between steps.
 struct Loop {
-    loaded: bool,
     renewed: Option<Instant>,
     reaped: Instant,
 }
@@ -35,7 +35,7 @@ struct Loop {
 impl Core {
     /// Works until `stop` is true. Faults of the queue or the store are waited out.
     pub async fn drive(&self, mut stop: watch::Receiver<bool>) {
-        let mut state = Loop { loaded: false, renewed: None, reaped: Instant::now() };
+        let mut state = Loop { renewed: None, reaped: Instant::now() };
         let mut complained = String::new();
         while !*stop.borrow() {
             let pause = match self.step(&mut state).await {
@@ -49,6 +49,10 @@ impl Core {
                     }
                     self.inner.ready.send_replace(false);
                     state.renewed = None;
+                    // An event may have been dealt with by half, or another coordinator has led. A queue that is away changes nothing.
+                    if !matches!(error, Error::Queue(_)) {
+                        self.inner.stale.store(true, Ordering::SeqCst);
+                    }
                     AFTER_ERROR
                 }
             };
@@ -70,7 +74,6 @@ impl Core {
     async fn step(&self, state: &mut Loop) -> Result<bool, Error> {
         if state.renewed.is_none_or(|at| at.elapsed() >= RENEWAL) {
             if !self.inner.queue.lead(&self.inner.name, LEAD_TTL_MS).await? {
-                state.loaded = false;
                 return Err(Error::NotReady("another coordinator leads"));
             }
             self.meet_queue().await?;
@@ -78,9 +81,8 @@ impl Core {
             self.lock().workers = workers;
             state.renewed = Some(Instant::now());
         }
-        if !state.loaded {
+        if self.inner.stale.swap(false, Ordering::SeqCst) {
             self.load().await?;
-            state.loaded = true;
         }
         self.inner.ready.send_replace(true);
         if state.reaped.elapsed() >= self.inner.reap_every {
@@ -121,9 +123,11 @@ impl Core {
         {
             let mut state = self.lock();
             state.lost_queue();
-            state.jobs.clear();
+            let known = std::mem::take(&mut state.jobs);
             for job in stored {
-                let job = Job::new(job.id, job.submission, job.control);
+                let mut job = Job::new(job.id, job.submission, job.control);
+                // Watchers count on revisions that grow.
+                job.revision += known.get(&job.id).map_or(0, |known| known.revision);
                 if !job.state().is_final() {
                     open.push(job.id.clone());
                 }
@@ -281,7 +285,8 @@ impl Core {
             return Ok(());
         }
         let ids: Vec<UnitId> = dead.iter().map(|entry| entry.unit.clone()).collect();
-        let status = self.inner.queue.status(&ids).await?;
+        // Asked again when they are admitted again.
+        let status = self.inner.queue.status(&ids).await.inspect_err(|_| self.lock().put_back(&ids))?;
         for (entry, status) in dead.into_iter().zip(status) {
             let failure = status.and_then(|status| status.failure).unwrap_or_else(|| Failure {
                 kind: FailureKind::Permanent,

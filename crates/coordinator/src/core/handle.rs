@@ -1,6 +1,7 @@
 //! What the services ask of the core.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -37,6 +38,8 @@ pub(super) struct Inner {
     pub name: String,
     /// Time between two reaps.
     pub reap_every: Duration,
+    /// Whether memory may say other than the store: everything is loaded afresh.
+    pub stale: AtomicBool,
     pub wake: Notify,
     pub ready: watch::Sender<bool>,
     state: Mutex<State>,
@@ -53,6 +56,7 @@ impl Core {
             queue,
             name,
             reap_every,
+            stale: AtomicBool::new(true),
             wake: Notify::new(),
             ready: watch::channel(false).0,
             state: Mutex::new(state),
@@ -151,7 +155,8 @@ impl Core {
             steer(&mut state, job, control)?
         };
         let id = job.to_owned();
-        blocking(self.store(), move |store| documents::save_control(store, &id, &document)).await?;
+        let saved = blocking(self.store(), move |store| documents::save_control(store, &id, &document)).await;
+        saved.inspect_err(|_| self.inner.stale.store(true, Ordering::SeqCst))?;
         if !withdrawn.is_empty() {
             self.inner.queue.cancel(&withdrawn).await?;
         }

@@ -312,6 +312,35 @@ async fn a_dead_unit_fails_alone_and_every_unit_says_why_it_waits() {
     assert_eq!(bench.core.dead(None, 10).await.expect("a queue").len(), 1);
 }
 
+/// The store fails at the moment when an event makes the coordinator write: nothing may be forgotten.
+#[tokio::test]
+async fn a_store_that_fails_at_the_end_of_a_job_does_not_lose_it() {
+    let bench = Bench::start("").await;
+    let job = bench.drill("a", "last", 2, 0).await;
+    let mut leases = bench.take(2).await;
+    while leases.len() < 2 {
+        leases.extend(bench.take(1).await);
+    }
+    let place = bench._directory.path().join("jobs").join(&job.id);
+    let aside = bench._directory.path().join("aside");
+    std::fs::rename(&place, &aside).expect("movable");
+    // A file where the directory was: nothing can be written below it.
+    std::fs::write(&place, b"in the way").expect("writable");
+    for lease in &leases {
+        bench.finish(lease).await;
+    }
+    bench.until(|core| core.ready().is_err()).await;
+    std::fs::remove_file(&place).expect("removable");
+    std::fs::rename(&aside, &place).expect("movable");
+    bench.until(|core| core.ready().is_ok()).await;
+    // A drill has no results: it begins again.
+    for _ in 0..2 {
+        let lease = bench.take(1).await.remove(0);
+        bench.finish(&lease).await;
+    }
+    assert_eq!(bench.ended(&job.id).await.state, JobState::Succeeded);
+}
+
 #[test]
 fn turns_skip_those_without_work() {
     let mut turns = Turns::default();
