@@ -21,7 +21,7 @@ const CALIBRATION_STIMULI: usize = 768;
 
 /// What can change the bytes of a result besides its inputs: the CPU feature class that kernels dispatch on, and their revision.
 ///
-/// Results of different profiles never share a name (DESIGN promise 1).
+/// Results of different profiles never share a name (ARCHITECTURE.md, promise 1).
 pub fn numeric_profile() -> String {
     format!("{}-k{KERNEL_REVISION}", cpu_class())
 }
