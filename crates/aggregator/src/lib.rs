@@ -13,6 +13,7 @@ mod report;
 mod scores;
 mod selection;
 pub mod service;
+pub mod site;
 mod tree;
 mod value;
 

@@ -69,6 +69,9 @@ pub enum Command {
     Leaderboard {
         /// Job id; the latest job when absent.
         job: Option<String>,
+        /// Also write it as a directory of pages that need no server: all models, each model, each benchmark.
+        #[arg(long, value_name = "DIR")]
+        html: Option<PathBuf>,
     },
     /// Print the score of every layer on every benchmark.
     Scores {

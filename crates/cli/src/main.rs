@@ -15,6 +15,7 @@ mod results;
 mod run;
 mod serve;
 mod simulate;
+mod site;
 mod table;
 mod telemetry;
 mod units;
@@ -47,7 +48,7 @@ fn dispatch(cli: Cli) -> Outcome {
         Command::Plan { spec } => plan::plan(&context, &spec),
         Command::Resume { job } => run::resume(&context, job.as_deref()),
         Command::Jobs => results::jobs(&context),
-        Command::Leaderboard { job } => results::leaderboard(&context, job.as_deref()),
+        Command::Leaderboard { job, html } => results::leaderboard(&context, job.as_deref(), html.as_deref()),
         Command::Scores { job, model, benchmark } => {
             results::scores(&context, job.as_deref(), model.as_deref(), benchmark.as_deref())
         }

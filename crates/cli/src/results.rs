@@ -1,15 +1,17 @@
 //! `ventral jobs`, `leaderboard`, `scores` and `report`: what the store knows.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
-use ventral_aggregator::{Ceiled, Cell, ChosenBy, LayerScore, Results, assemble, html, report_of};
+use ventral_aggregator::{
+    Ceiled, Cell, ChosenBy, LayerScore, Leaderboard, Results, assemble, html, report_of,
+};
 use ventral_store::{JobRecord, Store};
 
 use crate::context::Context;
 use crate::exit::{Exit, Outcome};
-use crate::table;
+use crate::{site, table};
 
 /// Regions up to which the leaderboard shows layers: with more, lines would not fit a screen.
 const MAX_REGIONS_WITH_LAYERS: usize = 4;
@@ -72,10 +74,31 @@ fn state(record: &JobRecord, store: &Store) -> &'static str {
     }
 }
 
-/// Prints a job's leaderboard.
-pub fn leaderboard(context: &Context, job: Option<&str>) -> Outcome {
-    let (_, _, results) = load(context, job)?;
-    context.print(&results.leaderboard, || leaderboard_text(&results))?;
+/// Prints a job's leaderboard, and writes it as pages if asked to.
+pub fn leaderboard(context: &Context, job: Option<&str>, html: Option<&Path>) -> Outcome {
+    #[derive(Serialize)]
+    struct WithSite<'a> {
+        #[serde(flatten)]
+        leaderboard: &'a Leaderboard,
+        site: site::Written,
+    }
+    let (id, record, results) = load(context, job)?;
+    match html {
+        None => context.print(&results.leaderboard, || leaderboard_text(&results))?,
+        Some(directory) => {
+            let site = site::write(directory, &id, &record, &results)?;
+            let written = WithSite { leaderboard: &results.leaderboard, site };
+            context.print(&written, || {
+                let site = &written.site;
+                format!(
+                    "{}site: {} ({} files)\n",
+                    leaderboard_text(&results),
+                    site.index.display(),
+                    site.files
+                )
+            })?;
+        }
+    }
     if results.missing == 0 { Ok(()) } else { Err(Exit::Partial) }
 }
 

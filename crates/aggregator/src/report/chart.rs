@@ -8,51 +8,51 @@ use super::svg::{Anchor, Svg};
 
 /// A chart is drawn twice, and the page shows the one that fits, so that its text keeps its size.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Width {
+pub(crate) enum Width {
     Wide,
     Narrow,
 }
 
 impl Width {
-    pub(super) const BOTH: [Self; 2] = [Self::Wide, Self::Narrow];
+    pub(crate) const BOTH: [Self; 2] = [Self::Wide, Self::Narrow];
 
     /// User units; about the CSS pixels it is shown at.
-    pub(super) fn units(self) -> f64 {
+    pub(crate) fn units(self) -> f64 {
         match self {
             Self::Wide => 880.0,
             Self::Narrow => 360.0,
         }
     }
 
-    pub(super) fn class(self) -> &'static str {
+    pub(crate) fn class(self) -> &'static str {
         match self {
             Self::Wide => "wide",
             Self::Narrow => "narrow",
         }
     }
 
-    pub(super) fn is_narrow(self) -> bool {
+    pub(crate) fn is_narrow(self) -> bool {
         self == Self::Narrow
     }
 }
 
 /// The frame of a plot inside its drawing.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Frame {
-    pub(super) left: f64,
-    pub(super) right: f64,
-    pub(super) top: f64,
-    pub(super) bottom: f64,
+pub(crate) struct Frame {
+    pub(crate) left: f64,
+    pub(crate) right: f64,
+    pub(crate) top: f64,
+    pub(crate) bottom: f64,
 }
 
 impl Frame {
-    pub(super) fn middle(&self) -> (f64, f64) {
+    pub(crate) fn middle(&self) -> (f64, f64) {
         (f64::midpoint(self.left, self.right), f64::midpoint(self.top, self.bottom))
     }
 }
 
 /// Horizontal grid lines with labels, and the title of the vertical axis.
-pub(super) fn vertical_axis(svg: &mut Svg, frame: &Frame, scale: &Scale, title: &str) {
+pub(crate) fn vertical_axis(svg: &mut Svg, frame: &Frame, scale: &Scale, title: &str) {
     for (value, label) in scale.ticks() {
         let y = scale.at(value);
         svg.line("grid", (frame.left, y), (frame.right, y));
@@ -62,7 +62,7 @@ pub(super) fn vertical_axis(svg: &mut Svg, frame: &Frame, scale: &Scale, title: 
 }
 
 /// Vertical grid lines with labels below, and the title of the horizontal axis.
-pub(super) fn horizontal_axis(svg: &mut Svg, frame: &Frame, scale: &Scale, title: &str) {
+pub(crate) fn horizontal_axis(svg: &mut Svg, frame: &Frame, scale: &Scale, title: &str) {
     for (value, label) in scale.ticks() {
         let x = scale.at(value);
         svg.line("grid", (x, frame.top), (x, frame.bottom));
@@ -72,7 +72,7 @@ pub(super) fn horizontal_axis(svg: &mut Svg, frame: &Frame, scale: &Scale, title
 }
 
 /// Unit of a benchmark's ceiled score.
-pub(super) fn unit(benchmark: &BenchmarkInfo) -> String {
+pub(crate) fn unit(benchmark: &BenchmarkInfo) -> String {
     let formula = match benchmark.rule {
         CeilingRule::R2OverC => "ceiled score, r² / c",
         CeilingRule::RatioSquared => "ceiled score, (r / c)²",
@@ -85,7 +85,7 @@ pub(super) fn unit(benchmark: &BenchmarkInfo) -> String {
 }
 
 /// Where a perfect model would be, in the units of the ceiled score.
-pub(super) fn ceiling_line(benchmark: &BenchmarkInfo) -> Option<f64> {
+pub(crate) fn ceiling_line(benchmark: &BenchmarkInfo) -> Option<f64> {
     match benchmark.rule {
         CeilingRule::Raw => benchmark.ceiling.filter(|c| c.is_finite()),
         _ => Some(1.0),

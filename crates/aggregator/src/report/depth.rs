@@ -1,5 +1,7 @@
 //! Score along the depth of the networks.
 
+use std::collections::HashMap;
+
 use ventral_metrics::CeilingRule;
 
 use super::chart::{Frame, Width, ceiling_line, unit, vertical_axis};
@@ -7,7 +9,7 @@ use super::scale::Scale;
 use super::series::{look, models};
 use super::svg::{Anchor, Svg, shorten};
 use super::{BenchmarkInfo, Report};
-use crate::{LayerScore, Value};
+use crate::{LayerScore, Selection, Value};
 
 /// Longest label of a layer on an axis, in characters.
 const LAYER_LABEL: usize = 22;
@@ -17,11 +19,11 @@ const CHARACTER: f64 = 6.1;
 const LABEL_PITCH: f64 = 17.0;
 
 /// The layers of one model on one benchmark, along the depth.
-pub(super) struct Line<'a> {
-    pub(super) model: &'a str,
+pub(crate) struct Line<'a> {
+    pub(crate) model: &'a str,
     /// Place on the leaderboard.
-    pub(super) place: usize,
-    pub(super) layers: Vec<&'a LayerScore>,
+    pub(crate) place: usize,
+    pub(crate) layers: Vec<&'a LayerScore>,
     /// Depth of the model's last layer.
     last: usize,
     chosen: Option<&'a str>,
@@ -39,24 +41,35 @@ impl Line<'_> {
 }
 
 /// One line per model that has a layer on the benchmark, in the order of the leaderboard.
-pub(super) fn lines<'a>(report: &'a Report, benchmark: &BenchmarkInfo) -> Vec<Line<'a>> {
-    let line = |(place, model): (usize, &'a str)| {
-        let own = || report.layers.iter().filter(move |l| l.model == model);
-        let last = own().map(|l| l.depth_index).max()?;
-        let mut layers: Vec<&LayerScore> =
-            own().filter(|l| l.benchmark == benchmark.identifier && l.version == benchmark.version).collect();
-        if layers.is_empty() {
-            return None;
+pub(crate) fn lines<'a>(report: &'a Report, benchmark: &BenchmarkInfo) -> Vec<Line<'a>> {
+    let names = models(report);
+    let places: HashMap<&str, usize> = names.iter().enumerate().map(|(place, name)| (*name, place)).collect();
+    let mut lines: Vec<Line<'a>> = names
+        .into_iter()
+        .enumerate()
+        .map(|(place, model)| Line { model, place, layers: Vec::new(), last: 0, chosen: None })
+        .collect();
+    let place = |model: &str| places.get(model).copied().unwrap_or(usize::MAX);
+    for layer in &report.layers {
+        let Some(line) = lines.get_mut(place(&layer.model)) else { continue };
+        line.last = line.last.max(layer.depth_index);
+        if layer.benchmark == benchmark.identifier && layer.version == benchmark.version {
+            line.layers.push(layer);
         }
-        layers.sort_by_key(|l| l.depth_index);
-        let reported = report.selections.iter().find(|s| {
-            s.model == model
-                && s.benchmark.identifier == benchmark.identifier
-                && s.benchmark.version == benchmark.version
-        });
-        Some(Line { model, place, layers, last, chosen: reported.and_then(|s| s.layer.as_deref()) })
+    }
+    let here = |s: &&Selection| {
+        s.benchmark.identifier == benchmark.identifier && s.benchmark.version == benchmark.version
     };
-    models(report).into_iter().enumerate().filter_map(line).collect()
+    // The first selection of a model counts, so it is set last.
+    for selection in report.selections.iter().rev().filter(here) {
+        let Some(line) = lines.get_mut(place(&selection.model)) else { continue };
+        line.chosen = selection.layer.as_deref();
+    }
+    lines.retain(|line| !line.layers.is_empty());
+    for line in &mut lines {
+        line.layers.sort_by_key(|layer| layer.depth_index);
+    }
+    lines
 }
 
 fn title(layer: &LayerScore, with_model: bool, chosen: bool) -> String {
@@ -151,7 +164,7 @@ fn draw_line(
 }
 
 /// All models of a benchmark over relative depth.
-pub(super) fn overview(lines: &[Line<'_>], benchmark: &BenchmarkInfo, width: Width) -> String {
+pub(crate) fn overview(lines: &[Line<'_>], benchmark: &BenchmarkInfo, width: Width) -> String {
     let units = width.units();
     let height = if width.is_narrow() { 320.0 } else { 400.0 };
     let frame = Frame { left: 52.0, right: units - 14.0, top: 22.0, bottom: height - 50.0 };
@@ -194,7 +207,7 @@ fn label_stride(layers: usize, width: f64) -> usize {
 }
 
 /// One model with the names of its layers.
-pub(super) fn single(line: &Line<'_>, benchmark: &BenchmarkInfo, width: Width) -> String {
+pub(crate) fn single(line: &Line<'_>, benchmark: &BenchmarkInfo, width: Width) -> String {
     let units = width.units();
     let limit = if width.is_narrow() { 16 } else { LAYER_LABEL };
     let longest = line.layers.iter().map(|l| shorten(&l.layer, limit).chars().count()).max().unwrap_or(0);

@@ -1,15 +1,15 @@
 //! The report: one self-contained HTML page that needs no network and no script to be read.
 
-mod chart;
-mod depth;
+pub(crate) mod chart;
+pub(crate) mod depth;
 mod input;
-mod page;
+pub(crate) mod page;
 mod scale;
-mod scatter;
-mod series;
-mod spread;
-mod svg;
-mod tables;
+pub(crate) mod scatter;
+pub(crate) mod series;
+pub(crate) mod spread;
+pub(crate) mod svg;
+pub(crate) mod tables;
 
 pub use input::report_of;
 use serde::{Deserialize, Serialize};

@@ -53,14 +53,14 @@ struct Detail<'a> {
     chart: String,
 }
 
-struct ScatterView {
-    chart: String,
-    legend: String,
-    correlation: String,
+pub(crate) struct ScatterView {
+    pub(crate) chart: String,
+    pub(crate) legend: String,
+    pub(crate) correlation: String,
 }
 
 /// A chart in all its widths.
-fn both(draw: impl Fn(Width) -> String) -> String {
+pub(crate) fn both(draw: impl Fn(Width) -> String) -> String {
     Width::BOTH.map(draw).concat()
 }
 
@@ -102,7 +102,7 @@ fn regions(report: &Report) -> Vec<RegionView<'_>> {
     regions
 }
 
-fn scatter_view(report: &Report) -> Option<ScatterView> {
+pub(crate) fn scatter_view(report: &Report) -> Option<ScatterView> {
     let points = scatter::points(report);
     // With two points there is nothing to see but a line.
     (points.len() > 2).then(|| ScatterView {
@@ -112,11 +112,11 @@ fn scatter_view(report: &Report) -> Option<ScatterView> {
     })
 }
 
-fn counted(count: usize, one: &str) -> String {
+pub(crate) fn counted(count: usize, one: &str) -> String {
     format!("{count} {one}{}", if count == 1 { "" } else { "s" })
 }
 
-fn counts(report: &Report) -> String {
+pub(crate) fn counts(report: &Report) -> String {
     let scored = report.layers.iter().filter(|layer| layer.value().number().is_some()).count();
     let failed = report.layers.len() - scored;
     let mut parts = vec![
@@ -130,7 +130,7 @@ fn counts(report: &Report) -> String {
     parts.join(" · ")
 }
 
-pub(super) fn render(report: &Report) -> Result<String, Error> {
+pub(crate) fn render(report: &Report) -> Result<String, Error> {
     let (headings, rows) = tables::board(report);
     let mut problems = tables::problems(report);
     let more_problems = problems.len().saturating_sub(MAX_PROBLEMS);

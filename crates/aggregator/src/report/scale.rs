@@ -2,7 +2,7 @@
 
 /// A range of data mapped to a range of pixels.
 #[derive(Debug, Clone)]
-pub(super) struct Scale {
+pub(crate) struct Scale {
     low: f64,
     high: f64,
     from: f64,
@@ -20,7 +20,7 @@ fn round_step(span: f64, count: usize) -> f64 {
 
 impl Scale {
     /// An axis whose ends are ticks and enclose the values; values that are not finite are ignored.
-    pub(super) fn around(values: impl Iterator<Item = f64>, count: usize, from: f64, to: f64) -> Self {
+    pub(crate) fn around(values: impl Iterator<Item = f64>, count: usize, from: f64, to: f64) -> Self {
         let (mut low, mut high) = values
             .filter(|v| v.is_finite())
             .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), v| (low.min(v), high.max(v)));
@@ -36,12 +36,12 @@ impl Scale {
     }
 
     /// Pixel of a value.
-    pub(super) fn at(&self, value: f64) -> f64 {
+    pub(crate) fn at(&self, value: f64) -> f64 {
         self.from + (value - self.low) / (self.high - self.low) * (self.to - self.from)
     }
 
     /// Values of the ticks with their labels.
-    pub(super) fn ticks(&self) -> Vec<(f64, String)> {
+    pub(crate) fn ticks(&self) -> Vec<(f64, String)> {
         let decimals = (-self.step.log10().floor()).clamp(0.0, 9.0) as usize;
         let count = ((self.high - self.low) / self.step).round() as usize;
         (0..=count.min(40))

@@ -16,7 +16,7 @@ const CHARACTER: f64 = 6.0;
 const HALF_LINE: f64 = 7.0;
 
 /// A model with both numbers.
-pub(super) struct Point<'a> {
+pub(crate) struct Point<'a> {
     model: &'a str,
     place: usize,
     accuracy: f64,
@@ -24,7 +24,7 @@ pub(super) struct Point<'a> {
 }
 
 /// Models with a brain score and an accuracy, in the order of the leaderboard.
-pub(super) fn points(report: &Report) -> Vec<Point<'_>> {
+pub(crate) fn points(report: &Report) -> Vec<Point<'_>> {
     let rows = report.leaderboard.rows.iter().enumerate();
     rows.filter_map(|(place, row)| {
         let accuracy = report.imagenet_top1.iter().find(|top1| top1.model == row.model)?.percent;
@@ -35,7 +35,7 @@ pub(super) fn points(report: &Report) -> Vec<Point<'_>> {
 }
 
 /// "Pearson r = .915 over 61 models", from three models on.
-pub(super) fn correlation(points: &[Point<'_>]) -> Option<String> {
+pub(crate) fn correlation(points: &[Point<'_>]) -> Option<String> {
     let of = |value: fn(&Point<'_>) -> f64| points.iter().map(value).collect::<Array1<f64>>();
     let r = pearson(of(|p| p.accuracy).view(), of(|p| p.score).view()).ok()?;
     let text = format!("Pearson r = {} over {} models", Value::Number(r), points.len());
@@ -70,7 +70,7 @@ fn free_place(
 }
 
 /// One marker per model; those that have room beside them are named.
-pub(super) fn plot(points: &[Point<'_>], width: Width) -> String {
+pub(crate) fn plot(points: &[Point<'_>], width: Width) -> String {
     let units = width.units();
     let height = if width.is_narrow() { 340.0 } else { 440.0 };
     let frame = Frame { left: 52.0, right: units - 20.0, top: 14.0, bottom: height - 50.0 };
@@ -112,6 +112,6 @@ pub(super) fn plot(points: &[Point<'_>], width: Width) -> String {
 }
 
 /// Places of the points on the leaderboard.
-pub(super) fn places(points: &[Point<'_>]) -> Vec<usize> {
+pub(crate) fn places(points: &[Point<'_>]) -> Vec<usize> {
     points.iter().map(|point| point.place).collect()
 }

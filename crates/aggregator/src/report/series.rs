@@ -4,21 +4,21 @@ use super::Report;
 use super::svg::{escape, shape_path};
 
 /// Models with a colour of their own; all others are grey.
-pub(super) const COLOURED: usize = 8;
+pub(crate) const COLOURED: usize = 8;
 
 /// The look of a model.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Look {
+pub(crate) struct Look {
     /// CSS class that sets the colour.
-    pub(super) class: &'static str,
+    pub(crate) class: &'static str,
     /// Marker.
-    pub(super) shape: usize,
+    pub(crate) shape: usize,
 }
 
 const CLASSES: [&str; COLOURED] = ["s0", "s1", "s2", "s3", "s4", "s5", "s6", "s7"];
 
 /// The look of the model at a place of the leaderboard.
-pub(super) fn look(place: usize) -> Look {
+pub(crate) fn look(place: usize) -> Look {
     match CLASSES.get(place) {
         Some(class) => Look { class, shape: place },
         None => Look { class: "rest", shape: 0 },
@@ -26,12 +26,12 @@ pub(super) fn look(place: usize) -> Look {
 }
 
 /// Models in the order of the leaderboard.
-pub(super) fn models(report: &Report) -> Vec<&str> {
+pub(crate) fn models(report: &Report) -> Vec<&str> {
     report.leaderboard.rows.iter().map(|row| row.model.as_str()).collect()
 }
 
 /// A legend of the models at the given places; one entry stands for all that are grey.
-pub(super) fn legend(models: &[&str], places: &[usize]) -> String {
+pub(crate) fn legend(models: &[&str], places: &[usize]) -> String {
     let key = |look: Look, name: &str, more: bool| {
         let (class, path) = (look.class, shape_path(look.shape, (8.0, 8.0), 4.5));
         let line = if more { "" } else { r#"<path class="ln" d="M0 8h16"/>"# };

@@ -10,7 +10,7 @@ use super::{BenchmarkInfo, Report};
 use crate::Value;
 
 /// The reported score of one model.
-pub(super) struct Dots<'a> {
+pub(crate) struct Dots<'a> {
     model: &'a str,
     layer: &'a str,
     place: usize,
@@ -18,7 +18,7 @@ pub(super) struct Dots<'a> {
 }
 
 /// Models whose reported layer has several splits, in the order of the leaderboard.
-pub(super) fn dots<'a>(report: &'a Report, benchmark: &BenchmarkInfo) -> Vec<Dots<'a>> {
+pub(crate) fn dots<'a>(report: &'a Report, benchmark: &BenchmarkInfo) -> Vec<Dots<'a>> {
     let of_model = |(place, model): (usize, &'a str)| {
         let selection = report.selections.iter().find(|s| {
             s.model == model
@@ -33,7 +33,7 @@ pub(super) fn dots<'a>(report: &'a Report, benchmark: &BenchmarkInfo) -> Vec<Dot
 }
 
 /// One row per model: a dot per split, the score as a bar, its standard error as a line.
-pub(super) fn strip(rows: &[Dots<'_>], benchmark: &BenchmarkInfo, width: Width) -> String {
+pub(crate) fn strip(rows: &[Dots<'_>], benchmark: &BenchmarkInfo, width: Width) -> String {
     let units = width.units();
     let pitch = if width.is_narrow() { 44.0 } else { 30.0 };
     let left = if width.is_narrow() { 16.0 } else { 210.0 };

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 /// Text made safe for markup and attributes.
-pub(super) fn escape(text: &str) -> String {
+pub(crate) fn escape(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for character in text.chars() {
         match character {
@@ -20,7 +20,7 @@ pub(super) fn escape(text: &str) -> String {
 }
 
 /// At most `limit` characters: the start and the end, which tell layers of a network apart.
-pub(super) fn shorten(text: &str, limit: usize) -> String {
+pub(crate) fn shorten(text: &str, limit: usize) -> String {
     let characters: Vec<char> = text.chars().collect();
     if characters.len() <= limit {
         return text.to_owned();
@@ -35,7 +35,7 @@ pub(super) fn shorten(text: &str, limit: usize) -> String {
 
 /// Side of its anchor that a text lies on.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Anchor {
+pub(crate) enum Anchor {
     Start,
     Middle,
     End,
@@ -52,7 +52,7 @@ impl Anchor {
 }
 
 /// A drawing of fixed user units that scales with its container.
-pub(super) struct Svg {
+pub(crate) struct Svg {
     width: f64,
     height: f64,
     class: &'static str,
@@ -61,16 +61,16 @@ pub(super) struct Svg {
 }
 
 impl Svg {
-    pub(super) fn new(width: f64, height: f64, class: &'static str, label: &str) -> Self {
+    pub(crate) fn new(width: f64, height: f64, class: &'static str, label: &str) -> Self {
         Self { width, height, class, label: escape(label), body: String::new() }
     }
 
     /// Markup that is already safe.
-    pub(super) fn push(&mut self, markup: &str) {
+    pub(crate) fn push(&mut self, markup: &str) {
         self.body.push_str(markup);
     }
 
-    pub(super) fn line(&mut self, class: &str, from: (f64, f64), to: (f64, f64)) {
+    pub(crate) fn line(&mut self, class: &str, from: (f64, f64), to: (f64, f64)) {
         let ((x1, y1), (x2, y2)) = (from, to);
         let _ = write!(
             self.body,
@@ -78,12 +78,12 @@ impl Svg {
         );
     }
 
-    pub(super) fn text(&mut self, class: &str, at: (f64, f64), anchor: Anchor, text: &str) {
+    pub(crate) fn text(&mut self, class: &str, at: (f64, f64), anchor: Anchor, text: &str) {
         self.text_turned(class, at, anchor, 0, text);
     }
 
     /// Text turned around its anchor by `degrees`, clockwise.
-    pub(super) fn text_turned(
+    pub(crate) fn text_turned(
         &mut self,
         class: &str,
         at: (f64, f64),
@@ -104,18 +104,18 @@ impl Svg {
     }
 
     /// An open line through the points; a gap in the data starts a new one.
-    pub(super) fn polyline(&mut self, class: &str, points: &[(f64, f64)]) {
+    pub(crate) fn polyline(&mut self, class: &str, points: &[(f64, f64)]) {
         let path: Vec<String> = points.iter().map(|(x, y)| format!("{x:.1},{y:.1}")).collect();
         let _ = write!(self.body, r#"<polyline class="{class}" points="{}"/>"#, path.join(" "));
     }
 
     /// A marker that shows `title` under the pointer.
-    pub(super) fn marker(&mut self, class: &str, shape: usize, at: (f64, f64), radius: f64, title: &str) {
+    pub(crate) fn marker(&mut self, class: &str, shape: usize, at: (f64, f64), radius: f64, title: &str) {
         let (path, title) = (shape_path(shape, at, radius), escape(title));
         let _ = write!(self.body, r#"<path class="{class}" d="{path}"><title>{title}</title></path>"#);
     }
 
-    pub(super) fn finish(self) -> String {
+    pub(crate) fn finish(self) -> String {
         let Self { width, height, class, label, body } = self;
         format!(
             r#"<svg class="{class}" viewBox="0 0 {width:.0} {height:.0}" role="img" aria-label="{label}">{body}</svg>"#
@@ -136,7 +136,7 @@ const SHAPES: [&[f64]; 8] = [
 ];
 
 /// The outline of one of eight shapes of about equal area.
-pub(super) fn shape_path(shape: usize, (x, y): (f64, f64), radius: f64) -> String {
+pub(crate) fn shape_path(shape: usize, (x, y): (f64, f64), radius: f64) -> String {
     let corners = SHAPES[shape % SHAPES.len()];
     if corners.is_empty() {
         let d = 2.0 * radius;

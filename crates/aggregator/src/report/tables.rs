@@ -7,45 +7,45 @@ use super::{BenchmarkInfo, Cost, Report};
 use crate::{Cell, ChosenBy, Column, LeafScore, Value};
 
 /// A name as markup that may be broken after its separators only.
-pub(super) fn breakable(name: &str) -> String {
+pub(crate) fn breakable(name: &str) -> String {
     name.split_inclusive(['_', '-', '.', '/']).map(escape).collect::<Vec<_>>().join("<wbr>")
 }
 
 /// The most entries of the list of failures.
-pub(super) const MAX_PROBLEMS: usize = 300;
+pub(crate) const MAX_PROBLEMS: usize = 300;
 
 /// A column of the leaderboard.
-pub(super) struct Heading {
-    pub(super) name: String,
-    pub(super) detail: String,
-    pub(super) depth: usize,
+pub(crate) struct Heading {
+    pub(crate) name: String,
+    pub(crate) detail: String,
+    pub(crate) depth: usize,
 }
 
 /// A cell of the leaderboard.
-pub(super) struct BoardCell {
-    pub(super) text: String,
-    pub(super) error: String,
-    pub(super) layer: String,
+pub(crate) struct BoardCell {
+    pub(crate) text: String,
+    pub(crate) error: String,
+    pub(crate) layer: String,
     /// Full text under the pointer.
-    pub(super) hint: String,
+    pub(crate) hint: String,
     /// What the column is sorted by; empty last.
-    pub(super) sort: String,
+    pub(crate) sort: String,
     /// Length of the bar in percent.
-    pub(super) share: String,
-    pub(super) class: &'static str,
+    pub(crate) share: String,
+    pub(crate) class: &'static str,
 }
 
 /// A row of the leaderboard.
-pub(super) struct BoardRow {
-    pub(super) rank: String,
-    pub(super) model: String,
+pub(crate) struct BoardRow {
+    pub(crate) rank: String,
+    pub(crate) model: String,
     /// The name as markup.
-    pub(super) name: String,
-    pub(super) cells: Vec<BoardCell>,
+    pub(crate) name: String,
+    pub(crate) cells: Vec<BoardCell>,
 }
 
 /// Columns to show: a branch with a single benchmark stands for it.
-fn shown_columns(columns: &[Column]) -> Vec<(usize, Option<&Column>)> {
+pub(crate) fn shown_columns(columns: &[Column]) -> Vec<(usize, Option<&Column>)> {
     let mut shown = Vec::new();
     let mut index = 0;
     while let Some(column) = columns.get(index) {
@@ -60,7 +60,7 @@ fn shown_columns(columns: &[Column]) -> Vec<(usize, Option<&Column>)> {
     shown
 }
 
-fn heading(column: &Column, only: Option<&Column>) -> Heading {
+pub(crate) fn heading(column: &Column, only: Option<&Column>) -> Heading {
     let versioned = |c: &Column| c.version.as_ref().map(|version| format!("{} v{version}", c.identifier));
     let detail = match (only, &column.version) {
         (Some(child), _) => versioned(child).unwrap_or_default(),
@@ -71,7 +71,7 @@ fn heading(column: &Column, only: Option<&Column>) -> Heading {
     Heading { name: column.identifier.replace('_', " "), detail, depth: column.depth.min(2) }
 }
 
-fn reason_of_choice(chosen: Option<&ChosenBy>) -> String {
+pub(crate) fn reason_of_choice(chosen: Option<&ChosenBy>) -> String {
     match chosen {
         Some(ChosenBy::Commitment) => "layer committed to by the model's card".to_owned(),
         Some(ChosenBy::OtherBenchmark(other)) => format!("layer chosen on {}", other.identifier),
@@ -80,7 +80,7 @@ fn reason_of_choice(chosen: Option<&ChosenBy>) -> String {
     }
 }
 
-fn board_cell(cell: &Cell, source: &Cell, is_root: bool) -> BoardCell {
+pub(crate) fn board_cell(cell: &Cell, source: &Cell, is_root: bool) -> BoardCell {
     let error =
         source.error.filter(|_| !is_root).map_or_else(String::new, |e| format!("±{}", Value::Number(e)));
     let hint = match &cell.value {
@@ -116,7 +116,7 @@ fn board_cell(cell: &Cell, source: &Cell, is_root: bool) -> BoardCell {
 }
 
 /// Headings and rows of the leaderboard.
-pub(super) fn board(report: &Report) -> (Vec<Heading>, Vec<BoardRow>) {
+pub(crate) fn board(report: &Report) -> (Vec<Heading>, Vec<BoardRow>) {
     let board = &report.leaderboard;
     let shown = shown_columns(&board.columns);
     let headings =
@@ -138,16 +138,16 @@ pub(super) fn board(report: &Report) -> (Vec<Heading>, Vec<BoardRow>) {
 }
 
 /// A card at the top of the page: who is first where.
-pub(super) struct Highlight {
-    pub(super) name: String,
-    pub(super) value: String,
+pub(crate) struct Highlight {
+    pub(crate) name: String,
+    pub(crate) value: String,
     /// The model's name as markup.
-    pub(super) model: String,
-    pub(super) layer: String,
+    pub(crate) model: String,
+    pub(crate) layer: String,
 }
 
 /// The leader of the root and of each node right below it.
-pub(super) fn highlights(report: &Report) -> Vec<Highlight> {
+pub(crate) fn highlights(report: &Report) -> Vec<Highlight> {
     let board = &report.leaderboard;
     let leader = |(index, column): (usize, &Column)| {
         let numbers = board.rows.iter().filter_map(|row| {
@@ -170,15 +170,15 @@ pub(super) fn highlights(report: &Report) -> Vec<Highlight> {
 
 /// Something that has no score.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Problem {
-    pub(super) model: String,
-    pub(super) benchmark: String,
-    pub(super) layer: String,
-    pub(super) reason: String,
+pub(crate) struct Problem {
+    pub(crate) model: String,
+    pub(crate) benchmark: String,
+    pub(crate) layer: String,
+    pub(crate) reason: String,
 }
 
 /// Failed layers, and reported scores that failed or are missing, without repetition.
-pub(super) fn problems(report: &Report) -> Vec<Problem> {
+pub(crate) fn problems(report: &Report) -> Vec<Problem> {
     let failed_layers = report.layers.iter().filter_map(|layer| match layer.value() {
         Value::Failed { reason } => Some(Problem {
             model: layer.model.clone(),
@@ -202,7 +202,7 @@ pub(super) fn problems(report: &Report) -> Vec<Problem> {
 }
 
 /// One line about a benchmark.
-pub(super) fn benchmark_line(benchmark: &BenchmarkInfo) -> String {
+pub(crate) fn benchmark_line(benchmark: &BenchmarkInfo) -> String {
     let ceiling = benchmark
         .ceiling
         .map_or_else(|| "no ceiling".to_owned(), |c| format!("ceiling {}", Value::Number(c)));
@@ -217,13 +217,13 @@ pub(super) fn benchmark_line(benchmark: &BenchmarkInfo) -> String {
 }
 
 /// A row of predicted and actual costs.
-pub(super) struct CostRow {
-    pub(super) name: String,
-    pub(super) cells: [String; 4],
+pub(crate) struct CostRow {
+    pub(crate) name: String,
+    pub(crate) cells: [String; 4],
 }
 
 /// Costs with their units.
-pub(super) fn costs(costs: &[Cost]) -> Vec<CostRow> {
+pub(crate) fn costs(costs: &[Cost]) -> Vec<CostRow> {
     let row = |cost: &Cost| CostRow {
         name: cost.name.clone(),
         cells: [
@@ -237,7 +237,7 @@ pub(super) fn costs(costs: &[Cost]) -> Vec<CostRow> {
 }
 
 /// "420 ms", "3.4 s", "2 min 05 s", "3 h 07 min".
-pub(super) fn duration(seconds: f64) -> String {
+pub(crate) fn duration(seconds: f64) -> String {
     let whole = seconds.max(0.0).round() as u64;
     match seconds {
         s if !s.is_finite() => String::new(),
@@ -249,7 +249,7 @@ pub(super) fn duration(seconds: f64) -> String {
 }
 
 /// "812 B", "3.4 MiB".
-pub(super) fn bytes(bytes: u64) -> String {
+pub(crate) fn bytes(bytes: u64) -> String {
     let mut value = bytes as f64;
     for unit in ["B", "KiB", "MiB", "GiB"] {
         if value < 1024.0 {
