@@ -78,6 +78,9 @@ pub struct BenchmarkFacts {
     pub ceiling: Option<Ceiling>,
     /// How the ceiling normalises a raw score (spec 5.3).
     pub rule: CeilingRule,
+    /// Whether its scores are only reported: no layer may be chosen on it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub private: bool,
     /// Whom to cite.
     pub citation: Option<String>,
     /// What is peculiar about the data: constant neuroids and the like.

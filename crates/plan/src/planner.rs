@@ -78,7 +78,7 @@ pub enum Error {
 /// Plans a job. Units that are too large for the machine are planned all the same: [`Plan::unfit`] names them.
 ///
 /// # Errors
-/// Identifiers that are not unique, a selection that names what is not there, more than [`MAX_UNITS`] units.
+/// Identifiers that are not unique, a selection that names what is not there or is private, more than [`MAX_UNITS`] units.
 pub fn plan(
     spec: JobSpec,
     models: Vec<ModelFacts>,
@@ -253,6 +253,12 @@ fn check_selection(spec: &JobSpec, benchmarks: &[BenchmarkFacts]) -> Result<(), 
             }
             Some(benchmark) if benchmark.region != selection.region => {
                 return refuse(format!("is of region '{}'", benchmark.region));
+            }
+            Some(benchmark) if benchmark.private => {
+                return refuse(
+                    "is private: its scores are reported and may not choose layers; select on a public one"
+                        .to_owned(),
+                );
             }
             Some(_) => {}
         }

@@ -1,6 +1,6 @@
 //! What planning needs to know about a benchmark.
 
-use ventral_data::{Benchmark, Metric, Target};
+use ventral_data::{Benchmark, Metric, Target, Visibility};
 use ventral_plan::{BenchmarkFacts, Ceiling, Consumes, Digest};
 
 use crate::Error;
@@ -24,6 +24,7 @@ pub fn of_benchmark(benchmark: &Benchmark) -> Result<BenchmarkFacts, Error> {
         metric: card.metric.name.to_string(),
         ceiling: ceiling.map(|estimate| Ceiling { value: estimate.value, error: estimate.error }),
         rule: benchmark.rule,
+        private: card.visibility == Visibility::Private,
         citation: card.citation.clone(),
         notes: benchmark.notes.clone(),
     })

@@ -41,6 +41,7 @@ pub fn small_plan(tiles: bool) -> Arc<Plan> {
         metric: "pls".into(),
         ceiling: None,
         rule: CeilingRule::Raw,
+        private: false,
         citation: None,
         notes: Vec::new(),
     };

@@ -50,6 +50,7 @@ fn benchmark(identifier: &str, stimuli: &str) -> BenchmarkFacts {
         metric: "pls".into(),
         ceiling: None,
         rule: CeilingRule::Raw,
+        private: false,
         citation: None,
         notes: Vec::new(),
     }
@@ -213,6 +214,23 @@ fn twins_and_wrong_selections_are_refused() {
         [("nowhere", "V4", two()), ("p", "IT", two()), ("p", "V4", vec![benchmark("p", "s")])]
     {
         assert!(matches!(select(on, region, benchmarks), Err(Error::Selection { .. })), "{on} {region}");
+    }
+}
+
+#[test]
+fn a_private_benchmark_may_not_choose_layers() {
+    let text = "name='a'\nmodels=['m']\nbenchmarks=['b']\n[[selection]]\nregion='V4'\nselect_on='p'";
+    let select = |chooses: bool, reported: bool| {
+        let benchmarks = vec![
+            BenchmarkFacts { private: chooses, ..benchmark("p", "s") },
+            BenchmarkFacts { private: reported, ..benchmark("q", "s") },
+        ];
+        plan(spec(text).expect("a spec"), vec![model("a", &[("x", 1)])], benchmarks, machine(8 << 30))
+    };
+    assert!(select(false, true).is_ok(), "it is there to be reported");
+    let error = select(true, false).expect_err("refused").to_string();
+    for part in ["region 'V4'", "'p'", "private", "public"] {
+        assert!(error.contains(part), "{error}");
     }
 }
 
