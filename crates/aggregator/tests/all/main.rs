@@ -5,5 +5,6 @@ mod leaderboard;
 mod published;
 mod report;
 mod selection;
+mod site;
 mod support;
 mod tree;

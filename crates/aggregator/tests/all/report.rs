@@ -96,7 +96,7 @@ fn info(region: usize) -> BenchmarkInfo {
 }
 
 /// Ten models of 4 to 60 layers, three regions, a failed layer, a model that was run on one region only.
-fn example() -> Report {
+pub fn example() -> Report {
     let layers = layers();
     let models: Vec<String> =
         MODELS.iter().map(|model| model.0.to_owned()).chain(["never_run".to_owned()]).collect();
