@@ -72,7 +72,7 @@ fn model_row(selection: &Selection, rank: Option<usize>, value: &Value, files: &
         raw: raw.map_or_else(String::new, |raw| Value::Number(raw).to_string()),
         raw_sort: raw.map_or_else(String::new, |raw| raw.to_string()),
         layer: selection.layer.clone().unwrap_or_default(),
-        chosen: reason_of_choice(Some(&selection.chosen_by)),
+        chosen: reason_of_choice(selection.layer.as_ref().map(|_| &selection.chosen_by)),
         class: match value {
             Value::Missing => "missing",
             Value::Failed { .. } => "fail",

@@ -97,7 +97,7 @@ fn node_row(column: &Column, cell: &Cell, rank: String, files: &Files) -> NodeRo
             Value::Number(_) => "",
         },
         layer: cell.layer.clone().filter(|_| is_benchmark).unwrap_or_default(),
-        chosen: reason_of_choice(cell.chosen_by.as_ref().filter(|_| is_benchmark)),
+        chosen: reason_of_choice(cell.chosen_by.as_ref().filter(|_| is_benchmark && cell.layer.is_some())),
     }
 }
 
