@@ -1,15 +1,17 @@
 //! From the store to a job's results.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
-use ventral_metrics::Score;
-use ventral_plan::{BenchmarkFacts, Digest, Plan, Refused, ScoreUnit};
+use ventral_metrics::{CeilingRule, Score};
+use ventral_plan::{BenchmarkFacts, Digest, Plan, Preset, Refused, ScoreUnit};
 use ventral_store::{Failure, ScoreRecord, Store};
 
+use crate::parts;
+use crate::tree::LeafScore;
 use crate::{
     BenchmarkRef, Ceiled, Commitment, Error, LayerScore, Leaderboard, Ranking, RawScores, RegionRule,
-    Selection, leaderboard, region_tree, select,
+    Selection, leaderboard, region_tree_by, select,
 };
 
 /// Name of the root of the tree: its value is the brain score.
@@ -72,7 +74,8 @@ pub fn assemble(plan: &Plan, store: &Store, failures: &[Failure]) -> Result<Resu
     let models: Vec<String> = plan.models.iter().map(|model| model.identifier.clone()).collect();
     let rules = region_rules(plan);
     let selections = select(&models, &layers, &rules, &commitments(plan));
-    let tree = region_tree(BRAIN_SCORE, &branches(&rules));
+    let counted = if plan.spec.preset.is_some() { LeafScore::Raw } else { LeafScore::Ceiled };
+    let tree = region_tree_by(counted, BRAIN_SCORE, &branches(&rules));
     let leaderboard = leaderboard(&tree, &models, &selections, Ranking::TwoDecimals)?;
     let refused = plan.refused.clone();
     Ok(Results { layers, missing, missing_scores, refused, selections, leaderboard })
@@ -114,10 +117,21 @@ fn read(store: &Store, unit: &ScoreUnit) -> Result<Option<ScoreRecord>, Error> {
 fn layer_score(plan: &Plan, unit: &ScoreUnit, outcome: Result<&ScoreRecord, &&str>) -> LayerScore {
     let benchmark = &plan.benchmarks[unit.benchmark];
     let model = &plan.models[unit.model];
+    let rule = rule(plan, benchmark);
     let (raw, ceiled) = match outcome {
+        Ok(record) if !benchmark.variant.parts.is_empty() => {
+            let (raw, ceiled) = parts::scores(&benchmark.variant.parts, &rule, &record.scores.values);
+            let ceiled = if raw.value.is_nan() { Ok(raw.clone()) } else { ceiled };
+            let ceiled = match ceiled {
+                Ok(score) if score.value.is_nan() => undefined(),
+                Ok(score) => Ceiled::Score(score),
+                Err(error) => Ceiled::Failed { reason: error.to_string() },
+            };
+            (Some(raw), ceiled)
+        }
         Ok(record) => {
-            let raw = raw_score(record);
-            let ceiled = ceiled(benchmark, &raw);
+            let raw = raw_score(benchmark, record);
+            let ceiled = ceiled(benchmark, &rule, &raw);
             (Some(raw), ceiled)
         }
         Err(reason) => (None, Ceiled::Failed { reason: (*reason).to_owned() }),
@@ -134,18 +148,34 @@ fn layer_score(plan: &Plan, unit: &ScoreUnit, outcome: Result<&ScoreRecord, &&st
 }
 
 /// A metric without splits has one value and no error bar.
-fn raw_score(record: &ScoreRecord) -> Score {
+fn raw_score(benchmark: &BenchmarkFacts, record: &ScoreRecord) -> Score {
     let values = &record.scores.values;
+    if let (Some(behavior), true) = (&benchmark.variant.behavior, values.len() > 1) {
+        return record.scores.summary(behavior.summary);
+    }
     if values.len() == 1 { Score::single(values[[0, 0]]) } else { record.scores.score() }
 }
 
-fn ceiled(benchmark: &BenchmarkFacts, raw: &Score) -> Ceiled {
+fn undefined() -> Ceiled {
+    let reason = "the score is not a number: every neuroid or prediction is constant";
+    Ceiled::Failed { reason: reason.to_owned() }
+}
+
+/// Presets of 2018 know no ceilings (spec §1.7).
+fn rule(plan: &Plan, benchmark: &BenchmarkFacts) -> CeilingRule {
+    if plan.spec.preset == Some(Preset::BrainScore2018) { CeilingRule::Raw } else { benchmark.rule }
+}
+
+fn ceiled(benchmark: &BenchmarkFacts, rule: &CeilingRule, raw: &Score) -> Ceiled {
     if raw.value.is_nan() {
-        return Ceiled::Failed {
-            reason: "the score is not a number: every neuroid or prediction is constant".to_owned(),
-        };
+        return undefined();
     }
-    match benchmark.rule.apply(raw, benchmark.ceiling.map(|ceiling| ceiling.value)) {
+    let ceiling = benchmark.ceiling.map(|ceiling| ceiling.value);
+    let ceiled = match (&benchmark.variant.behavior, ceiling) {
+        (Some(behavior), Some(ceiling)) => rule.apply_per_split(raw, ceiling, &behavior.ceilings),
+        _ => rule.apply(raw, ceiling),
+    };
+    match ceiled {
         Ok(score) => Ceiled::Score(score),
         Err(error) => Ceiled::Failed { reason: error.to_string() },
     }
@@ -217,5 +247,21 @@ fn commitments(plan: &Plan) -> Vec<Commitment> {
             .map(move |(region, layer)| Commitment { model: name.clone(), region, layer })
             .collect::<Vec<_>>()
     };
-    plan.models.iter().flat_map(of_model).collect()
+    let mut all: Vec<Commitment> = match plan.spec.preset {
+        // The best layer counts, whatever the cards say.
+        Some(Preset::BrainScore2018) => Vec::new(),
+        None => plan.models.iter().flat_map(of_model).collect(),
+    };
+    // Behaviour is read out from one layer, which nobody chose by its score.
+    let behavioral = plan.benchmarks.iter().filter(|b| b.variant.behavior.is_some());
+    for region in behavioral.map(|b| &b.region).collect::<BTreeSet<&String>>() {
+        all.retain(|commitment| commitment.region != *region);
+        let readouts = plan.models.iter().filter_map(|model| Some((model, model.layers.get(model.readout?)?)));
+        all.extend(readouts.map(|(model, layer)| Commitment {
+            model: model.identifier.clone(),
+            region: region.clone(),
+            layer: layer.name.clone(),
+        }));
+    }
+    all
 }

@@ -144,7 +144,13 @@ pub struct BenchmarkRef {
 /// Root, one branch per region, the region's benchmarks below, all by their ceiled score.
 #[must_use]
 pub fn region_tree(root: &str, regions: &[(String, Vec<BenchmarkRef>)]) -> Node {
-    let leaf = |b: &BenchmarkRef| Node::leaf(&b.identifier, &b.version, LeafScore::Ceiled);
+    region_tree_by(LeafScore::Ceiled, root, regions)
+}
+
+/// The same, all by one of their scores.
+#[must_use]
+pub fn region_tree_by(score: LeafScore, root: &str, regions: &[(String, Vec<BenchmarkRef>)]) -> Node {
+    let leaf = |b: &BenchmarkRef| Node::leaf(&b.identifier, &b.version, score);
     let branch = |(region, benchmarks): &(String, Vec<BenchmarkRef>)| {
         Node::branch(region, benchmarks.iter().map(leaf).collect())
     };

@@ -23,6 +23,8 @@ type Parsed<T> = std::result::Result<T, ParseError>;
 pub struct Activations {
     /// Identifier of each stimulus, if the file has them; otherwise rows are in the order of the stimulus set.
     pub ids: Option<Vec<String>>,
+    /// Start and end in ms of each time bin; empty without a time axis. With one, rows are bins x stimuli, bins slowest.
+    pub time_bins: Vec<[f64; 2]>,
     /// Name and values (stimulus x feature) of each layer, in file order (safetensors: sorted by name).
     pub layers: Vec<(String, Array2<f32>)>,
 }
@@ -31,7 +33,8 @@ pub struct Activations {
 ///
 /// The first axis is the stimuli; further axes are flattened, last axis fastest. An npy file is one layer with the name
 /// of the file. Identifiers come from an array of text (npz) or a JSON list in the metadata (safetensors) called
-/// `stimulus_id`, or from the coordinate of that name (NetCDF, where a coordinate `layer` separates the layers).
+/// `stimulus_id`, or from the coordinate of that name (NetCDF, where a coordinate `layer` separates the layers). Only NetCDF files
+/// have time bins.
 ///
 /// # Errors
 /// [`Error::Io`], or [`Error::Parse`] for damaged files, sizes beyond [`crate::limits`], no layer, or layers and
@@ -63,14 +66,15 @@ fn check(activations: Activations) -> Parsed<Activations> {
     let Some((first, values)) = activations.layers.first() else {
         return Err(ParseError::invalid("there is no layer in it"));
     };
+    let bins = activations.time_bins.len().max(1);
     let stimuli = values.nrows();
     if let Some((name, other)) = activations.layers.iter().find(|(_, v)| v.nrows() != stimuli) {
         let problem = format!("layer `{first}` has {stimuli} stimuli, layer `{name}` has {}", other.nrows());
         return Err(ParseError::Invalid(problem));
     }
     match &activations.ids {
-        Some(ids) if ids.len() != stimuli => {
-            Err(ParseError::Invalid(format!("{} identifiers for {stimuli} stimuli", ids.len())))
+        Some(ids) if ids.len() * bins != stimuli => {
+            Err(ParseError::Invalid(format!("{} identifiers for {} stimuli", ids.len(), stimuli / bins)))
         }
         _ => Ok(activations),
     }
@@ -89,7 +93,11 @@ fn flatten(name: &str, values: ArrayD<f32>) -> Parsed<Array2<f32>> {
 fn from_npy(bytes: &[u8], name: &str) -> Parsed<Activations> {
     match parse_npy(bytes)? {
         NpyArray::Numeric(array) => {
-            Ok(Activations { ids: None, layers: vec![(name.to_string(), flatten(name, array.to_f32())?)] })
+            Ok(Activations {
+                ids: None,
+                time_bins: Vec::new(),
+                layers: vec![(name.to_string(), flatten(name, array.to_f32())?)],
+            })
         }
         NpyArray::Text(_) => Err(ParseError::invalid("it holds text, numbers are needed")),
     }
@@ -110,7 +118,7 @@ fn from_npz(bytes: &[u8]) -> Parsed<Activations> {
             }
         }
     }
-    Ok(Activations { ids, layers })
+    Ok(Activations { ids, time_bins: Vec::new(), layers })
 }
 
 fn from_safetensors(bytes: &[u8]) -> Parsed<Activations> {
@@ -123,19 +131,30 @@ fn from_safetensors(bytes: &[u8]) -> Parsed<Activations> {
     let layer = |(name, array): &(String, crate::arrays::NumericArray)| {
         Ok((name.clone(), flatten(name, array.to_f32())?))
     };
-    Ok(Activations { ids: ids.transpose()?, layers: file.tensors.iter().map(layer).collect::<Parsed<_>>()? })
+    Ok(Activations {
+        ids: ids.transpose()?,
+        time_bins: Vec::new(),
+        layers: file.tensors.iter().map(layer).collect::<Parsed<_>>()?,
+    })
 }
 
 fn from_netcdf(bytes: Vec<u8>, name: &str) -> Parsed<Activations> {
     let assembly = parse_assembly(bytes, name)?;
     let bins = assembly.values.dim().2;
-    if bins != 1 {
-        return Err(ParseError::Unsupported(format!("{bins} time bins"), "give one file per time bin"));
+    if bins != 1 && assembly.time_bins.len() != bins {
+        let problem = format!("{bins} time bins without time_bin_start and time_bin_end");
+        return Err(ParseError::Unsupported(problem, "add these coordinates"));
     }
+    let time_bins = match bins {
+        1 => Vec::new(),
+        _ => assembly.time_bins.iter().map(|&(start, end)| [start, end]).collect(),
+    };
     let ids = assembly.stimulus_ids().ok();
-    let values = assembly.values.index_axis(Axis(2), 0).mapv(|v| v as f32);
+    let of_bins: Vec<_> = assembly.values.axis_iter(Axis(2)).collect();
+    let values = ndarray::concatenate(Axis(0), &of_bins).map_err(|e| ParseError::Invalid(e.to_string()))?;
+    let values = values.mapv(|v| v as f32);
     let Some(labels) = assembly.neuroid.column(LAYER).map(Values::to_text) else {
-        return Ok(Activations { ids, layers: vec![(assembly.identifier, values)] });
+        return Ok(Activations { ids, time_bins, layers: vec![(assembly.identifier, values)] });
     };
     let mut order: Vec<(String, Vec<usize>)> = Vec::new();
     let mut positions = std::collections::HashMap::new();
@@ -148,5 +167,5 @@ fn from_netcdf(bytes: Vec<u8>, name: &str) -> Parsed<Activations> {
     }
     let layers =
         order.into_iter().map(|(label, columns)| (label, values.select(Axis(1), &columns))).collect();
-    Ok(Activations { ids, layers })
+    Ok(Activations { ids, time_bins, layers })
 }

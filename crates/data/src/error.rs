@@ -145,11 +145,13 @@ pub enum Error {
     },
     /// The bytes of a file are not those that its manifest names.
     #[error(
-        "{}: sha256 is {found}, the manifest says {expected}; delete the file and fetch it again", path.display()
+        "{}: {algorithm} is {found}, the manifest says {expected}; delete the file and fetch it again", path.display()
     )]
     Digest {
         /// The file.
         path: PathBuf,
+        /// `sha256` or `sha1`.
+        algorithm: &'static str,
         /// The manifest's digest.
         expected: String,
         /// The file's digest.

@@ -58,6 +58,23 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|b| format!("{b:02x}")).collect()
 }
 
+/// SHA-1 of a file in lower-case hexadecimal, without holding it in memory.
+///
+/// # Errors
+/// [`Error::Io`].
+pub(crate) fn sha1_file(path: &Path) -> Result<String> {
+    let mut file = File::open(path).map_err(|e| Error::io(path, e))?;
+    let mut hasher = sha1::Sha1::new();
+    let mut buffer = vec![0u8; 1 << 20];
+    loop {
+        let n = file.read(&mut buffer).map_err(|e| Error::io(path, e))?;
+        if n == 0 {
+            return Ok(hex(&hasher.finalize()));
+        }
+        hasher.update(&buffer[..n]);
+    }
+}
+
 /// SHA-256 of a file in lower-case hexadecimal, and its length, without holding it in memory.
 ///
 /// # Errors

@@ -23,6 +23,7 @@ mod score;
 mod simulation;
 mod splits;
 pub mod statistics;
+mod time_bins;
 
 pub use behavior::*;
 pub use ceiling::*;
@@ -42,3 +43,4 @@ pub use rng::*;
 pub use score::*;
 pub use simulation::*;
 pub use splits::*;
+pub use time_bins::*;

@@ -71,13 +71,20 @@ pub struct NetworkActivations<'a> {
     network: &'a Network,
     images: &'a dyn Images,
     degrees: Option<f64>,
+    placed: usize,
 }
 
 impl<'a> NetworkActivations<'a> {
     /// `degrees` is the visual angle that the images span; they are placed on the screen accordingly (spec §2.5). `None` shows them
     /// filling the network's input.
     pub fn new(network: &'a Network, images: &'a dyn Images, degrees: Option<f64>) -> Self {
-        Self { network, images, degrees }
+        Self { network, images, degrees, placed: usize::MAX }
+    }
+
+    /// Images from `first` on fill the network's input, whatever the degrees of the others.
+    #[must_use]
+    pub fn filling_from(self, first: usize) -> Self {
+        Self { placed: first, ..self }
     }
 
     fn one(
@@ -89,7 +96,8 @@ impl<'a> NetworkActivations<'a> {
     ) -> Result<(), Error> {
         let failed = |message: String| Error::Stimulus { stimulus, message };
         let pixels = self.images.pixels(stimulus).map_err(|error| failed(error.to_string()))?;
-        let degrees = self.degrees.unwrap_or(self.network.visual_degrees());
+        let degrees = self.degrees.filter(|_| stimulus < self.placed);
+        let degrees = degrees.unwrap_or(self.network.visual_degrees());
         let shown = place_on_screen(&pixels, self.network.visual_degrees(), degrees).map_err(failed)?;
         self.network.forward(worker, stimulus, &shown, layers, rows)
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use ventral_metrics::CeilingRule;
+use ventral_metrics::{CeilingRule, Summary};
 
 use crate::Digest;
 
@@ -26,6 +26,20 @@ pub struct ModelFacts {
     pub weight_bytes: u64,
     /// ImageNet top-1 accuracy between 0 and 1, when the card states it.
     pub imagenet_top1: Option<f64>,
+    /// Start and end in ms of the time bins of its activations; empty for a model without time.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub time_bins: Vec<[f64; 2]>,
+    /// Index of the layer that behaviour is read out from; without one a model is not scored on behaviour.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub readout: Option<usize>,
+}
+
+impl ModelFacts {
+    /// Rows of activations that are read for a benchmark's stimuli: one per stimulus, or per time bin and stimulus.
+    #[must_use]
+    pub fn rows(&self, stimuli: usize) -> usize {
+        stimuli.saturating_mul(self.time_bins.len().max(1))
+    }
 }
 
 /// One layer of a model.
@@ -85,6 +99,57 @@ pub struct BenchmarkFacts {
     pub citation: Option<String>,
     /// What is peculiar about the data: constant neuroids and the like.
     pub notes: Vec<String>,
+    /// What goes beyond one fit of all neuroids from the features as they are.
+    #[serde(default, skip_serializing_if = "Variant::is_plain")]
+    pub variant: Variant,
+}
+
+/// What sets a benchmark apart from one fit of all neuroids from the features as they are.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Variant {
+    /// Whether a metric that reads tiles needs the layer's Gram matrix before.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub needs_gram: bool,
+    /// Parts of the columns whose scores are averaged: subjects, time bins.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<PartFacts>,
+    /// Time bins in ms that a model with time is aligned to.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub bins: Vec<[f64; 2]>,
+    /// Principal components that features are reduced to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub components: Option<usize>,
+    /// For behaviour: a model is scored on its readout layer alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub behavior: Option<BehaviorFacts>,
+}
+
+/// What is different about a benchmark of behaviour.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct BehaviorFacts {
+    /// How the metric's values become a score.
+    pub summary: Summary,
+    /// Ceiling of each split, where splits have their own.
+    pub ceilings: Vec<f64>,
+}
+
+/// A part of the columns that is scored and ceiled by itself.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PartFacts {
+    /// Its name.
+    pub name: String,
+    /// Its columns of the scores; empty for the one at its own place, for metrics with one value per part.
+    pub columns: Vec<usize>,
+    /// Its ceiling.
+    pub ceiling: Option<f64>,
+}
+
+impl Variant {
+    /// Whether there is nothing special.
+    #[must_use]
+    pub fn is_plain(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// How well the data predict themselves.

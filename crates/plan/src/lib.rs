@@ -28,9 +28,11 @@ pub mod unit;
 pub use assignment::{Assignment, UnitReport, Work};
 pub use cost::Estimate;
 pub use digest::{Digest, InvalidDigest};
-pub use facts::{BenchmarkFacts, Ceiling, Consumes, LayerFacts, MachineFacts, ModelFacts};
+pub use facts::{
+    BehaviorFacts, BenchmarkFacts, Ceiling, Consumes, LayerFacts, MachineFacts, ModelFacts, PartFacts, Variant,
+};
 pub use fit::{Unfit, UnitRef};
 pub use planned::{CardKind, PLAN_DOCUMENT, PlannedJob, Refused};
 pub use planner::{Error, Plan, plan, plan_without};
-pub use spec::{JobSpec, Selection, SpecError};
+pub use spec::{JobSpec, Preset, Selection, SpecError};
 pub use unit::{FeaturesUnit, LayerTarget, ScoreUnit, Screen};

@@ -55,6 +55,12 @@ pub enum Error {
         /// What is wrong with it.
         problem: String,
     },
+    /// A preset asks for something that is not in the job.
+    #[error("preset: {problem}")]
+    Preset {
+        /// What is wrong and what to do.
+        problem: String,
+    },
     /// Too many units.
     #[error("the job has {found} units; at most {MAX_UNITS} fit into one job, split it")]
     TooManyUnits {
@@ -105,6 +111,7 @@ pub fn plan_without(
     if refused.iter().all(|card| card.kind == CardKind::Model) {
         check_selection(&spec, &benchmarks)?;
     }
+    check_preset(&spec, &benchmarks, &refused)?;
     let layers: usize = models.iter().map(|model| model.layers.len()).sum();
     let found = layers.saturating_mul(benchmarks.len());
     if found > MAX_UNITS {
@@ -151,12 +158,25 @@ impl Plan {
 
     fn add_model(&mut self, model: usize) {
         let facts = self.models[model].clone();
-        let mut by_stimuli: BTreeMap<(Digest, Option<[u64; 2]>), usize> = BTreeMap::new();
-        for (index, benchmark) in self.benchmarks.clone().iter().enumerate() {
+        let key = |benchmark: &BenchmarkFacts| {
             let screen = screen(facts.degrees, benchmark.degrees);
             let bits = screen.map(|s| [s.source_degrees.to_bits(), s.target_degrees.to_bits()]);
-            let unit = *by_stimuli.entry((benchmark.stimuli.clone(), bits)).or_insert_with(|| {
-                let unit = self.features_unit(model, index, screen);
+            (benchmark.stimuli.clone(), bits)
+        };
+        let benchmarks = self.benchmarks.clone();
+        // Stimuli for which behaviour alone is wanted are read from one layer.
+        let neural = benchmarks.iter().filter(|benchmark| benchmark.variant.behavior.is_none());
+        let neural: BTreeSet<(Digest, Option<[u64; 2]>)> = neural.map(key).collect();
+        let mut by_stimuli: BTreeMap<(Digest, Option<[u64; 2]>), usize> = BTreeMap::new();
+        for (index, benchmark) in benchmarks.iter().enumerate() {
+            if benchmark.variant.behavior.is_some() && facts.readout.is_none() {
+                continue;
+            }
+            let key = key(benchmark);
+            let only = if neural.contains(&key) { None } else { facts.readout };
+            let screen = screen(facts.degrees, benchmark.degrees);
+            let unit = *by_stimuli.entry(key).or_insert_with(|| {
+                let unit = self.features_unit(model, index, screen, only);
                 self.features.push(unit);
                 self.features.len() - 1
             });
@@ -164,10 +184,18 @@ impl Plan {
         }
     }
 
-    fn features_unit(&self, model: usize, index: usize, screen: Option<Screen>) -> FeaturesUnit {
+    /// Reads all layers, or one `only`.
+    fn features_unit(
+        &self,
+        model: usize,
+        index: usize,
+        screen: Option<Screen>,
+        only: Option<usize>,
+    ) -> FeaturesUnit {
         let facts = &self.models[model];
         let benchmark = &self.benchmarks[index];
-        let layers = facts.layers.iter().enumerate().map(|(layer, layer_facts)| LayerTarget {
+        let read = || facts.layers.iter().enumerate().filter(|(layer, _)| only.is_none_or(|only| *layer == only));
+        let layers = read().map(|(layer, layer_facts)| LayerTarget {
             layer,
             gram: Digest::of_identity(&GramIdentity {
                 kind: "layer-gram",
@@ -181,8 +209,8 @@ impl Plan {
             }),
         });
         let shape = FeaturesShape {
-            stimuli: benchmark.stimulus_count,
-            layers: facts.layers.iter().map(|layer| layer.features).collect(),
+            stimuli: facts.rows(benchmark.stimulus_count),
+            layers: read().map(|(_, layer)| layer.features).collect(),
             seconds_per_stimulus: facts.seconds_per_stimulus,
             weight_bytes: facts.weight_bytes,
             precision: self.spec.features.precision,
@@ -199,12 +227,20 @@ impl Plan {
     }
 
     fn add_scores(&mut self, features: usize, benchmark: &BenchmarkFacts, index: usize) {
-        for target in self.features[features].layers.clone() {
+        let model = &self.models[self.features[features].model];
+        let temporal = !model.time_bins.is_empty();
+        let mut read = benchmark.clone();
+        read.stimulus_count = model.rows(benchmark.stimulus_count);
+        // Behaviour is read from one layer.
+        let only = benchmark.variant.behavior.as_ref().and(model.readout);
+        let layers = self.features[features].layers.clone().into_iter();
+        for target in layers.filter(|target| only.is_none_or(|layer| target.layer == layer)) {
             let digest = Digest::of_identity(&ScoreIdentity {
                 kind: "score",
                 revision: RESULT_REVISION,
                 gram: &target.gram,
                 benchmark: &benchmark.digest,
+                bins: temporal.then_some(benchmark.variant.bins.as_slice()),
             });
             if benchmark.consumes == Consumes::Tiles {
                 self.features[features].tile_scores.push(self.scores.len());
@@ -215,7 +251,7 @@ impl Plan {
                 layer: target.layer,
                 benchmark: index,
                 gram: target.gram,
-                estimate: cost::score(benchmark, &self.machine),
+                estimate: cost::score(&read, &self.machine),
             });
         }
     }
@@ -234,6 +270,35 @@ fn unique<'a>(kind: &'static str, names: impl Iterator<Item = &'a String>) -> Re
         }
     }
     Ok(())
+}
+
+fn check_preset(spec: &JobSpec, benchmarks: &[BenchmarkFacts], refused: &[Refused]) -> Result<(), Error> {
+    let Some(preset) = spec.preset else { return Ok(()) };
+    let regions = preset.regions();
+    for benchmark in benchmarks {
+        let (identifier, region) = (&benchmark.identifier, &benchmark.region);
+        if !regions.contains(&region.as_str()) {
+            let problem =
+                format!("benchmark '{identifier}' is of region '{region}', only {} count", regions.join(", "));
+            return Err(Error::Preset { problem });
+        }
+        let reduced = benchmark.variant.components == Some(preset.components());
+        if !reduced && benchmark.variant.behavior.is_none() {
+            let problem = format!(
+                "benchmark '{identifier}' is not scored on {} principal components; add [pca] to its card",
+                preset.components()
+            );
+            return Err(Error::Preset { problem });
+        }
+    }
+    // A benchmark that was refused may be the one that is missing.
+    let missing = regions.iter().find(|region| benchmarks.iter().all(|b| b.region != **region));
+    match missing.filter(|_| refused.iter().all(|card| card.kind == CardKind::Model)) {
+        None => Ok(()),
+        Some(region) => {
+            Err(Error::Preset { problem: format!("no benchmark is of region '{region}'; add one") })
+        }
+    }
 }
 
 fn check_selection(spec: &JobSpec, benchmarks: &[BenchmarkFacts]) -> Result<(), Error> {

@@ -33,9 +33,39 @@ pub struct JobSpec {
     /// Layers by model identifier, as names or globs; replaces the card's list.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub layers: BTreeMap<String, Vec<String>>,
+    /// Rules of scoring other than today's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub preset: Option<Preset>,
     /// Layer choice per region; without an entry a region's layer is chosen on the benchmark it is reported on.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub selection: Vec<Selection>,
+}
+
+/// Named rules of scoring.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Preset {
+    /// The first Brain-Score (Schrimpf et al. 2018, spec 1.7): every neural benchmark on features reduced to 1,000 principal components,
+    /// the best layer on the very benchmark that is reported, no ceilings, and the mean of V4, IT and behaviour.
+    #[serde(rename = "brain-score-2018")]
+    BrainScore2018,
+}
+
+impl Preset {
+    /// The regions whose mean is the brain score.
+    #[must_use]
+    pub fn regions(self) -> [&'static str; 3] {
+        match self {
+            Self::BrainScore2018 => ["V4", "IT", "behavior"],
+        }
+    }
+
+    /// Principal components of the features of neural benchmarks.
+    #[must_use]
+    pub fn components(self) -> usize {
+        match self {
+            Self::BrainScore2018 => ventral_metrics::PCA_COMPONENTS,
+        }
+    }
 }
 
 /// How layers are read into Gram matrices.
@@ -124,6 +154,9 @@ impl JobSpec {
             if list.len() > MAX_ENTRIES {
                 return refuse(field, format!("{} entries; at most {MAX_ENTRIES}", list.len()));
             }
+        }
+        if self.preset.is_some() && !self.selection.is_empty() {
+            return refuse("selection", "the preset chooses layers itself; remove one of the two".to_owned());
         }
         let mut regions: Vec<&str> = self.selection.iter().map(|s| s.region.as_str()).collect();
         regions.sort_unstable();

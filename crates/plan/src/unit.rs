@@ -82,4 +82,7 @@ pub(crate) struct ScoreIdentity<'a> {
     pub revision: u32,
     pub gram: &'a Digest,
     pub benchmark: &'a Digest,
+    /// What a model with time is aligned to; nothing for others, whose digests stay.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bins: Option<&'a [[f64; 2]]>,
 }

@@ -1,7 +1,8 @@
 //! What planning needs to know about a benchmark.
 
 use ventral_data::{Benchmark, Metric, Target, Visibility};
-use ventral_plan::{BenchmarkFacts, Ceiling, Consumes, Digest};
+use ventral_metrics::ReversePredictivity;
+use ventral_plan::{BehaviorFacts, BenchmarkFacts, Ceiling, Consumes, Digest, PartFacts, Variant};
 
 use crate::Error;
 
@@ -19,7 +20,10 @@ pub fn of_benchmark(benchmark: &Benchmark) -> Result<BenchmarkFacts, Error> {
         targets: benchmark.targets(),
         neuroids: neuroid_ids(benchmark),
         splits: benchmark.splits.len().max(1),
-        consumes: if benchmark.metric == Metric::NeuronToNeuron { Consumes::Tiles } else { Consumes::Gram },
+        consumes: match &benchmark.metric {
+            Metric::NeuronToNeuron | Metric::Reverse(_) | Metric::Behavior => Consumes::Tiles,
+            _ => Consumes::Gram,
+        },
         degrees: benchmark.degrees(),
         metric: card.metric.name.to_string(),
         ceiling: ceiling.map(|estimate| Ceiling { value: estimate.value, error: estimate.error }),
@@ -27,7 +31,30 @@ pub fn of_benchmark(benchmark: &Benchmark) -> Result<BenchmarkFacts, Error> {
         private: card.visibility == Visibility::Private,
         citation: card.citation.clone(),
         notes: benchmark.notes.clone(),
+        variant: variant(benchmark),
     })
+}
+
+fn variant(benchmark: &Benchmark) -> Variant {
+    let fitted = matches!(benchmark.metric, Metric::Regression(_));
+    let part = |(index, part): (usize, &ventral_data::Part)| PartFacts {
+        name: part.name.clone(),
+        columns: if fitted { part.columns.clone() } else { vec![index] },
+        ceiling: part.ceiling,
+    };
+    Variant {
+        needs_gram: matches!(&benchmark.metric, Metric::Reverse(r) if ReversePredictivity::needs_gram(r)),
+        parts: benchmark.parts.iter().enumerate().map(part).collect(),
+        bins: crate::rows::target_bins(benchmark),
+        components: benchmark.components.as_ref().map(|components| components.count),
+        behavior: behavior(benchmark),
+    }
+}
+
+fn behavior(benchmark: &Benchmark) -> Option<BehaviorFacts> {
+    let Target::Behavior(behavior) = &benchmark.target else { return None };
+    let ceilings = benchmark.ceiling.as_ref().map(|estimate| estimate.per_split.clone()).unwrap_or_default();
+    Some(BehaviorFacts { summary: behavior.metric.summary(), ceilings })
 }
 
 /// One id per column of the scores; a metric with one value per split has none.

@@ -3,12 +3,14 @@
 use std::collections::BTreeSet;
 use std::time::Instant;
 
-use ndarray::{Array2, ArrayView2};
-use ventral_metrics::{Error as MetricError, GramBuilder, NeuronToNeuron, Precision, TileConsumer};
+use ndarray::ArrayView2;
+use ventral_metrics::{Error as MetricError, GramBuilder, Precision, TileConsumer};
 use ventral_models::{ActivationSource, StreamLimits, stream};
 use ventral_plan::{FeaturesUnit, Plan, cost};
 use ventral_store::{LayerGramRecord, ScoreRecord, Store};
 
+use crate::score::load_gram;
+use crate::tiles::TileMetric;
 use crate::{Error, Event, Execution, LoadedModel};
 
 /// What is still missing of a features unit.
@@ -46,6 +48,15 @@ impl Missing {
         Self { grams: grams.collect(), scores: scores.collect() }
     }
 
+    /// Without the scores that need a Gram matrix which is not stored yet: they are for the next pass.
+    fn in_one_pass(mut self, plan: &Plan, store: &Store) -> Self {
+        self.scores.retain(|&score| {
+            let unit = &plan.scores[score];
+            !plan.benchmarks[unit.benchmark].variant.needs_gram || store.contains(&unit.gram)
+        });
+        self
+    }
+
     /// The model's layers that must be read.
     fn layers(&self, plan: &Plan, unit: &FeaturesUnit) -> Vec<usize> {
         let grams = self.grams.iter().map(|&i| unit.layers[i].layer);
@@ -73,6 +84,9 @@ pub fn execute(
     let benchmark = execution.benchmarks.benchmark(unit.benchmark)?;
     loop {
         let missing = missing.without_stored(plan, unit, store);
+        let left = missing.grams.len() + missing.scores.len();
+        let missing = missing.in_one_pass(plan, store);
+        let last = left == missing.grams.len() + missing.scores.len();
         let mut layers = missing.layers(plan, unit);
         layers.retain(|layer| failures.iter().all(|(failed, _)| failed != layer));
         if layers.is_empty() {
@@ -87,7 +101,9 @@ pub fn execute(
             Ok(placement) => {
                 let seconds = started.elapsed().as_secs_f64();
                 observer.on(&Event::FeaturesFinished { unit, seconds, placement });
-                return Ok(failures);
+                if last {
+                    return Ok(failures);
+                }
             }
             // The layers before it are stored; go on without it.
             Err(error) => match failed_layer(model, &error) {
@@ -132,8 +148,7 @@ struct LayerReaders {
 struct TileScore {
     /// Index into the plan's scores.
     score: usize,
-    pools: Option<Vec<Vec<usize>>>,
-    metric: NeuronToNeuron,
+    metric: TileMetric,
 }
 
 impl Reading<'_> {
@@ -214,10 +229,12 @@ impl Reading<'_> {
         let context = |source: MetricError| Error::Metric { context: format!("layer {name}"), source };
         let unit = &self.execution.plan.scores[score];
         let benchmark = self.execution.benchmarks.benchmark(unit.benchmark)?;
-        let none = Array2::zeros((0, 0));
-        let responses = benchmark.responses().unwrap_or(none.view());
-        let metric = NeuronToNeuron::new(responses, &benchmark.splits).map_err(context)?;
-        Ok(TileScore { score, pools: benchmark.pools.clone(), metric })
+        let plan = self.execution.plan;
+        let needs_gram = plan.benchmarks[unit.benchmark].variant.needs_gram;
+        let gram = needs_gram.then(|| load_gram(self.execution, &unit.gram)).transpose()?;
+        let bins = &plan.models[unit.model].time_bins;
+        let metric = TileMetric::new(&benchmark, bins, gram, plan.spec.features.precision).map_err(context)?;
+        Ok(TileScore { score, metric })
     }
 
     fn finish(&self, readers: LayerReaders, name: &str) -> Result<(), Error> {
@@ -243,20 +260,8 @@ impl LayerReaders {
             gram.push(first, tile)?;
         }
         for score in &mut self.scores {
-            match &score.pools {
-                Some(pools) => score.metric.push(first, pooled(tile, pools).view())?,
-                None => score.metric.push(first, tile)?,
-            }
+            score.metric.push(first, tile)?;
         }
         Ok(())
     }
-}
-
-/// Features averaged over the stimuli of each pool.
-fn pooled(tile: ArrayView2<'_, f32>, pools: &[Vec<usize>]) -> Array2<f32> {
-    Array2::from_shape_fn((pools.len(), tile.ncols()), |(pool, feature)| {
-        let rows = &pools[pool];
-        let sum: f64 = rows.iter().map(|&row| f64::from(tile[[row, feature]])).sum();
-        (sum / rows.len() as f64) as f32
-    })
 }

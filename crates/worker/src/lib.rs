@@ -5,6 +5,7 @@
 //! lands in the store under the name the plan gave it. `events` tell an observer what happens. [`simulate`] turns the
 //! same stream of activations into recordings.
 
+mod behavior;
 mod cards;
 mod error;
 mod events;
@@ -14,10 +15,13 @@ mod features;
 mod job;
 mod machine;
 mod model;
+mod neural;
+mod rows;
 mod run;
 mod score;
 pub mod service;
 mod simulate;
+mod tiles;
 
 pub use cards::{find_cards, resolve};
 pub use error::Error;

@@ -12,6 +12,9 @@ use ventral_plan::{Digest, LayerFacts, ModelFacts, Screen};
 
 use crate::{Error, Event, Observer};
 
+/// What a readout is called unless the card says otherwise.
+const LOGITS: &str = "logits";
+
 /// A model in memory.
 pub enum LoadedModel {
     /// A graph that is run over images.
@@ -20,8 +23,10 @@ pub enum LoadedModel {
     Given {
         /// The activations.
         activations: GivenActivations,
-        /// Stimulus ids of the rows, when the file has them.
+        /// Stimulus ids of the rows, when the file has them; of those of one time bin.
         ids: Option<Vec<String>>,
+        /// Start and end in ms of the time bins of the rows, bins slowest; empty without time.
+        time_bins: Vec<[f64; 2]>,
         /// Identifier on the card.
         identifier: String,
     },
@@ -37,6 +42,7 @@ impl LoadedModel {
         Ok(Self::Given {
             activations: GivenActivations::new(given.layers)?,
             ids: given.ids,
+            time_bins: given.time_bins,
             identifier: card.identifier.clone(),
         })
     }
@@ -46,6 +52,14 @@ impl LoadedModel {
         match self {
             Self::Network(network) => network.layers(),
             Self::Given { activations, .. } => activations.layers(),
+        }
+    }
+
+    /// Start and end in ms of the time bins of its activations; empty without time.
+    pub fn time_bins(&self) -> &[[f64; 2]] {
+        match self {
+            Self::Network(_) => &[],
+            Self::Given { time_bins, .. } => time_bins,
         }
     }
 
@@ -64,7 +78,18 @@ impl LoadedModel {
             seconds_per_stimulus: self.seconds_per_stimulus(stimuli)?,
             weight_bytes,
             imagenet_top1: card.imagenet_top1,
+            time_bins: self.time_bins().to_vec(),
+            readout: self.readout(card),
         })
+    }
+
+    /// The layer that behaviour is read out from: the card's, or the one called `logits`.
+    fn readout(&self, card: &ModelCard) -> Option<usize> {
+        let name = card.readout.as_deref().unwrap_or(LOGITS);
+        match self {
+            Self::Network(network) => network.layer(name).ok(),
+            Self::Given { activations, .. } => activations.layers().iter().position(|layer| layer.name == name),
+        }
     }
 
     /// Runs `act` on the activations to the stimuli of a benchmark.
@@ -78,10 +103,16 @@ impl LoadedModel {
         match self {
             Self::Network(network) => {
                 let images = Stimuli { set: &benchmark.stimuli, observer };
-                act(&NetworkActivations::new(network, &images, screen.map(|s| s.source_degrees)))
+                let source = NetworkActivations::new(network, &images, screen.map(|s| s.source_degrees));
+                let fitted_on = benchmark.components.as_ref().map_or(usize::MAX, |c| c.first);
+                act(&source.filling_from(fitted_on))
             }
-            Self::Given { activations, ids, identifier } => {
-                let rows = match_rows(identifier, ids.as_deref(), activations.stimuli(), &benchmark.stimuli)?;
+            Self::Given { activations, ids, time_bins, identifier } => {
+                let bins = time_bins.len().max(1);
+                let given = activations.stimuli() / bins;
+                let of_bin = match_rows(identifier, ids.as_deref(), given, &benchmark.stimuli)?;
+                let rows: Vec<usize> =
+                    (0..bins).flat_map(|bin| of_bin.iter().map(move |row| bin * given + row)).collect();
                 act(&reordered(activations, &rows)?)
             }
         }

@@ -55,7 +55,7 @@ pub fn work(job: &Job, store: &Store) -> Work {
         missing.grams.retain(|&layer| {
             work.scores
                 .iter()
-                .any(|&i| plan.scores[i].gram == unit.layers[layer].gram && !reads_tiles(job, i))
+                .any(|&i| plan.scores[i].gram == unit.layers[layer].gram && reads_gram(job, i))
         });
         missing_grams += missing.grams.len();
         if !missing.is_empty() {
@@ -101,6 +101,12 @@ fn concurrency(job: &Job, scores: &[usize]) -> (u64, usize) {
     let largest = scores.iter().map(|&i| job.plan.scores[i].estimate.memory_bytes).max().unwrap_or(0);
     let fitting = usize::try_from(job.plan.machine.memory_bytes / largest.max(1)).unwrap_or(usize::MAX);
     (largest, fitting.clamp(1, job.plan.machine.threads.max(1)).min(scores.len()))
+}
+
+/// Whether a score needs its Gram matrix, alone or before tiles.
+fn reads_gram(job: &Job, score: usize) -> bool {
+    let facts = &job.plan.benchmarks[job.plan.scores[score].benchmark];
+    facts.consumes == Consumes::Gram || facts.variant.needs_gram
 }
 
 fn reads_tiles(job: &Job, score: usize) -> bool {

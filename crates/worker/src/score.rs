@@ -1,13 +1,11 @@
 //! Score units: a stored Gram and a benchmark give r per split and neuroid.
 
-use ndarray::Array2;
-use ventral_data::{Benchmark, Metric, Target};
-use ventral_metrics::{
-    Error as MetricError, LayerGram, SplitScores, cka, rdm, rdm_similarity, regression_scores,
-};
+use ventral_metrics::LayerGram;
 use ventral_plan::{Digest, ScoreUnit, cost};
 use ventral_store::{LayerGramRecord, ScoreRecord};
 
+use crate::neural::compute;
+use crate::rows::prepared;
 use crate::{Error, Execution};
 
 /// Computes and stores a score from its Gram, with as many threads as memory allows.
@@ -16,8 +14,9 @@ use crate::{Error, Execution};
 /// [`Error::NoGram`] for a Gram that is missing or damaged (a damaged one is discarded, so that another run recomputes it),
 /// [`Error::Metric`] if the metric is not defined for it.
 pub fn execute(execution: &Execution<'_>, unit: &ScoreUnit) -> Result<(), Error> {
-    let facts = &execution.plan.benchmarks[unit.benchmark];
-    let threads = cost::score_threads(facts, execution.memory_bytes, execution.threads);
+    let mut facts = execution.plan.benchmarks[unit.benchmark].clone();
+    facts.stimulus_count = execution.plan.models[unit.model].rows(facts.stimulus_count);
+    let threads = cost::score_threads(&facts, execution.memory_bytes, execution.threads);
     if threads >= execution.threads {
         return compute_and_store(execution, unit);
     }
@@ -30,15 +29,13 @@ fn compute_and_store(execution: &Execution<'_>, unit: &ScoreUnit) -> Result<(), 
     let benchmark = execution.benchmarks.benchmark(unit.benchmark)?;
     let gram = load_gram(execution, &unit.gram)?;
     let context = |source| Error::Metric { context: execution.plan.score_title(unit), source };
-    let scores = match &benchmark.pools {
-        Some(pools) => gram.pooled(pools).and_then(|pooled| compute(&benchmark, &pooled)),
-        None => compute(&benchmark, &gram),
-    };
+    let bins = &execution.plan.models[unit.model].time_bins;
+    let scores = prepared(&benchmark, bins, gram).and_then(|gram| compute(&benchmark, &gram));
     let record = ScoreRecord { scores: scores.map_err(context)? };
     execution.put(&unit.digest, &record.encode())
 }
 
-fn load_gram(execution: &Execution<'_>, digest: &Digest) -> Result<LayerGram, Error> {
+pub(crate) fn load_gram(execution: &Execution<'_>, digest: &Digest) -> Result<LayerGram, Error> {
     let no_gram = |problem: String| Error::NoGram { digest: digest.clone(), problem };
     let payload = match execution.get(digest) {
         Ok(Some(payload)) => payload,
@@ -56,32 +53,4 @@ fn load_gram(execution: &Execution<'_>, digest: &Digest) -> Result<LayerGram, Er
             Err(no_gram(format!("is discarded: {error}")))
         }
     }
-}
-
-fn compute(benchmark: &Benchmark, gram: &LayerGram) -> Result<SplitScores, MetricError> {
-    match (&benchmark.metric, &benchmark.target) {
-        (Metric::Regression(regression), Target::Responses { averaged, .. }) => {
-            regression_scores(regression, gram, averaged.view(), &benchmark.splits)
-        }
-        (Metric::Rdm, Target::Rdm { mean, .. }) => {
-            Ok(single(rdm_similarity(rdm(gram)?.view(), mean.view())?))
-        }
-        (Metric::Rdm, Target::Responses { averaged, .. }) => {
-            let target = rdm(&LayerGram::from_features(averaged.view())?)?;
-            Ok(single(rdm_similarity(rdm(gram)?.view(), target.view())?))
-        }
-        (Metric::Cka(estimator), Target::Responses { averaged, .. }) => {
-            let target = LayerGram::from_features(averaged.view())?;
-            Ok(single(cka(gram, &target, *estimator)?))
-        }
-        (metric, _) => Err(MetricError::Parameter {
-            name: "metric",
-            value: format!("{metric:?}"),
-            allowed: "regressions and CKA need responses; neuron_to_neuron is scored while features are read",
-        }),
-    }
-}
-
-fn single(value: f64) -> SplitScores {
-    SplitScores { values: Array2::from_elem((1, 1), value), alphas: Vec::new() }
 }

@@ -25,6 +25,8 @@ pub fn small_plan(tiles: bool) -> Arc<Plan> {
         seconds_per_stimulus: 0.01,
         weight_bytes: 1,
         imagenet_top1: None,
+        time_bins: Vec::new(),
+        readout: None,
     };
     let benchmark = |identifier: &str, consumes| BenchmarkFacts {
         identifier: identifier.into(),
@@ -44,6 +46,7 @@ pub fn small_plan(tiles: bool) -> Arc<Plan> {
         private: false,
         citation: None,
         notes: Vec::new(),
+        variant: Default::default(),
     };
     let machine = MachineFacts {
         profile: "p".into(),

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use ventral_metrics::CeilingRule;
 
+use super::variants::{PcaCard, TimeCard};
+
 /// A benchmark as its card states it. Paths under `file` are relative to the card, under `data` to the data directory.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -27,14 +29,26 @@ pub struct BenchmarkCard {
     pub citation: Option<String>,
     /// Licence of the data.
     pub licence: Option<String>,
+    /// Data set that its files belong to, as `ventral datasets` names it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dataset: Option<String>,
     /// Free text.
     pub note: Option<String>,
     /// The images.
     pub stimuli: StimuliCard,
     /// Groups of stimuli whose features are averaged, when a response belongs to several images.
     pub pools: Option<PoolsCard>,
-    /// The responses or dissimilarities.
+    /// The responses or dissimilarities; a benchmark of behaviour has trials instead.
+    #[serde(default = "AssemblyCard::absent")]
     pub assembly: AssemblyCard,
+    /// How a model's readout becomes decisions between categories.
+    pub decisions: Option<super::DecisionsCard>,
+    /// How choices are learnt from a model's readout.
+    pub decoder: Option<super::DecoderCard>,
+    /// What people chose.
+    pub trials: Option<super::TrialsCard>,
+    /// What a metric of behaviour needs beside the choices.
+    pub behavior: Option<super::BehaviorCard>,
     /// Which neuroids count.
     #[serde(default)]
     pub neuroids: NeuroidsCard,
@@ -50,6 +64,10 @@ pub struct BenchmarkCard {
     /// How well a perfect model could do.
     #[serde(default)]
     pub ceiling: CeilingCard,
+    /// What is done with time bins.
+    pub time: Option<TimeCard>,
+    /// Principal components that features are reduced to.
+    pub pca: Option<PcaCard>,
 }
 
 /// Branch of the leaderboard (spec §6).
@@ -154,6 +172,7 @@ pub enum ArrayAxis {
     Presentation,
     Neuroid,
     Repetition,
+    TimeBin,
 }
 
 /// The responses or dissimilarities (`[assembly]`).
@@ -180,6 +199,23 @@ pub struct AssemblyCard {
     /// For `nc`: presentation coordinates to drop before averaging repetitions, such as `trial`.
     #[serde(default)]
     pub ignore: Vec<String>,
+}
+
+impl AssemblyCard {
+    /// No assembly: what needs one says so, because it names no file.
+    fn absent() -> Self {
+        Self {
+            format: ArrayFormat::Csv,
+            file: None,
+            data: None,
+            variable: None,
+            content: Content::Responses,
+            axes: None,
+            presentation_ids: None,
+            time_bin: None,
+            ignore: Vec::new(),
+        }
+    }
 }
 
 /// Which neuroids count (`[neuroids]`).
@@ -242,9 +278,27 @@ pub enum MetricName {
     RidgeCv,
     Linear,
     NeuronToNeuron,
+    ReversePls,
+    ReverseRidge,
+    ReverseLinear,
     Rdm,
     Cka,
     CkaBiased,
+    Accuracy,
+    AccuracyDistance,
+    ErrorConsistency,
+    ConfusionSimilarity,
+    ShapeBias,
+    OddOneOut,
+    ValueDelta,
+    Threshold,
+    ThresholdElevation,
+    I1,
+    I1n,
+    I2,
+    I2n,
+    O1,
+    O2,
 }
 
 impl std::fmt::Display for MetricName {
@@ -256,9 +310,27 @@ impl std::fmt::Display for MetricName {
             Self::RidgeCv => "ridge_cv",
             Self::Linear => "linear",
             Self::NeuronToNeuron => "neuron_to_neuron",
+            Self::ReversePls => "reverse_pls",
+            Self::ReverseRidge => "reverse_ridge",
+            Self::ReverseLinear => "reverse_linear",
             Self::Rdm => "rdm",
             Self::Cka => "cka",
             Self::CkaBiased => "cka_biased",
+            Self::Accuracy => "accuracy",
+            Self::AccuracyDistance => "accuracy_distance",
+            Self::ErrorConsistency => "error_consistency",
+            Self::ConfusionSimilarity => "confusion_similarity",
+            Self::ShapeBias => "shape_bias",
+            Self::OddOneOut => "odd_one_out",
+            Self::ValueDelta => "value_delta",
+            Self::Threshold => "threshold",
+            Self::ThresholdElevation => "threshold_elevation",
+            Self::I1 => "i1",
+            Self::I1n => "i1n",
+            Self::I2 => "i2",
+            Self::I2n => "i2n",
+            Self::O1 => "o1",
+            Self::O2 => "o2",
         })
     }
 }
@@ -269,12 +341,14 @@ impl std::fmt::Display for MetricName {
 pub struct MetricCard {
     /// Which metric.
     pub name: MetricName,
-    /// For `pls`: components; 25 unless given.
+    /// For `pls` and `reverse_pls`: components; 25 unless given.
     pub components: Option<usize>,
-    /// For `ridge`: penalty; 1 unless given.
+    /// For `ridge` and `reverse_ridge`: penalty; 1 unless given.
     pub alpha: Option<f64>,
     /// For `ridge_cv`: penalties to choose from; the reference's 99 unless given (spec §1.4).
     pub alphas: Option<Vec<f64>>,
+    /// For regressions: column of the neuroids by whose values they are fitted and scored apart, for instance `subject`.
+    pub groups: Option<String>,
 }
 
 /// How training and test sets are drawn.
@@ -290,6 +364,8 @@ pub enum SplitScheme {
     Stratified,
     /// As a file says.
     Folds,
+    /// One split, as a column of the presentations or stimuli says (`_split` metrics).
+    Fixed,
 }
 
 /// Training and test sets (`[splits]`).
@@ -303,6 +379,8 @@ pub struct SplitsCard {
     pub count: Option<usize>,
     /// For random splits: share of the presentations to train on; 0.9 unless given.
     pub train_size: Option<f64>,
+    /// For random splits: share to test on instead; 0.9 is what the reference tests similarities on.
+    pub test_size: Option<f64>,
     /// For random splits: seed; 1 unless given.
     pub seed: Option<u32>,
     /// For `stratified`: column of the presentations or stimuli with the labels.
@@ -311,6 +389,10 @@ pub struct SplitsCard {
     pub file: Option<PathBuf>,
     /// The same, relative to the data directory.
     pub data: Option<PathBuf>,
+    /// For `fixed`: the column.
+    pub column: Option<String>,
+    /// For `fixed`: the value of the presentations to test on; the others are fitted on.
+    pub test: Option<String>,
     /// For `folds` in a MATLAB file: a cell array with the test identifiers (or positions from 1) of each fold.
     pub variable: Option<String>,
 }
@@ -326,12 +408,16 @@ pub enum CeilingSource {
     Given,
     /// Random halves of the repetitions (spec §5.1).
     InternalConsistency,
+    /// Halves drawn for each stimulus by itself: reverse predictivity (spec §5.2).
+    PredictorConsistency,
     /// Even against odd repetitions.
     EvenOdd,
     /// One number per neuroid in a file; the benchmark's is their median.
     PerNeuroid,
     /// Similarity of each subject with the mean of all (spec §5.2).
     Rsa,
+    /// For behaviour: how well people predict each other (spec §3, §4.3).
+    People,
 }
 
 /// How well a perfect model could do (`[ceiling]`).
@@ -347,9 +433,9 @@ pub struct CeilingCard {
     pub value: Option<f64>,
     /// For `given`: its error.
     pub error: Option<f64>,
-    /// For `internal_consistency`: number of halvings; 10 unless given.
+    /// For `internal_consistency` and `predictor_consistency`: number of halvings; 10 unless given.
     pub count: Option<usize>,
-    /// For `internal_consistency`: seed; 1 unless given.
+    /// For these: seed; 1 unless given, 0 for `predictor_consistency`.
     pub seed: Option<u32>,
     /// For `per_neuroid`: MATLAB or npy file, relative to the card; the assembly's file unless given.
     pub file: Option<PathBuf>,
@@ -359,4 +445,20 @@ pub struct CeilingCard {
     pub variable: Option<String>,
     /// For `per_neuroid`: entries of this value belong to no neuroid and are left out.
     pub drop: Option<f64>,
+    /// For ceilings from repetitions: only those of the presentations that are tested on (`fixed` splits).
+    pub test_only: Option<bool>,
+    /// For `rsa` of responses: column of the neuroids with the subject.
+    pub subjects: Option<String>,
+    /// For `rsa`: which bound is the ceiling; `upper` unless given.
+    pub bound: Option<Bound>,
+}
+
+/// Which bound of a noise ceiling normalises scores.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Bound {
+    /// Each subject with the mean of all.
+    Upper,
+    /// Each subject with the mean of the others.
+    Lower,
 }

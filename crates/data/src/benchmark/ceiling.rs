@@ -1,10 +1,15 @@
 //! The ceiling of a benchmark (spec §5).
 
 use ventral_metrics::statistics::nan_median;
-use ventral_metrics::{CeilingRule, Repeats, even_odd_consistency, internal_consistency, rsa_ceiling};
+use ndarray::{Array2, Array3, ArrayView1, Axis, stack};
+use ventral_metrics::{
+    CeilingRule, Repeats, RsaCeiling, Split, even_odd_consistency, internal_consistency, predictor_consistency,
+    rdm_of, rsa_ceiling,
+};
 
-use super::card::{BenchmarkCard, CeilingCard, CeilingSource};
+use super::card::{BenchmarkCard, Bound, CeilingCard, CeilingSource};
 use super::locate::{ArrayFile, Roots};
+use super::parts::{self, Found};
 use super::recording::{Recording, check_length};
 use super::{CeilingEstimate, Target};
 use crate::error::{Error, Result};
@@ -12,17 +17,23 @@ use crate::error::{Error, Result};
 /// Halvings of the reference, and its seed (spec §5.1).
 const DEFAULT_COUNT: usize = 10;
 const DEFAULT_SEED: u32 = 1;
+/// Seed of the reference where halves are drawn for each stimulus (spec §5.2).
+const PREDICTOR_SEED: u32 = 0;
 
 pub(super) fn resolve(
     card: &BenchmarkCard,
     roots: &Roots<'_>,
     target: &Target,
     recording: Option<&Recording>,
-) -> Result<(Option<CeilingEstimate>, CeilingRule)> {
+    ids: &[String],
+    splits: &[Split],
+) -> Result<(Found, CeilingRule)> {
     let ceiling = &card.ceiling;
     check_fields(ceiling, roots)?;
     let rule = match (ceiling.source, ceiling.rule) {
-        (CeilingSource::None, None | Some(CeilingRule::Raw)) => return Ok((None, CeilingRule::Raw)),
+        (CeilingSource::None, None | Some(CeilingRule::Raw)) => {
+            return Ok((Found { estimate: None, splits: None }, CeilingRule::Raw));
+        }
         (CeilingSource::None, Some(_)) => {
             return Err(roots.field(
                 "ceiling.source",
@@ -34,41 +45,48 @@ pub(super) fn resolve(
             return Err(roots.field("ceiling.rule", "is missing; say how the ceiling normalises scores"));
         }
     };
-    let metric = |e| Error::metric(roots.card, "ceiling", e);
-    let of_repeats = |c: ventral_metrics::Ceiling| CeilingEstimate {
-        value: c.value,
-        error: Some(c.error),
-        per_neuroid: c.per_neuroid,
-        lower: None,
-    };
+    let mut by_split = None;
     let estimate = match ceiling.source {
-        CeilingSource::None => return Ok((None, rule)),
+        CeilingSource::None => return Ok((Found { estimate: None, splits: None }, rule)),
         CeilingSource::Given => given(ceiling, roots)?,
-        CeilingSource::InternalConsistency => {
-            let (count, seed) =
-                (ceiling.count.unwrap_or(DEFAULT_COUNT), ceiling.seed.unwrap_or(DEFAULT_SEED));
-            of_repeats(internal_consistency(repeats(target, roots)?, count, seed).map_err(metric)?)
+        CeilingSource::InternalConsistency
+        | CeilingSource::PredictorConsistency
+        | CeilingSource::EvenOdd => {
+            let found = of_repeats(ceiling, target, ids, splits, roots)?;
+            by_split = Some(found.splits);
+            CeilingEstimate {
+                value: found.value,
+                error: Some(found.error),
+                per_neuroid: found.per_neuroid,
+                lower: None,
+                per_split: Vec::new(),
+            }
         }
-        CeilingSource::EvenOdd => of_repeats(even_odd_consistency(repeats(target, roots)?).map_err(metric)?),
         CeilingSource::PerNeuroid => per_neuroid(card, roots, recording)?,
-        CeilingSource::Rsa => rsa(target, roots)?,
+        CeilingSource::Rsa => rsa(ceiling, target, roots)?,
+        CeilingSource::People => super::behavior::ceiling(target, roots)?,
     };
     if !(estimate.value.is_finite() && estimate.value != 0.0) {
         let problem = format!("comes out as {}, which no score can be divided by", estimate.value);
         return Err(roots.field("ceiling", &problem));
     }
-    Ok((Some(estimate), rule))
+    Ok((Found { estimate: Some(estimate), splits: by_split }, rule))
 }
 
 fn check_fields(card: &CeilingCard, roots: &Roots<'_>) -> Result<()> {
     let is = |source| card.source == source;
     let (given, halves, file) =
         (is(CeilingSource::Given), is(CeilingSource::InternalConsistency), is(CeilingSource::PerNeuroid));
+    let drawn = halves || is(CeilingSource::PredictorConsistency);
+    let repeated = drawn || is(CeilingSource::EvenOdd);
     let misplaced = [
         ("value", card.value.is_some() && !given),
         ("error", card.error.is_some() && !given),
-        ("count", card.count.is_some() && !halves),
-        ("seed", card.seed.is_some() && !halves),
+        ("count", card.count.is_some() && !drawn),
+        ("seed", card.seed.is_some() && !drawn),
+        ("test_only", card.test_only.is_some() && !repeated),
+        ("subjects", card.subjects.is_some() && !is(CeilingSource::Rsa)),
+        ("bound", card.bound.is_some() && !is(CeilingSource::Rsa)),
         ("file", card.file.is_some() && !file),
         ("data", card.data.is_some() && !file),
         ("variable", card.variable.is_some() && !file),
@@ -83,9 +101,53 @@ fn check_fields(card: &CeilingCard, roots: &Roots<'_>) -> Result<()> {
     }
 }
 
+/// Reliability from the repetitions, if wanted of those presentations only that are tested on.
+fn of_repeats(
+    card: &CeilingCard,
+    target: &Target,
+    ids: &[String],
+    splits: &[Split],
+    roots: &Roots<'_>,
+) -> Result<ventral_metrics::Ceiling> {
+    let all = repeats(target, roots)?;
+    let mut order: Vec<usize> = (0..ids.len()).collect();
+    let kept: Option<Array3<f64>> = match (card.test_only.unwrap_or(false), splits) {
+        (false, _) => None,
+        (true, [split]) => {
+            order = (0..split.test.len()).collect();
+            order.sort_by_key(|&i| &ids[split.test[i]]);
+            Some(shown(all.values.select(Axis(1), &split.test)))
+        }
+        (true, _) => {
+            let problem = "needs a single split (scheme `fixed`), so that what is tested on is one set";
+            return Err(roots.field("ceiling.test_only", problem));
+        }
+    };
+    if kept.is_none() {
+        order.sort_by_key(|&i| &ids[i]);
+    }
+    let repeats = kept.as_ref().map_or(all, |kept| Repeats { values: kept.view() });
+    let (count, seed) = (card.count.unwrap_or(DEFAULT_COUNT), card.seed);
+    let found = match card.source {
+        CeilingSource::EvenOdd => even_odd_consistency(repeats),
+        CeilingSource::PredictorConsistency => {
+            predictor_consistency(repeats, &order, count, seed.unwrap_or(PREDICTOR_SEED))
+        }
+        _ => internal_consistency(repeats, count, seed.unwrap_or(DEFAULT_SEED)),
+    };
+    found.map_err(|e| Error::metric(roots.card, "ceiling", e))
+}
+
+/// Without the repetitions in which nothing was shown.
+fn shown(cube: Array3<f64>) -> Array3<f64> {
+    let some = |&repetition: &usize| cube.index_axis(Axis(0), repetition).iter().any(|v| !v.is_nan());
+    let kept: Vec<usize> = (0..cube.len_of(Axis(0))).filter(some).collect();
+    cube.select(Axis(0), &kept)
+}
+
 fn given(card: &CeilingCard, roots: &Roots<'_>) -> Result<CeilingEstimate> {
     let value = card.value.ok_or_else(|| roots.field("ceiling.value", "is missing; give the ceiling"))?;
-    Ok(CeilingEstimate { value, error: card.error, per_neuroid: Vec::new(), lower: None })
+    Ok(CeilingEstimate { value, error: card.error, per_neuroid: Vec::new(), lower: None, per_split: Vec::new() })
 }
 
 fn repeats<'t>(target: &'t Target, roots: &Roots<'_>) -> Result<Repeats<'t>> {
@@ -119,16 +181,38 @@ fn per_neuroid(
         "there are neuroids (see ceiling.drop)",
     )?;
     let per_neuroid: Vec<f64> = recording.kept.iter().filter_map(|&i| values.get(i).copied()).collect();
-    Ok(CeilingEstimate { value: nan_median(&per_neuroid), error: None, per_neuroid, lower: None })
+    Ok(CeilingEstimate { value: nan_median(&per_neuroid), error: None, per_neuroid, lower: None, per_split: Vec::new() })
 }
 
-fn rsa(target: &Target, roots: &Roots<'_>) -> Result<CeilingEstimate> {
-    let Target::Rdm { subjects: Some(subjects), .. } = target else {
-        return Err(
-            roots.field("ceiling.source", "needs the dissimilarities of single subjects; add [subjects]")
-        );
-    };
+/// Dissimilarities of single subjects: given, or of the neuroids of each subject.
+fn subject_rdms(card: &CeilingCard, target: &Target, roots: &Roots<'_>) -> Result<Array2<f64>> {
+    match (target, &card.subjects) {
+        (Target::Rdm { subjects: Some(subjects), .. }, None) => Ok(subjects.clone()),
+        (Target::Rdm { .. }, None) => {
+            Err(roots
+                .field("ceiling.source", "needs the dissimilarities of single subjects; add [subjects]"))
+        }
+        (Target::Responses { averaged, neuroids, .. }, Some(column)) => {
+            let groups = parts::by_value("ceiling.subjects", column, neuroids, roots)?;
+            let rdms: Vec<_> =
+                groups.iter().map(|(_, columns)| rdm_of(averaged.select(Axis(1), columns).view())).collect();
+            let rows: Vec<ArrayView1<'_, f64>> = rdms.iter().map(|rdm| rdm.view()).collect();
+            stack(Axis(0), &rows).map_err(|e| roots.field("ceiling.subjects", &e.to_string()))
+        }
+        _ => Err(roots.field(
+            "ceiling.subjects",
+            "names the column of the neuroids with the subject; it is for responses, and needed there",
+        )),
+    }
+}
+
+fn rsa(card: &CeilingCard, target: &Target, roots: &Roots<'_>) -> Result<CeilingEstimate> {
+    let subjects = subject_rdms(card, target, roots)?;
     let ceiling = rsa_ceiling(subjects.view()).map_err(|e| Error::metric(roots.card, "ceiling", e))?;
-    let lower = Some(ceiling.lower).filter(|l| !l.is_nan());
-    Ok(CeilingEstimate { value: ceiling.upper, error: None, per_neuroid: ceiling.upper_per_subject, lower })
+    let RsaCeiling { upper, lower, upper_per_subject, lower_per_subject } = ceiling;
+    let (value, per_neuroid) = match card.bound {
+        None | Some(Bound::Upper) => (upper, upper_per_subject),
+        Some(Bound::Lower) => (lower, lower_per_subject),
+    };
+    Ok(CeilingEstimate { value, error: None, per_neuroid, lower: Some(lower).filter(|l| !l.is_nan()), per_split: Vec::new() })
 }

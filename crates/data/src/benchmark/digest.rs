@@ -3,7 +3,7 @@
 use sha2::{Digest, Sha256};
 use ventral_metrics::CkaEstimator;
 
-use super::{Benchmark, Metric, Target};
+use super::{Benchmark, Metric, Target, TimeMode};
 use crate::error::{Error, ParseError, Result};
 use crate::files::hex;
 
@@ -62,6 +62,8 @@ impl Benchmark {
         match &self.metric {
             Metric::Regression(regression) => parts.json("regression", regression).map_err(serialised)?,
             Metric::NeuronToNeuron => parts.add("neuron to neuron", &[]),
+            Metric::Reverse(regression) => parts.json("reverse", regression).map_err(serialised)?,
+            Metric::Behavior => parts.add("behavior", &[]),
             Metric::Rdm => parts.add("rdm", &[]),
             Metric::Cka(CkaEstimator::Biased) => parts.add("biased cka", &[]),
             Metric::Cka(CkaEstimator::Unbiased) => parts.add("unbiased cka", &[]),
@@ -82,6 +84,7 @@ impl Benchmark {
                 parts.numbers("responses", averaged.shape(), averaged.iter())
             }
             Target::Rdm { mean, .. } => parts.numbers("rdm", mean.shape(), mean.iter()),
+            Target::Behavior(behavior) => parts.json("behavior", behavior).map_err(serialised)?,
         }
         if let Some(ceiling) = &self.ceiling {
             parts.numbers(
@@ -90,6 +93,32 @@ impl Benchmark {
                 [ceiling.value].iter().chain(&ceiling.error).chain(&ceiling.per_neuroid),
             );
         }
+        self.add_variants(&mut parts);
         Ok(hex(&parts.0.finalize()))
+    }
+
+    /// What older benchmarks do not have is added only where it is, so that their digests stay.
+    fn add_variants(&self, parts: &mut Parts) {
+        if let Some(time) = &self.time {
+            let mode = match time.mode {
+                TimeMode::Mean => "mean",
+                TimeMode::Each => "each",
+                TimeMode::Span => "span",
+                TimeMode::Flatten => "flatten",
+            };
+            parts.add("time", mode.as_bytes());
+            parts.numbers("bins", &[time.bins.len()], time.bins.iter().flatten());
+        }
+        if let Some(components) = &self.components {
+            parts.indices("components", &[components.count, components.first]);
+        }
+        for group in &self.groups {
+            parts.indices("group", group);
+        }
+        for part in &self.parts {
+            parts.add("part", part.name.as_bytes());
+            parts.indices("columns", &part.columns);
+            parts.numbers("ceiling", &[], part.ceiling.iter());
+        }
     }
 }

@@ -4,8 +4,11 @@ use std::path::{Path, PathBuf};
 
 use super::card::BenchmarkCard;
 use super::locate::Roots;
-use super::resolve::open_stimuli;
+use super::resolve::{open_set, open_stimuli};
 use crate::error::{Error, Result};
+
+/// Section of the images that principal components are fitted on.
+const IMAGES: &str = "pca.images";
 
 /// A file that a card reads.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,6 +59,12 @@ pub fn benchmark_references(card: &Path, data_dir: &Path) -> Result<Vec<PathBuf>
         .collect())
 }
 
+/// What is wrong with the files that a card names: those that are not there above all.
+pub(super) fn missing(card: &BenchmarkCard, roots: &Roots<'_>) -> Vec<Error> {
+    let wrong = |(section, file, data): Reference| roots.optional(section, &file, &data).err();
+    references(card).into_iter().filter_map(wrong).collect()
+}
+
 fn references(card: &BenchmarkCard) -> Vec<Reference> {
     let mut all: Vec<Reference> = vec![
         ("stimuli", card.stimuli.file.clone(), card.stimuli.data.clone()),
@@ -65,6 +74,17 @@ fn references(card: &BenchmarkCard) -> Vec<Reference> {
     ];
     let (file, data) = card.stimuli.table_paths();
     all.push(("stimuli.table", file, data));
+    if let Some(trials) = &card.trials {
+        all.push(("trials", trials.file.clone(), trials.data.clone()));
+    }
+    if let Some(decisions) = &card.decisions {
+        all.push(("decisions", decisions.file.clone(), decisions.data.clone()));
+    }
+    if let Some(pca) = &card.pca {
+        all.push((IMAGES, pca.images.file.clone(), pca.images.data.clone()));
+        let (file, data) = pca.images.table_paths();
+        all.push(("pca.images.table", file, data));
+    }
     if let Some(repeats) = &card.repeats {
         all.push(("repeats", repeats.file.clone(), repeats.data.clone()));
     }
@@ -72,6 +92,13 @@ fn references(card: &BenchmarkCard) -> Vec<Reference> {
         all.push(("subjects", subjects.file.clone(), subjects.data.clone()));
     }
     all
+}
+
+fn opened(section: &str, card: &BenchmarkCard, roots: &Roots<'_>) -> Result<crate::stimuli::StimulusSet> {
+    match &card.pca {
+        Some(pca) if section == IMAGES => open_set(IMAGES, IMAGES, &pca.images, roots),
+        _ => open_stimuli(card, roots),
+    }
 }
 
 /// Adds what the card names; returns the first problem.
@@ -86,13 +113,15 @@ fn add_all(card: &BenchmarkCard, roots: &Roots<'_>, files: &mut Vec<CardFile>) -
     for (section, file, data) in references(card) {
         let found = match roots.optional(section, &file, &data) {
             Ok(None) => continue,
-            Ok(Some(path)) if path.is_dir() && section == "stimuli" => match open_stimuli(card, roots) {
-                Ok(set) => set.files(),
-                Err(error) => {
-                    problem = problem.or(Some(error));
-                    continue;
+            Ok(Some(path)) if path.is_dir() && matches!(section, "stimuli" | IMAGES) => {
+                match opened(section, card, roots) {
+                    Ok(set) => set.files(),
+                    Err(error) => {
+                        problem = problem.or(Some(error));
+                        continue;
+                    }
                 }
-            },
+            }
             Ok(Some(path)) => vec![path],
             Err(error) => {
                 problem = problem.or(Some(error));

@@ -2,6 +2,7 @@
 
 use std::path::{Component, Path, PathBuf};
 
+use super::card::BenchmarkCard;
 use crate::arrays::{NpyArray, NumericArray, parse_npy};
 use crate::error::{Error, Result};
 use crate::limits;
@@ -57,8 +58,15 @@ impl Roots<'_> {
                         "points outside of the data directory; make it relative, without `..`",
                     ));
                 }
-                let missing = "is in the data directory, and none is given; set VENTRAL_DATA or pass --data";
-                let directory = self.data_dir.ok_or_else(|| self.field(&field, missing))?;
+                let missing = || {
+                    let fetch = self.dataset().map(|id| format!(", then `ventral datasets fetch {id}`"));
+                    let fetch = fetch.unwrap_or_default();
+                    format!(
+                        "{} is in the data directory, and none is given; set VENTRAL_DATA or pass --data{fetch}",
+                        data.display()
+                    )
+                };
+                let directory = self.data_dir.ok_or_else(|| self.field(&field, &missing()))?;
                 self.existing(section, directory.join(data))
             }
         }
@@ -68,9 +76,22 @@ impl Roots<'_> {
         if path.exists() {
             return Ok(Some(path));
         }
-        let problem =
-            format!("{} does not exist; fetch it (`ventral datasets`) or correct the path", path.display());
+        let problem = match self.dataset() {
+            Some(id) => format!(
+                "{} does not exist; `ventral datasets fetch {id}` gets it, or says how",
+                path.display()
+            ),
+            None => format!(
+                "{} does not exist; fetch it (`ventral datasets`) or correct the path",
+                path.display()
+            ),
+        };
         Err(self.field(section, &problem))
+    }
+
+    /// The data set that the card says its files belong to.
+    fn dataset(&self) -> Option<String> {
+        BenchmarkCard::load(self.card).ok()?.dataset
     }
 
     pub(super) fn field(&self, field: &str, problem: &str) -> Error {

@@ -1,15 +1,21 @@
 //! Benchmarks: a card and its files, checked and resolved into what the metrics need.
 
+mod behavior;
 mod card;
 mod ceiling;
+mod check;
 mod digest;
 mod listing;
 mod locate;
 pub(crate) mod parse;
+mod parts;
 mod rdms;
 mod recording;
+mod reduction;
 mod resolve;
 mod splits;
+mod time;
+mod variants;
 
 use std::path::{Path, PathBuf};
 
@@ -20,13 +26,18 @@ use crate::error::{Error, Result};
 use crate::stimuli::StimulusSet;
 use crate::table::Table;
 
+pub use behavior::{
+    Behavior, BehaviorCard, BehaviorMetric, Choices, DecisionsCard, DecoderCard, People, TrialsCard,
+};
 pub use card::{
-    ArrayAxis, ArrayFormat, AssemblyCard, BenchmarkCard, CeilingCard, CeilingSource, Content, Kind,
+    ArrayAxis, ArrayFormat, AssemblyCard, BenchmarkCard, Bound, CeilingCard, CeilingSource, Content, Kind,
     MetricCard, MetricName, NeuroidsCard, PoolsCard, RepeatsCard, SplitScheme, SplitsCard, StimuliCard,
     StimulusFormat, SubjectsCard, Visibility,
 };
+pub use check::{CardProblem, Checked, MAX_PROBLEMS, check_benchmark};
 pub use listing::{CardFile, CardFiles, benchmark_files, benchmark_references};
 pub use resolve::load_benchmark;
+pub use variants::{Components, Part, PcaCard, Time, TimeCard, TimeMode};
 
 /// Name of a card inside its folder.
 pub const CARD_FILE: &str = "benchmark.toml";
@@ -42,10 +53,14 @@ pub enum Metric {
     Regression(Regression),
     /// Predict each neuroid by its best feature.
     NeuronToNeuron,
+    /// Predict the features from the neuroids.
+    Reverse(Regression),
     /// Spearman correlation of representational dissimilarities.
     Rdm,
     /// Centred kernel alignment.
     Cka(CkaEstimator),
+    /// As the target says.
+    Behavior,
 }
 
 /// What a model is compared with.
@@ -67,6 +82,8 @@ pub enum Target {
         /// Subject x pair, if the benchmark has them.
         subjects: Option<Array2<f64>>,
     },
+    /// Choices of people.
+    Behavior(Box<Behavior>),
 }
 
 /// How well a perfect model could do.
@@ -80,6 +97,8 @@ pub struct CeilingEstimate {
     pub per_neuroid: Vec<f64>,
     /// For `rsa`: similarity of a subject with the mean of the others.
     pub lower: Option<f64>,
+    /// Ceiling of each split, where splits have their own (spec §4.3); else empty.
+    pub per_split: Vec<f64>,
 }
 
 /// A benchmark with everything resolved. Rows are presentations (or pools of stimuli) in the order of the assembly.
@@ -107,6 +126,26 @@ pub struct Benchmark {
     pub rule: CeilingRule,
     /// What is peculiar about the data, one sentence each.
     pub notes: Vec<String>,
+    /// Time bins, if there are several.
+    pub time: Option<Time>,
+    /// Start and end of each time bin of the recording that the responses come from, when known.
+    pub bins: Vec<[f64; 2]>,
+    /// Principal components that features are reduced to.
+    pub components: Option<Components>,
+    /// Columns that regressions fit apart; empty if all are fitted together.
+    pub groups: Vec<Vec<usize>>,
+    /// Parts whose scores are averaged; empty if there is one.
+    pub parts: Vec<Part>,
+}
+
+impl Target {
+    /// The labels of the neuroids, unless it is an RDM.
+    pub fn neuroids(&self) -> Option<&Table> {
+        match self {
+            Self::Responses { neuroids, .. } => Some(neuroids),
+            Self::Rdm { .. } | Self::Behavior(_) => None,
+        }
+    }
 }
 
 impl Benchmark {
@@ -114,7 +153,7 @@ impl Benchmark {
     pub fn responses(&self) -> Option<ArrayView2<'_, f64>> {
         match &self.target {
             Target::Responses { averaged, .. } => Some(averaged.view()),
-            Target::Rdm { .. } => None,
+            Target::Rdm { .. } | Target::Behavior(_) => None,
         }
     }
 
@@ -128,6 +167,7 @@ impl Benchmark {
         match &self.target {
             Target::Responses { averaged, .. } => averaged.ncols(),
             Target::Rdm { mean, .. } => mean.len(),
+            Target::Behavior(behavior) => behavior.size(),
         }
     }
 
@@ -143,6 +183,15 @@ pub(crate) fn card_file(path: &Path) -> PathBuf {
 }
 
 impl MetricCard {
+    fn directed(&self, regression: Regression) -> Metric {
+        match self.name {
+            MetricName::ReversePls | MetricName::ReverseRidge | MetricName::ReverseLinear => {
+                Metric::Reverse(regression)
+            }
+            _ => Metric::Regression(regression),
+        }
+    }
+
     fn resolve(&self, path: &Path) -> Result<Metric> {
         let unused = |given: bool, field: &str, of: &str| {
             if given {
@@ -159,20 +208,29 @@ impl MetricCard {
                 Err(Error::field(path, format!("metric.{field}"), problem))
             }
         };
-        unused(self.components.is_some() && self.name != MetricName::Pls, "components", "pls")?;
-        unused(self.alpha.is_some() && self.name != MetricName::Ridge, "alpha", "ridge")?;
+        let (pls, ridge) = (
+            matches!(self.name, MetricName::Pls | MetricName::ReversePls),
+            matches!(self.name, MetricName::Ridge | MetricName::ReverseRidge),
+        );
+        unused(self.components.is_some() && !pls, "components", "pls")?;
+        unused(self.alpha.is_some() && !ridge, "alpha", "ridge")?;
         unused(self.alphas.is_some() && self.name != MetricName::RidgeCv, "alphas", "ridge_cv")?;
+        let fitted = matches!(
+            self.name,
+            MetricName::Pls | MetricName::Ridge | MetricName::RidgeCv | MetricName::Linear
+        );
+        unused(self.groups.is_some() && !fitted, "groups", "pls`, `ridge`, `ridge_cv` and `linear")?;
         Ok(match self.name {
-            MetricName::Pls => {
+            MetricName::Pls | MetricName::ReversePls => {
                 let components = self.components.unwrap_or(PLS_COMPONENTS);
                 if components == 0 {
                     return Err(Error::field(path, "metric.components", "is 0, at least 1 is needed"));
                 }
-                Metric::Regression(Regression::Pls { components })
+                self.directed(Regression::Pls { components })
             }
-            MetricName::Ridge => {
+            MetricName::Ridge | MetricName::ReverseRidge => {
                 let alpha = positive("alpha", self.alpha.unwrap_or(RIDGE_ALPHA))?;
-                Metric::Regression(Regression::Ridge { alpha })
+                self.directed(Regression::Ridge { alpha })
             }
             MetricName::RidgeCv => {
                 let alphas = self.alphas.clone().unwrap_or_else(ridge_alphas);
@@ -186,11 +244,13 @@ impl MetricCard {
                 alphas.iter().try_for_each(|&a| positive("alphas", a).map(drop))?;
                 Metric::Regression(Regression::RidgeCv { alphas })
             }
-            MetricName::Linear => Metric::Regression(Regression::Linear),
+            MetricName::Linear | MetricName::ReverseLinear => self.directed(Regression::Linear),
             MetricName::NeuronToNeuron => Metric::NeuronToNeuron,
             MetricName::Rdm => Metric::Rdm,
             MetricName::Cka => Metric::Cka(CkaEstimator::Unbiased),
             MetricName::CkaBiased => Metric::Cka(CkaEstimator::Biased),
+            // The target says the rest.
+            _ => Metric::Behavior,
         })
     }
 }

@@ -75,6 +75,11 @@ pub(crate) fn parse_toml<T: DeserializeOwned>(text: &str, path: &Path) -> Result
     })
 }
 
+/// A key of TOML without its quotes.
+pub(crate) fn unquoted(key: &str) -> &str {
+    key.trim().trim_matches(['"', '\''])
+}
+
 fn nearest(unknown: &str, known: &[&str]) -> Option<String> {
     let scored = known.iter().map(|name| (strsim::jaro_winkler(unknown, name), *name));
     let best = scored.max_by(|a, b| a.0.total_cmp(&b.0))?;

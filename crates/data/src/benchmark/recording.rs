@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use ndarray::{Array2, Array3, ArrayD, Axis, Ix2, Ix3, s};
+use ndarray::{Array2, Array3, ArrayD, Axis, Ix3, s};
 
 use super::card::{ArrayAxis, ArrayFormat, AssemblyCard, BenchmarkCard};
 use super::locate::{ArrayFile, Roots};
@@ -11,6 +11,8 @@ use crate::assembly::{Assembly, REPETITION, STIMULUS_ID};
 use crate::error::{Error, Result};
 use crate::netcdf::read_assembly;
 use crate::table::{Table, Values, read_table};
+
+use super::time::{self, OverTime};
 
 /// Column of the neuroids' names.
 pub(super) const NEUROID_ID: &str = "neuroid_id";
@@ -37,13 +39,16 @@ pub(super) struct Recording {
     pub(super) in_file: usize,
     /// What was left out.
     pub(super) notes: Vec<String>,
+    /// Start and end of the time bins the columns are of, when known.
+    pub(super) bins: Vec<[f64; 2]>,
 }
 
 pub(super) fn read(card: &BenchmarkCard, roots: &Roots<'_>) -> Result<Recording> {
     let path = roots.path("assembly", &card.assembly.file, &card.assembly.data)?;
+    super::time::check_neuroids(card.time.as_ref(), &card.neuroids, roots)?;
     let mut recording = match card.assembly.format {
-        ArrayFormat::Nc => from_assembly(&path, read_assembly(&path)?, &card.assembly, roots)?,
-        ArrayFormat::Csv => from_assembly(&path, table_assembly(&path)?, &card.assembly, roots)?,
+        ArrayFormat::Nc => from_assembly(&path, read_assembly(&path)?, card, roots)?,
+        ArrayFormat::Csv => from_assembly(&path, table_assembly(&path)?, card, roots)?,
         ArrayFormat::Npy | ArrayFormat::Mat => from_array(&path, card, roots)?,
     };
     recording = recording.check_not_empty()?;
@@ -57,35 +62,53 @@ pub(super) fn read(card: &BenchmarkCard, roots: &Roots<'_>) -> Result<Recording>
 
 fn from_assembly(
     path: &Path,
-    assembly: Assembly,
-    card: &AssemblyCard,
+    mut assembly: Assembly,
+    card: &BenchmarkCard,
     roots: &Roots<'_>,
 ) -> Result<Recording> {
     let invalid = |e| Error::parse(path, "assembly", e);
-    let bin = time_bin(&assembly, card, roots)?;
-    let mut assembly = assembly;
-    for name in &card.ignore {
+    let ignore = &card.assembly.ignore;
+    for name in ignore {
         if assembly.presentation.column(name).is_none() {
             let problem =
                 format!("there is no coordinate `{name}`; there are: {}", assembly.presentation.names());
             return Err(roots.field("assembly.ignore", &problem));
         }
     }
-    let ignored: Vec<&str> = card.ignore.iter().map(String::as_str).collect();
+    let ignored: Vec<&str> = ignore.iter().map(String::as_str).collect();
     assembly.presentation = assembly.presentation.without(&ignored);
     let repeated = assembly.presentation.column(REPETITION).is_some();
-    let repeats = if repeated { Some(assembly.repeats(bin).map_err(invalid)?) } else { None };
-    let averaged = if repeated { assembly.average_repetitions().map_err(invalid)? } else { assembly };
+    let averaged = if repeated { Some(assembly.average_repetitions().map_err(invalid)?) } else { None };
+    let (averaged, repeated) = match averaged {
+        Some(averaged) => (averaged, Some(assembly)),
+        None => (assembly, None),
+    };
+    let OverTime { values, repeats, neuroid, bins } = match &card.time {
+        Some(time) if card.assembly.time_bin.is_none() => {
+            time::of_assembly(time, &averaged, repeated.as_ref(), roots)?
+        }
+        Some(_) => return Err(roots.field("assembly.time_bin", "and [time] exclude each other; keep one")),
+        None => {
+            let bin = time_bin(&averaged, &card.assembly, roots)?;
+            OverTime {
+                values: averaged.values.slice(s![.., .., bin]).to_owned(),
+                repeats: repeated.map(|assembly| assembly.repeats(bin)).transpose().map_err(invalid)?,
+                bins: averaged.time_bins.get(bin).map(|&(start, end)| [start, end]).into_iter().collect(),
+                neuroid: averaged.neuroid.clone(),
+            }
+        }
+    };
     Ok(Recording {
         path: path.to_path_buf(),
-        values: averaged.values.slice(s![.., .., bin]).to_owned(),
+        values,
         repeats,
         ids: Some(averaged.stimulus_ids().map_err(invalid)?),
         presentation: averaged.presentation,
-        kept: (0..averaged.neuroid.len()).collect(),
-        in_file: averaged.neuroid.len(),
-        neuroid: averaged.neuroid,
+        kept: (0..neuroid.len()).collect(),
+        in_file: neuroid.len(),
+        neuroid,
         notes: Vec::new(),
+        bins,
     })
 }
 
@@ -93,7 +116,12 @@ fn time_bin(assembly: &Assembly, card: &AssemblyCard, roots: &Roots<'_>) -> Resu
     let bins = &assembly.time_bins;
     match card.time_bin {
         None if bins.len() <= 1 => Ok(0),
-        None => Err(roots.field("assembly.time_bin", &format!("is needed, the file has the bins {bins:?}"))),
+        None => {
+            let shown: Vec<_> = bins.iter().take(20).collect();
+            let problem =
+                format!("or a section [time] is needed, the file has {} bins: {shown:?}", bins.len());
+            Err(roots.field("assembly.time_bin", &problem))
+        }
         Some([start, end]) => bins.iter().position(|&b| b == (start, end)).ok_or_else(|| {
             roots.field("assembly.time_bin", &format!("is not in the file, which has {bins:?}"))
         }),
@@ -142,10 +170,17 @@ fn from_array(path: &Path, card: &BenchmarkCard, roots: &Roots<'_>) -> Result<Re
     let default = [ArrayAxis::Presentation, ArrayAxis::Neuroid];
     let axes = card.assembly.axes.as_deref().unwrap_or(&default);
     let order = [ArrayAxis::Presentation, ArrayAxis::Neuroid];
-    let values = permuted(array, axes, &order, roots, "assembly.axes")?
-        .into_dimensionality::<Ix2>()
+    let cube = match &card.time {
+        Some(_) => {
+            let order = [ArrayAxis::Presentation, ArrayAxis::Neuroid, ArrayAxis::TimeBin];
+            permuted(array, axes, &order, roots, "assembly.axes")?
+        }
+        None => permuted(array, axes, &order, roots, "assembly.axes")?.insert_axis(Axis(2)),
+    };
+    let cube = cube
+        .into_dimensionality::<Ix3>()
         .map_err(|e| roots.field("assembly.axes", &e.to_string()))?;
-    let (presentations, neuroids) = values.dim();
+    let (presentations, neuroids, _) = cube.dim();
     let mut neuroid = Table::new(neuroids);
     let names = (0..neuroids).map(|i| i.to_string()).collect();
     neuroid.push(NEUROID_ID, Values::Text(names)).map_err(invalid)?;
@@ -164,19 +199,42 @@ fn from_array(path: &Path, card: &BenchmarkCard, roots: &Roots<'_>) -> Result<Re
         check_length(path, "labels of neuroids", labels.len(), neuroids, "neuroids")?;
         neuroid.push(LABEL, Values::Text(labels)).map_err(invalid)?;
     }
-    let kept = (0..neuroids).collect();
-    let path = path.to_path_buf();
+    let OverTime { values, neuroid, bins, .. } = match &card.time {
+        Some(time) => array_over_time(path, time, cube.view(), &neuroid, roots)?,
+        None => OverTime { values: cube.index_axis_move(Axis(2), 0), repeats: None, neuroid, bins: Vec::new() },
+    };
     Ok(Recording {
-        path,
+        path: path.to_path_buf(),
         values,
         repeats: None,
         ids,
         presentation,
+        kept: (0..neuroid.len()).collect(),
+        in_file: neuroid.len(),
         neuroid,
-        kept,
-        in_file: neuroids,
         notes: Vec::new(),
+        bins,
     })
+}
+
+fn array_over_time(
+    path: &Path,
+    time: &super::TimeCard,
+    cube: ndarray::ArrayView3<'_, f64>,
+    neuroid: &Table,
+    roots: &Roots<'_>,
+) -> Result<OverTime> {
+    let field = "time.bins";
+    let bins = time.bins.as_deref();
+    let bins = bins.ok_or_else(|| roots.field(field, "is missing; give start and end of each bin in ms"))?;
+    check_length(path, "time bins", cube.dim().2, bins.len(), "time.bins has")?;
+    let bins: Vec<(f64, f64)> = bins.iter().map(|&[start, end]| (start, end)).collect();
+    if let Some(bin) = bins.iter().find(|(start, end)| !(start < end)) {
+        return Err(roots.field(field, &format!("{bin:?} does not end after it begins")));
+    }
+    let chosen = time::chosen(time, &bins, roots)?;
+    time::columns(time.mode, &chosen, &bins, cube, None, neuroid)
+        .map_err(|e| Error::parse(path, "time bins", e))
 }
 
 fn neuroid_labels(file: &ArrayFile, card: &BenchmarkCard, roots: &Roots<'_>) -> Result<Option<Vec<String>>> {

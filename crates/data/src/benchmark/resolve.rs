@@ -8,7 +8,7 @@ use ndarray::ArrayView2;
 use super::card::{BenchmarkCard, Content, StimuliCard, StimulusFormat};
 use super::locate::Roots;
 use super::recording::{self, Recording, neuroid_ids};
-use super::{Benchmark, Target, ceiling, rdms, splits};
+use super::{Benchmark, Metric, Target, Time, behavior, ceiling, parts, rdms, reduction, splits};
 use crate::error::{Error, Result};
 use crate::stimuli::{StimulusSet, check_unique};
 use crate::table::Table;
@@ -31,6 +31,9 @@ pub fn load_benchmark(card: &Path, data_dir: Option<&Path>) -> Result<Benchmark>
     let roots = Roots { card: &path, data_dir };
     let metric = card.metric.resolve(&path)?;
     check_degrees(&card.stimuli, &roots)?;
+    if behavior::is_behavioral(card.metric.name) {
+        return load_behavior(card, &roots);
+    }
     let stimuli = open_stimuli(&card, &roots)?;
     let (rows, target, mut notes, recording) = match card.assembly.content {
         Content::Responses => {
@@ -53,22 +56,61 @@ pub fn load_benchmark(card: &Path, data_dir: Option<&Path>) -> Result<Benchmark>
     };
     check_metric(&card, &target, &roots)?;
     let splits = splits::resolve(&card, &roots, &rows, recording.as_ref().map(|r| &r.presentation), &metric)?;
-    let (ceiling, rule) = ceiling::resolve(&card, &roots, &target, recording.as_ref())?;
-    if ceiling.is_none() {
+    let (ceiling, rule) = ceiling::resolve(&card, &roots, &target, recording.as_ref(), &rows.ids, &splits)?;
+    if ceiling.estimate.is_none() {
         notes.push("there is no ceiling: scores are raw".to_string());
     }
+    let bins = recording.map(|recording| recording.bins).unwrap_or_default();
+    let time = card.time.as_ref().map(|time| Time { mode: time.mode, bins: bins.clone() });
+    let (groups, parts) = parts::resolve(&card, &metric, time.as_ref(), target.neuroids(), &ceiling, &roots)?;
+    let (stimuli, components) = reduction::resolve(&card, &metric, rows.stimuli, &roots)?;
     Ok(Benchmark {
         card,
         path,
-        stimuli: rows.stimuli,
+        stimuli,
         pools: rows.pools,
         ids: rows.ids,
         target,
         metric,
         splits,
-        ceiling,
+        ceiling: ceiling.estimate,
         rule,
         notes,
+        time,
+        bins,
+        components,
+        groups,
+        parts,
+    })
+}
+
+/// A benchmark of behaviour: rows are stimuli, those that a decoder learns from included.
+fn load_behavior(card: BenchmarkCard, roots: &Roots<'_>) -> Result<Benchmark> {
+    if card.splits != Default::default() {
+        return Err(roots.field("splits", "has no meaning for a metric of behaviour; remove it"));
+    }
+    let (stimuli, behavior) = behavior::load(&card, roots)?;
+    let target = Target::Behavior(Box::new(behavior));
+    let (found, rule) = ceiling::resolve(&card, roots, &target, None, &[], &[])?;
+    let ceiling = found.estimate;
+    let none = "there is no ceiling: scores are raw".to_owned();
+    Ok(Benchmark {
+        path: roots.card.to_owned(),
+        ids: stimuli.ids.clone(),
+        stimuli,
+        pools: None,
+        target,
+        metric: Metric::Behavior,
+        splits: Vec::new(),
+        notes: if ceiling.is_none() { vec![none] } else { Vec::new() },
+        ceiling,
+        rule,
+        time: None,
+        bins: Vec::new(),
+        components: None,
+        groups: Vec::new(),
+        parts: Vec::new(),
+        card,
     })
 }
 
@@ -79,7 +121,7 @@ pub(super) struct Rows {
     pub(super) ids: Vec<String>,
 }
 
-fn check_degrees(card: &StimuliCard, roots: &Roots<'_>) -> Result<()> {
+pub(super) fn check_degrees(card: &StimuliCard, roots: &Roots<'_>) -> Result<()> {
     match card.degrees {
         Some(degrees) if !(degrees > 0.0 && degrees.is_finite()) => {
             Err(roots.field("stimuli.degrees", &format!("{degrees} is not an angle above zero")))
@@ -97,22 +139,31 @@ fn check_metric(card: &BenchmarkCard, target: &Target, roots: &Roots<'_>) -> Res
 }
 
 pub(super) fn open_stimuli(card: &BenchmarkCard, roots: &Roots<'_>) -> Result<StimulusSet> {
-    let stimuli = &card.stimuli;
-    let path = roots.path("stimuli", &stimuli.file, &stimuli.data)?;
-    let identifier = stimuli.identifier.as_deref().unwrap_or(&card.identifier);
+    open_set("stimuli", &card.identifier, &card.stimuli, roots)
+}
+
+/// The images of a section; `identifier` names the set unless the section does.
+pub(super) fn open_set(
+    section: &str,
+    identifier: &str,
+    stimuli: &StimuliCard,
+    roots: &Roots<'_>,
+) -> Result<StimulusSet> {
+    let path = roots.path(section, &stimuli.file, &stimuli.data)?;
+    let identifier = stimuli.identifier.as_deref().unwrap_or(identifier);
     let pattern = stimuli.pattern.as_deref().unwrap_or(ANY_FILE);
     match stimuli.format {
         StimulusFormat::Zip => StimulusSet::from_zip(identifier, &path, pattern),
         StimulusFormat::Directory => StimulusSet::from_directory(identifier, &path, pattern),
         StimulusFormat::Table => {
             let (file, data) = stimuli.table_paths();
-            let table = roots.optional("stimuli.table", &file, &data)?;
-            let table =
-                table.ok_or_else(|| roots.field("stimuli.table", "is needed for format `table`; add it"))?;
+            let field = format!("{section}.table");
+            let table = roots.optional(&field, &file, &data)?;
+            let table = table.ok_or_else(|| roots.field(&field, "is needed for format `table`; add it"))?;
             StimulusSet::from_table(identifier, &table, &path)
         }
         StimulusFormat::Mat => {
-            let variable = roots.needed("stimuli.variable", &stimuli.variable, "mat")?;
+            let variable = roots.needed(&format!("{section}.variable"), &stimuli.variable, "mat")?;
             StimulusSet::from_mat(identifier, &path, variable)
         }
     }

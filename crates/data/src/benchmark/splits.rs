@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use ventral_metrics::{Split, shuffle_split, stratified_shuffle_split};
+use ventral_metrics::{Share, Split, shuffle_split, stratified_shuffle_split};
 
 use super::Metric;
 use super::card::{BenchmarkCard, SplitScheme, SplitsCard};
@@ -30,8 +30,10 @@ pub(super) fn resolve(
     metric: &Metric,
 ) -> Result<Vec<Split>> {
     let splits = &card.splits;
-    let fitted = matches!(metric, Metric::Regression(_) | Metric::NeuronToNeuron);
-    if fitted != (splits.scheme != SplitScheme::None) {
+    let fitted = matches!(metric, Metric::Regression(_) | Metric::NeuronToNeuron | Metric::Reverse(_));
+    // Similarities may be computed on the test presentations of splits.
+    let optional = matches!(metric, Metric::Rdm | Metric::Cka(_));
+    if !optional && fitted != (splits.scheme != SplitScheme::None) {
         let problem = if fitted {
             "is `none`, but the metric is fitted; give `shuffle`, `stratified` or `folds`"
         } else {
@@ -43,9 +45,11 @@ pub(super) fn resolve(
     let found = match splits.scheme {
         SplitScheme::None => return Ok(Vec::new()),
         SplitScheme::Folds => folds(splits, roots, &rows.ids)?,
+        SplitScheme::Fixed => vec![fixed(splits, roots, rows, presentation)?],
         SplitScheme::Shuffle | SplitScheme::Stratified => random(splits, roots, rows, presentation)?,
     };
-    match found.iter().position(|s| s.test.len() < MIN_TEST || s.train.len() < MIN_TEST) {
+    let few = |s: &Split| s.test.len() < MIN_TEST || (fitted && s.train.len() < MIN_TEST);
+    match found.iter().position(few) {
         None => Ok(found),
         Some(index) => {
             let Split { train, test } = &found[index];
@@ -61,15 +65,22 @@ pub(super) fn resolve(
 fn check_fields(card: &SplitsCard, roots: &Roots<'_>) -> Result<()> {
     let random = matches!(card.scheme, SplitScheme::Shuffle | SplitScheme::Stratified);
     let folds = card.scheme == SplitScheme::Folds;
+    let fixed = card.scheme == SplitScheme::Fixed;
     let misplaced = [
         ("count", card.count.is_some() && !random),
         ("train_size", card.train_size.is_some() && !random),
+        ("test_size", card.test_size.is_some() && !random),
         ("seed", card.seed.is_some() && !random),
+        ("column", card.column.is_some() && !fixed),
+        ("test", card.test.is_some() && !fixed),
         ("stratify", card.stratify.is_some() && card.scheme != SplitScheme::Stratified),
         ("file", card.file.is_some() && !folds),
         ("data", card.data.is_some() && !folds),
         ("variable", card.variable.is_some() && !folds),
     ];
+    if card.train_size.is_some() && card.test_size.is_some() {
+        return Err(roots.field("splits.test_size", "and train_size exclude each other; keep one"));
+    }
     match misplaced.iter().find(|(_, wrong)| *wrong) {
         Some((name, _)) => {
             let problem = format!("does not belong to the scheme `{:?}`; remove it", card.scheme);
@@ -86,35 +97,59 @@ fn random(
     presentation: Option<&Table>,
 ) -> Result<Vec<Split>> {
     let count = card.count.unwrap_or(DEFAULT_COUNT);
-    let train_size = card.train_size.unwrap_or(DEFAULT_TRAIN_SIZE);
+    let share = match card.test_size {
+        Some(test_size) => Share::Test(test_size),
+        None => Share::Train(card.train_size.unwrap_or(DEFAULT_TRAIN_SIZE)),
+    };
     let seed = card.seed.unwrap_or(DEFAULT_SEED);
     let splits = if card.scheme == SplitScheme::Stratified {
         let column = roots.needed("splits.stratify", &card.stratify, "stratified")?;
-        let labels = labels(column, roots, rows, presentation)?;
-        stratified_shuffle_split(&labels, count, train_size, seed)
+        let labels = labels("splits.stratify", column, roots, rows, presentation)?;
+        stratified_shuffle_split(&labels, count, share, seed)
     } else {
-        shuffle_split(rows.ids.len(), count, train_size, seed)
+        shuffle_split(rows.ids.len(), count, share, seed)
     };
     splits.map_err(|e| Error::metric(roots.card, "splits", e))
 }
 
 /// A column of the presentations, else of the stimuli; the label of a pool is that of its first stimulus.
-fn labels(column: &str, roots: &Roots<'_>, rows: &Rows, presentation: Option<&Table>) -> Result<Vec<String>> {
+fn labels(
+    field: &str,
+    column: &str,
+    roots: &Roots<'_>,
+    rows: &Rows,
+    presentation: Option<&Table>,
+) -> Result<Vec<String>> {
     if let Some(values) = presentation.and_then(|table| table.column(column)) {
         return Ok(values.to_text());
     }
     let Some(labels) = rows.stimuli.labels(column) else {
         let names =
             [presentation.map(Table::names).unwrap_or_default(), rows.stimuli.table.names()].join(", ");
-        return Err(
-            roots.field("splits.stratify", &format!("there is no column `{column}`; there are: {names}"))
-        );
+        return Err(roots.field(field, &format!("there is no column `{column}`; there are: {names}")));
     };
     let first = |pool: &Vec<usize>| pool.first().and_then(|&i| labels.get(i)).cloned().unwrap_or_default();
     Ok(match &rows.pools {
         Some(pools) => pools.iter().map(first).collect(),
         None => labels,
     })
+}
+
+/// One split of the presentations by a column: those of one value to test on, all others to fit on.
+fn fixed(
+    card: &SplitsCard,
+    roots: &Roots<'_>,
+    rows: &Rows,
+    presentation: Option<&Table>,
+) -> Result<Split> {
+    let column = roots.needed("splits.column", &card.column, "fixed")?;
+    let value = roots.needed("splits.test", &card.test, "fixed")?;
+    let labels = labels("splits.column", column, roots, rows, presentation)?;
+    let (test, train): (Vec<usize>, Vec<usize>) = (0..labels.len()).partition(|&row| labels[row] == *value);
+    if test.is_empty() {
+        return Err(roots.field("splits.test", &format!("no presentation has {column} `{value}`")));
+    }
+    Ok(Split { train, test })
 }
 
 fn folds(card: &SplitsCard, roots: &Roots<'_>, ids: &[String]) -> Result<Vec<Split>> {

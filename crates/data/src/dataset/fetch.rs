@@ -9,7 +9,7 @@ use ureq::Agent;
 use ureq::http::{Response, StatusCode, header};
 
 use super::place::{place, prepare};
-use super::{DatasetFile, FetchProgress};
+use super::{DatasetFile, FetchProgress, MAX_DATASET_FILE_BYTES};
 use crate::error::{Error, Result};
 
 /// Times that a broken connection is taken up again before giving up.
@@ -29,14 +29,18 @@ pub(super) fn download(
     progress: &dyn Fn(FetchProgress<'_>),
 ) -> Result<()> {
     prepare(target)?;
+    let bytes = match file.bytes {
+        Some(bytes) => bytes,
+        None => announced(url)?,
+    };
     let part = part_of(target);
     let mut problem = String::new();
     for _ in 0..=MAX_RESUMPTIONS {
         let before = length(&part);
-        if before >= file.bytes {
+        if before >= bytes {
             break;
         }
-        problem = match attempt(file, url, &part, before, progress)? {
+        problem = match attempt((file, bytes), url, &part, before, progress)? {
             Some(problem) => problem,
             None => break,
         };
@@ -45,15 +49,41 @@ pub(super) fn download(
             break;
         }
     }
-    if file.bytes == 0 {
+    if bytes == 0 {
         File::create(&part).map_err(|e| Error::io(&part, e))?;
     }
-    if length(&part) < file.bytes {
-        let (done, total) = (length(&part), file.bytes);
+    if length(&part) < bytes {
+        let (done, total) = (length(&part), bytes);
         let problem = format!("{problem}; {done} of {total} bytes are here, run again to continue");
         return Err(Error::Fetch { url: url.to_string(), problem });
     }
-    place(&part, target, &file.sha256)
+    place(&part, target, file.expected())
+}
+
+/// Length of a file that the manifest does not know, as the server tells it.
+fn announced(url: &str) -> Result<u64> {
+    let failed = |problem: String| Error::Fetch { url: url.to_string(), problem };
+    let config = Agent::config_builder()
+        .http_status_as_error(false)
+        .timeout_connect(Some(CONNECT_TIMEOUT))
+        .timeout_recv_response(Some(ANSWER_TIMEOUT))
+        .build();
+    let response = Agent::new_with_config(config).head(url).call();
+    let response = response.map_err(|e| failed(format!("{e}; check the network, or use --mirror DIR")))?;
+    if !response.status().is_success() {
+        let status = response.status();
+        return Err(failed(format!("the server answered {status}; correct the URL or use --mirror DIR")));
+    }
+    let length = response.headers().get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok());
+    match length.and_then(|text| text.parse().ok()) {
+        Some(length) if length <= MAX_DATASET_FILE_BYTES => Ok(length),
+        Some(length) => Err(failed(format!(
+            "{length} bytes, the limit is {MAX_DATASET_FILE_BYTES} (MAX_DATASET_FILE_BYTES)"
+        ))),
+        None => {
+            Err(failed("the server does not say how long the file is; add `bytes` to the manifest".into()))
+        }
+    }
 }
 
 fn part_of(target: &Path) -> PathBuf {
@@ -67,14 +97,14 @@ fn length(path: &Path) -> u64 {
 
 /// One request; `Some` says why the connection ended early.
 fn attempt(
-    file: &DatasetFile,
+    (file, bytes): (&DatasetFile, u64),
     url: &str,
     part: &Path,
     start: u64,
     progress: &dyn Fn(FetchProgress<'_>),
 ) -> Result<Option<String>> {
     let failed = |problem: String| Error::Fetch { url: url.to_string(), problem };
-    let patience = Duration::from_secs(ANSWER_TIMEOUT.as_secs() + file.bytes / MIN_BYTES_PER_SECOND);
+    let patience = Duration::from_secs(ANSWER_TIMEOUT.as_secs() + bytes / MIN_BYTES_PER_SECOND);
     let config = Agent::config_builder()
         .http_status_as_error(false)
         .timeout_connect(Some(CONNECT_TIMEOUT))
@@ -106,8 +136,8 @@ fn attempt(
     let out = opened.map_err(|e| Error::io(part, e))?;
     let done = if resumed { start } else { 0 };
     let body = response.into_body().into_reader();
-    let report = |done| progress(FetchProgress { path: &file.path, done, total: file.bytes });
-    match copy(body, out, done, file.bytes, &report) {
+    let report = |done| progress(FetchProgress { path: &file.path, done, total: bytes });
+    match copy(body, out, done, bytes, &report) {
         Ok(end) => Ok(end),
         Err(e) => Err(Error::io(part, e)),
     }

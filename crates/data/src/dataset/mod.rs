@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::benchmark::parse::{check_identifier, parse_toml};
 use crate::error::{Error, Result};
-use crate::files::{read_text, sha256_file};
+use crate::files::{read_text, sha1_file, sha256_file};
 
 pub use place::tree_digest;
 
@@ -53,14 +53,62 @@ pub struct DatasetManifest {
 pub struct DatasetFile {
     /// Path below the data directory, with `/`.
     pub path: PathBuf,
-    /// Where it is published; absent for derived files.
+    /// Where it is published.
     pub url: Option<String>,
     /// How it was made from published files, if it is not itself published.
     pub derived: Option<String>,
-    /// SHA-256 in lower-case hexadecimal.
-    pub sha256: String,
-    /// Length in bytes.
-    pub bytes: u64,
+    /// Whom to ask for it, if no public location is known.
+    pub supply: Option<String>,
+    /// SHA-256 in lower-case hexadecimal; needed for files with a URL or made from such, unless there is `sha1`.
+    pub sha256: Option<String>,
+    /// SHA-1 in lower-case hexadecimal, where its publisher states no other.
+    pub sha1: Option<String>,
+    /// Length in bytes; needed beside `sha256`.
+    pub bytes: Option<u64>,
+}
+
+/// Digest that the bytes of a file must have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Expected<'a> {
+    Sha256(&'a str),
+    Sha1(&'a str),
+    /// None is known.
+    Unknown,
+}
+
+impl Expected<'_> {
+    /// The name of the algorithm and the digest of a file under it; SHA-256 where none is expected.
+    fn measure(self, path: &Path) -> Result<(&'static str, String)> {
+        Ok(match self {
+            Self::Sha1(_) => ("sha1", sha1_file(path)?),
+            Self::Sha256(_) | Self::Unknown => ("sha256", sha256_file(path)?.0),
+        })
+    }
+
+    fn accepts(self, found: &str) -> bool {
+        match self {
+            Self::Sha256(digest) | Self::Sha1(digest) => digest == found,
+            Self::Unknown => true,
+        }
+    }
+
+    fn error(self, path: &Path, algorithm: &'static str, found: String) -> Error {
+        let expected = match self {
+            Self::Sha256(digest) | Self::Sha1(digest) => digest.to_string(),
+            Self::Unknown => String::new(),
+        };
+        Error::Digest { path: path.to_path_buf(), algorithm, expected, found }
+    }
+}
+
+impl DatasetFile {
+    fn expected(&self) -> Expected<'_> {
+        match (&self.sha256, &self.sha1) {
+            (Some(digest), _) => Expected::Sha256(digest),
+            (None, Some(digest)) => Expected::Sha1(digest),
+            (None, None) => Expected::Unknown,
+        }
+    }
 }
 
 /// A folder of a data set, available from mirrors only.
@@ -89,8 +137,13 @@ pub enum FileState {
     Missing,
     /// There, with another digest.
     Damaged {
+        /// Digest found.
+        digest: String,
+    },
+    /// There, and the manifest knows no digest to compare it with.
+    Unverified {
         /// SHA-256 found.
-        sha256: String,
+        digest: String,
     },
 }
 
@@ -99,8 +152,8 @@ pub enum FileState {
 pub struct FileStatus {
     /// Path below the data directory.
     pub path: PathBuf,
-    /// Length that the manifest states.
-    pub bytes: u64,
+    /// Length that the manifest states, if it does.
+    pub bytes: Option<u64>,
     /// Whether the file has a URL.
     pub published: bool,
     /// Its state.
@@ -134,6 +187,8 @@ pub struct FetchReport {
     pub present: Vec<PathBuf>,
     /// Entries that were fetched.
     pub fetched: Vec<PathBuf>,
+    /// Those of both whose digest the manifest does not know.
+    pub unverified: Vec<PathBuf>,
 }
 
 impl DatasetManifest {
@@ -153,25 +208,11 @@ impl DatasetManifest {
     pub fn parse(text: &str, path: &Path) -> Result<DatasetManifest> {
         let manifest: DatasetManifest = parse_toml(text, path)?;
         check_identifier(&manifest.id, path)?;
-        for (field, entry, sha256, bytes) in manifest.entries() {
-            let named =
-                |problem: String| Error::field(path, field, format!("{}: {problem}", entry.display()));
-            if entry.as_os_str().is_empty() || !entry.components().all(|c| matches!(c, Component::Normal(_)))
-            {
-                return Err(named("points outside of the data directory".into()));
-            }
-            if sha256.len() != 64 || !sha256.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')) {
-                return Err(named(format!("sha256 `{sha256}` is not 64 lower-case hexadecimal digits")));
-            }
-            if bytes > MAX_DATASET_FILE_BYTES {
-                return Err(named(format!(
-                    "{bytes} bytes, the limit is {MAX_DATASET_FILE_BYTES} (MAX_DATASET_FILE_BYTES)"
-                )));
-            }
+        for file in &manifest.files {
+            check_file(file, path)?;
         }
-        if let Some(file) = manifest.files.iter().find(|f| f.url.is_some() == f.derived.is_some()) {
-            let problem = format!("{}: needs either `url` or `derived`", file.path.display());
-            return Err(Error::field(path, "files", problem));
+        for folder in &manifest.folders {
+            check_entry("folders", path, &folder.path, Some(&folder.sha256), None, Some(folder.bytes))?;
         }
         Ok(manifest)
     }
@@ -194,9 +235,15 @@ impl DatasetManifest {
         Ok(manifests)
     }
 
-    /// Length of all files together.
+    /// Length of all files together, as far as it is known.
     pub fn bytes(&self) -> u64 {
-        self.entries().map(|(_, _, _, bytes)| bytes).fold(0, u64::saturating_add)
+        let files = self.files.iter().filter_map(|file| file.bytes);
+        files.chain(self.folders.iter().map(|folder| folder.bytes)).fold(0, u64::saturating_add)
+    }
+
+    /// Whether every file is somewhere public or made from what is.
+    pub fn is_available(&self) -> bool {
+        self.files.iter().all(|file| file.supply.is_none())
     }
 
     /// The state of every file and folder, by digest.
@@ -205,12 +252,12 @@ impl DatasetManifest {
     /// [`Error::Io`] for files that cannot be read.
     pub fn status(&self, data_dir: &Path) -> Result<Vec<FileStatus>> {
         let file = |f: &DatasetFile| {
-            let state = state(&data_dir.join(&f.path), &f.sha256, |p| Ok(sha256_file(p)?.0))?;
+            let state = state(&data_dir.join(&f.path), f.expected(), |p| f.expected().measure(p))?;
             Ok(FileStatus { path: f.path.clone(), bytes: f.bytes, published: f.url.is_some(), state })
         };
         let folder = |f: &DatasetFolder| {
-            let state = state(&data_dir.join(&f.path), &f.sha256, |p| Ok(tree_digest(p)?.0))?;
-            Ok(FileStatus { path: f.path.clone(), bytes: f.bytes, published: false, state })
+            let state = state(&data_dir.join(&f.path), Expected::Sha256(&f.sha256), measure_tree)?;
+            Ok(FileStatus { path: f.path.clone(), bytes: Some(f.bytes), published: false, state })
         };
         self.files.iter().map(file).chain(self.folders.iter().map(folder)).collect()
     }
@@ -222,7 +269,8 @@ impl DatasetManifest {
     ///
     /// # Errors
     /// [`Error::Digest`] for a file that is there or arrives with the wrong bytes, [`Error::Fetch`] for network and
-    /// server failures, [`Error::NotAvailable`] for derived files without a mirror, [`Error::Io`].
+    /// server failures, [`Error::NotAvailable`] for files without a public location when there is no mirror (everything else
+    /// is fetched before), [`Error::Io`].
     pub fn fetch(
         &self,
         data_dir: &Path,
@@ -230,22 +278,34 @@ impl DatasetManifest {
         progress: &dyn Fn(FetchProgress<'_>),
     ) -> Result<FetchReport> {
         let mut report = FetchReport::default();
+        let mut absent = Vec::new();
         for file in &self.files {
             let target = data_dir.join(&file.path);
-            match state(&target, &file.sha256, |p| Ok(sha256_file(p)?.0))? {
-                FileState::Present => report.present.push(file.path.clone()),
-                FileState::Damaged { sha256 } => return Err(digest_error(&target, &file.sha256, sha256)),
+            match state(&target, file.expected(), |p| file.expected().measure(p))? {
+                FileState::Present | FileState::Unverified { .. } => report.present.push(file.path.clone()),
+                FileState::Damaged { .. } => {
+                    let (algorithm, found) = file.expected().measure(&target)?;
+                    return Err(file.expected().error(&target, algorithm, found));
+                }
+                FileState::Missing if file.supply.is_some() && matches!(from, FetchFrom::Network) => {
+                    absent.push(file);
+                    continue;
+                }
                 FileState::Missing => {
                     fetch_file(file, &target, from, progress)?;
                     report.fetched.push(file.path.clone());
                 }
             }
+            if file.expected() == Expected::Unknown {
+                report.unverified.push(file.path.clone());
+            }
         }
         for folder in &self.folders {
             let target = data_dir.join(&folder.path);
-            match state(&target, &folder.sha256, |p| Ok(tree_digest(p)?.0))? {
-                FileState::Present => report.present.push(folder.path.clone()),
-                FileState::Damaged { sha256 } => return Err(digest_error(&target, &folder.sha256, sha256)),
+            let expected = Expected::Sha256(&folder.sha256);
+            match state(&target, expected, measure_tree)? {
+                FileState::Present | FileState::Unverified { .. } => report.present.push(folder.path.clone()),
+                FileState::Damaged { digest } => return Err(expected.error(&target, "sha256", digest)),
                 FileState::Missing => {
                     let FetchFrom::Mirror(mirror) = from else {
                         return Err(not_published(&target, &folder.derived));
@@ -255,13 +315,72 @@ impl DatasetManifest {
                 }
             }
         }
-        Ok(report)
+        match absent.split_first() {
+            Some((first, others)) => Err(not_supplied(&self.id, data_dir, first, others)),
+            None => Ok(report),
+        }
     }
+}
 
-    fn entries(&self) -> impl Iterator<Item = (&'static str, &Path, &str, u64)> {
-        let files = self.files.iter().map(|f| ("files", f.path.as_path(), f.sha256.as_str(), f.bytes));
-        files.chain(self.folders.iter().map(|f| ("folders", f.path.as_path(), f.sha256.as_str(), f.bytes)))
+fn check_file(file: &DatasetFile, path: &Path) -> Result<()> {
+    check_entry("files", path, &file.path, file.sha256.as_deref(), file.sha1.as_deref(), file.bytes)?;
+    let wrong =
+        |problem: &str| Err(Error::field(path, "files", format!("{}: {problem}", file.path.display())));
+    let origins = [&file.url, &file.derived, &file.supply].into_iter().flatten().count();
+    if origins != 1 {
+        return wrong(
+            "needs one of `url`, `derived` and `supply` (how to get it where no location is known)",
+        );
     }
+    if file.supply.is_none() && file.expected() == Expected::Unknown {
+        return wrong("needs `sha256` and `bytes`, or the `sha1` that its publisher states");
+    }
+    if file.sha256.is_some() && file.bytes.is_none() {
+        return wrong("needs `bytes` beside `sha256`");
+    }
+    Ok(())
+}
+
+fn check_entry(
+    field: &str,
+    path: &Path,
+    entry: &Path,
+    sha256: Option<&str>,
+    sha1: Option<&str>,
+    bytes: Option<u64>,
+) -> Result<()> {
+    let named = |problem: String| Error::field(path, field, format!("{}: {problem}", entry.display()));
+    if entry.as_os_str().is_empty() || !entry.components().all(|c| matches!(c, Component::Normal(_))) {
+        return Err(named("points outside of the data directory".into()));
+    }
+    for (name, digest, length) in [("sha256", sha256, 64), ("sha1", sha1, 40)] {
+        let Some(digest) = digest else { continue };
+        if digest.len() != length || !digest.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')) {
+            return Err(named(format!("{name} `{digest}` is not {length} lower-case hexadecimal digits")));
+        }
+    }
+    match bytes {
+        Some(bytes) if bytes > MAX_DATASET_FILE_BYTES => Err(named(format!(
+            "{bytes} bytes, the limit is {MAX_DATASET_FILE_BYTES} (MAX_DATASET_FILE_BYTES)"
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// Files that nobody can fetch: what they are and how they get here.
+fn not_supplied(id: &str, data_dir: &Path, first: &DatasetFile, others: &[&DatasetFile]) -> Error {
+    let supply = first.supply.as_deref().unwrap_or_default();
+    let others = others.iter().map(|file| file.path.display().to_string()).collect::<Vec<_>>();
+    let also = if others.is_empty() { String::new() } else { format!("; nor have {}", others.join(", ")) };
+    let problem = format!(
+        "has no known public location ({supply}){also}; put the files there, or take them from a directory laid out alike: \
+         `ventral datasets fetch {id} --mirror DIR`"
+    );
+    Error::NotAvailable { path: data_dir.join(&first.path), problem }
+}
+
+fn measure_tree(path: &Path) -> Result<(&'static str, String)> {
+    Ok(("sha256", tree_digest(path)?.0))
 }
 
 fn fetch_file(
@@ -285,14 +404,18 @@ fn not_published(target: &Path, derived: &str) -> Error {
     Error::NotAvailable { path: target.to_path_buf(), problem }
 }
 
-fn digest_error(path: &Path, expected: &str, found: String) -> Error {
-    Error::Digest { path: path.to_path_buf(), expected: expected.to_string(), found }
-}
-
-fn state(path: &Path, expected: &str, digest: impl Fn(&Path) -> Result<String>) -> Result<FileState> {
+fn state(
+    path: &Path,
+    expected: Expected<'_>,
+    measure: impl Fn(&Path) -> Result<(&'static str, String)>,
+) -> Result<FileState> {
     if !path.exists() {
         return Ok(FileState::Missing);
     }
-    let sha256 = digest(path)?;
-    Ok(if sha256 == expected { FileState::Present } else { FileState::Damaged { sha256 } })
+    let (_, digest) = measure(path)?;
+    Ok(match expected {
+        Expected::Unknown => FileState::Unverified { digest },
+        _ if expected.accepts(&digest) => FileState::Present,
+        _ => FileState::Damaged { digest },
+    })
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
-use super::{DatasetFile, DatasetFolder, FetchProgress, digest_error};
+use super::{DatasetFile, DatasetFolder, Expected, FetchProgress, MAX_DATASET_FILE_BYTES};
 use crate::error::{Error, Result};
 use crate::files::{hex, sha256_file, temporary_sibling};
 
@@ -55,11 +55,11 @@ pub(super) fn prepare(target: &Path) -> Result<()> {
 }
 
 /// Checks a complete temporary file and gives it its name, unless that name is taken by then.
-pub(super) fn place(temporary: &Path, target: &Path, expected: &str) -> Result<()> {
-    let (found, _) = sha256_file(temporary)?;
-    if found != expected {
+pub(super) fn place(temporary: &Path, target: &Path, expected: Expected<'_>) -> Result<()> {
+    let (algorithm, found) = expected.measure(temporary)?;
+    if !expected.accepts(&found) {
         let _ = fs::remove_file(temporary);
-        return Err(digest_error(target, expected, found));
+        return Err(expected.error(target, algorithm, found));
     }
     // A link fails when the name exists; file systems without links get a rename, which is still all or nothing.
     let placed = match fs::hard_link(temporary, target) {
@@ -84,12 +84,14 @@ pub(super) fn copy_file(
     }
     prepare(target)?;
     let temporary = temporary_sibling(target);
-    let report = |done| progress(FetchProgress { path: &file.path, done, total: file.bytes });
-    copy(source, &temporary, file.bytes, &report).map_err(|e| {
+    let length = fs::metadata(source).map_err(|e| Error::io(source, e))?.len();
+    let total = file.bytes.unwrap_or_else(|| length.min(MAX_DATASET_FILE_BYTES));
+    let report = |done| progress(FetchProgress { path: &file.path, done, total });
+    copy(source, &temporary, total, &report).map_err(|e| {
         let _ = fs::remove_file(&temporary);
         Error::io(target, e)
     })?;
-    place(&temporary, target, &file.sha256)
+    place(&temporary, target, file.expected())
 }
 
 /// Copies at most one byte more than expected: the digest of anything longer is wrong anyway.
@@ -146,7 +148,7 @@ fn copy_checked(
     }
     let (found, ..) = tree_digest(temporary)?;
     if found != folder.sha256 {
-        return Err(digest_error(target, &folder.sha256, found));
+        return Err(Expected::Sha256(&folder.sha256).error(target, "sha256", found));
     }
     fs::rename(temporary, target).map_err(|e| Error::io(target, e))
 }

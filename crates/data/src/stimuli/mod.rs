@@ -106,6 +106,14 @@ impl StimulusSet {
         })
     }
 
+    /// These stimuli and then others, whose identifiers get a prefix. Their labels are those of these stimuli's columns, empty.
+    pub(crate) fn followed_by(mut self, others: StimulusSet, prefix: &str) -> StimulusSet {
+        self.ids.extend(others.ids.iter().map(|id| format!("{prefix}{id}")));
+        self.sources.extend(others.sources);
+        self.table = Table::new(self.ids.len());
+        self
+    }
+
     /// The labels of a column as text.
     pub fn labels(&self, column: &str) -> Option<Vec<String>> {
         self.table.column(column).map(Values::to_text)

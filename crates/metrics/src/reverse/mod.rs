@@ -26,17 +26,25 @@ const FEATURES_PER_PIECE: usize = 256;
 enum Fit {
     Ready(Map),
     /// PLS before its first feature that is not constant.
-    Waiting(Box<Start>),
+    Waiting,
+}
+
+/// What PLS starts from, kept until no split is waiting.
+struct Source {
+    gram: LayerGram,
+    responses: Array2<f64>,
+    components: usize,
 }
 
 /// Fits every feature of a layer on the neuroids and scores it on the test stimuli.
 ///
 /// Reads the tile stream of a layer once. Memory: one tile, one number per split and feature, and for PLS, until the first tile, the
-/// Gram matrix once per split.
+/// Gram matrix and once more per thread.
 pub struct ReversePredictivity {
     splits: Vec<Split>,
     stimuli: usize,
     fits: Vec<Fit>,
+    source: Option<Source>,
     /// r of every feature so far, per split.
     scores: Vec<Vec<f64>>,
     features: u64,
@@ -63,13 +71,16 @@ impl ReversePredictivity {
     ) -> Result<Self, Error> {
         check_targets(y.nrows(), y)?;
         check_splits(y.nrows(), splits)?;
-        let fits = match regression {
+        let (fits, source) = match regression {
             Regression::Ridge { alpha } => {
                 check_alpha(*alpha)?;
-                linear(y, splits, *alpha)?
+                (linear(y, splits, *alpha)?, None)
             }
-            Regression::Linear => linear(y, splits, 0.0)?,
-            Regression::Pls { components } => pls(y, splits, gram, *components)?,
+            Regression::Linear => (linear(y, splits, 0.0)?, None),
+            Regression::Pls { components } => {
+                let waiting = splits.iter().map(|_| Fit::Waiting).collect();
+                (waiting, Some(source(y, splits, gram, *components)?))
+            }
             Regression::RidgeCv { .. } => {
                 return Err(Error::Parameter {
                     name: "regression",
@@ -83,6 +94,7 @@ impl ReversePredictivity {
             stimuli: y.nrows(),
             scores: vec![Vec::new(); splits.len()],
             fits,
+            source,
             features: 0,
         })
     }
@@ -102,14 +114,18 @@ impl ReversePredictivity {
 
     /// Starts the PLS fits that were waiting for a feature that varies over their training stimuli.
     fn start(&mut self, tile: ArrayView2<'_, f32>) {
+        let Some(Source { gram, responses, components }) = &self.source else { return };
         let splits = &self.splits;
         self.fits.par_iter_mut().zip(splits).with_max_len(1).for_each(|(fit, split)| {
-            if let Fit::Waiting(start) = fit
+            if matches!(fit, Fit::Waiting)
                 && let Some(feature) = nipals::first_varying(tile, &split.train)
             {
-                *fit = Fit::Ready(start.extract(feature));
+                *fit = Fit::Ready(Start::new(gram, responses.view(), split, *components).extract(feature));
             }
         });
+        if !self.fits.iter().any(|fit| matches!(fit, Fit::Waiting)) {
+            self.source = None;
+        }
     }
 
     /// r of the features `start..` of a tile, as many as a piece has, for one split.
@@ -157,12 +173,12 @@ fn linear(y: ArrayView2<'_, f64>, splits: &[Split], alpha: f64) -> Result<Vec<Fi
     splits.par_iter().with_max_len(1).map(fit).collect()
 }
 
-fn pls(
+fn source(
     y: ArrayView2<'_, f64>,
     splits: &[Split],
     gram: Option<&LayerGram>,
     components: usize,
-) -> Result<Vec<Fit>, Error> {
+) -> Result<Source, Error> {
     let stimuli = gram.map_or(0, LayerGram::stimuli);
     let Some(gram) = gram.filter(|_| stimuli == y.nrows()) else {
         let what = "stimuli of the Gram matrix that reversed PLS starts from";
@@ -173,8 +189,7 @@ fn pls(
     for split in splits {
         at_least("training stimuli for this number of PLS components", components + 1, split.train.len())?;
     }
-    let fit = |split| Ok(Fit::Waiting(Box::new(Start::new(gram, y, split, components))));
-    splits.par_iter().with_max_len(1).map(fit).collect()
+    Ok(Source { gram: gram.clone(), responses: y.to_owned(), components })
 }
 
 /// Responses of some stimuli, centred by their mean over the training stimuli.

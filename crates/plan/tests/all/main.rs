@@ -31,6 +31,8 @@ fn model(identifier: &str, layers: &[(&str, u64)]) -> ModelFacts {
         seconds_per_stimulus: 0.05,
         weight_bytes: 1 << 20,
         imagenet_top1: None,
+        time_bins: Vec::new(),
+        readout: None,
     }
 }
 
@@ -53,6 +55,7 @@ fn benchmark(identifier: &str, stimuli: &str) -> BenchmarkFacts {
         private: false,
         citation: None,
         notes: Vec::new(),
+        variant: Default::default(),
     }
 }
 

@@ -1,0 +1,79 @@
+//! Metrics that read the features themselves, tile by tile.
+
+use std::sync::Arc;
+
+use ndarray::{Array2, ArrayView2};
+use ventral_data::{Benchmark, Metric};
+use ventral_metrics::{
+    Error, LayerGram, NeuronToNeuron, Precision, ReversePredictivity, SplitScores, TileConsumer,
+};
+
+use crate::behavior::ReadoutReader;
+use crate::rows::{self, Mixture};
+
+enum Kernel {
+    NeuronToNeuron(NeuronToNeuron),
+    Reverse(ReversePredictivity),
+    Behavior(ReadoutReader),
+}
+
+/// A metric that reads the tiles of one layer.
+pub struct TileMetric {
+    kernel: Kernel,
+    mixture: Option<Mixture>,
+}
+
+impl TileMetric {
+    /// `gram` is the layer's, whose rows are those of the activations, for metrics that need it.
+    ///
+    /// # Errors
+    /// Those of the metric, and a metric that does not read tiles.
+    pub fn new(
+        benchmark: &Arc<Benchmark>,
+        model_bins: &[[f64; 2]],
+        gram: Option<LayerGram>,
+        precision: Precision,
+    ) -> Result<Self, Error> {
+        let none = Array2::zeros((0, 0));
+        let responses = benchmark.responses().unwrap_or(none.view());
+        let splits = &benchmark.splits;
+        let kernel = match &benchmark.metric {
+            Metric::NeuronToNeuron => Kernel::NeuronToNeuron(NeuronToNeuron::new(responses, splits)?),
+            Metric::Reverse(regression) => {
+                let gram = gram.map(|gram| rows::prepared(benchmark, model_bins, gram)).transpose()?;
+                Kernel::Reverse(ReversePredictivity::new(regression, responses, splits, gram.as_ref())?)
+            }
+            Metric::Behavior => Kernel::Behavior(ReadoutReader::new(benchmark.clone(), precision)?),
+            metric => {
+                return Err(Error::Parameter {
+                    name: "metric",
+                    value: format!("{metric:?}"),
+                    allowed: "this one works from the Gram matrix and reads no tiles",
+                });
+            }
+        };
+        Ok(Self { kernel, mixture: rows::mixture(benchmark, model_bins)? })
+    }
+
+    /// # Errors
+    /// Those of the metric.
+    pub fn finish(self) -> Result<SplitScores, Error> {
+        match self.kernel {
+            Kernel::NeuronToNeuron(metric) => metric.finish(),
+            Kernel::Reverse(metric) => metric.finish(),
+            Kernel::Behavior(reader) => reader.finish(),
+        }
+    }
+}
+
+impl TileConsumer for TileMetric {
+    fn push(&mut self, first: u64, tile: ArrayView2<'_, f32>) -> Result<(), Error> {
+        let mixed = self.mixture.as_ref().map(|mixture| rows::mixed(tile, mixture));
+        let tile = mixed.as_ref().map_or(tile, |mixed| mixed.view());
+        match &mut self.kernel {
+            Kernel::NeuronToNeuron(metric) => metric.push(first, tile),
+            Kernel::Reverse(metric) => metric.push(first, tile),
+            Kernel::Behavior(reader) => reader.push(first, tile),
+        }
+    }
+}
