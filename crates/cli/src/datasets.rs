@@ -87,13 +87,20 @@ fn verify(context: &Context, sets: &[DatasetManifest]) -> Outcome {
                 FileState::Present => "ok".to_owned(),
                 FileState::Missing if status.published => "missing".to_owned(),
                 FileState::Missing => "missing, only from a mirror".to_owned(),
-                FileState::Damaged { sha256 } => format!("damaged: sha256 is {sha256}"),
+                FileState::Damaged { digest } => format!("damaged: its digest is {digest}"),
+                FileState::Unverified { digest } => {
+                    format!("here; no digest is known to compare with, its sha256 is {digest}")
+                }
             };
-            table.add_row([id.clone(), status.path.display().to_string(), units::bytes(status.bytes), state]);
+            let size = status.bytes.map_or_else(String::new, units::bytes);
+            table.add_row([id.clone(), status.path.display().to_string(), size, state]);
         }
         table.to_string()
     })?;
-    let bad = all.iter().filter(|(_, status)| status.state != FileState::Present).count();
+    let bad = all
+        .iter()
+        .filter(|(_, status)| matches!(status.state, FileState::Missing | FileState::Damaged { .. }))
+        .count();
     if bad == 0 { Ok(()) } else { Err(Exit::Machine(anyhow::anyhow!("{bad} files are missing or damaged"))) }
 }
 
@@ -119,6 +126,10 @@ fn fetch(context: &Context, set: &DatasetManifest, mirror: Option<PathBuf>) -> O
     let from = mirror.as_deref().map_or(FetchFrom::Network, FetchFrom::Mirror);
     let report = set.fetch(data, from, &show)?;
     context.print(&report, || {
-        format!("{}: {} fetched, {} were here", set.id, report.fetched.len(), report.present.len())
+        let mut text = format!("{}: {} fetched, {} were here", set.id, report.fetched.len(), report.present.len());
+        for path in &report.unverified {
+            text.push_str(&format!("\nnot verified, for no digest is known: {}", path.display()));
+        }
+        text
     })
 }

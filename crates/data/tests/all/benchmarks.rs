@@ -39,10 +39,10 @@ train_size = 0.5
 "#;
 
 /// A benchmark of twelve stimuli in a folder of its own; `card` replaces texts in the card.
-struct Folder(TempDir);
+pub struct Folder(TempDir);
 
 impl Folder {
-    fn new() -> Folder {
+    pub fn new() -> Folder {
         let directory = tempfile::tempdir().unwrap();
         let image = std::fs::read(fixture("images/png_l.png")).unwrap();
         let mut zip =
@@ -64,11 +64,11 @@ impl Folder {
         folder
     }
 
-    fn path(&self) -> &Path {
+    pub fn path(&self) -> &Path {
         self.0.path()
     }
 
-    fn write(&self, name: &str, text: &str) {
+    pub fn write(&self, name: &str, text: &str) {
         std::fs::write(self.path().join(name), text).unwrap();
     }
 

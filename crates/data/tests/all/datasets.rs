@@ -201,7 +201,7 @@ fn files_that_are_there_are_never_replaced() {
     assert!(matches!(error, Error::Digest { .. }), "{error}");
     assert_eq!(std::fs::read(&target).unwrap(), b"mine");
     let state = &place.manifest.status(place.directory.path()).unwrap()[0].state;
-    assert_eq!(*state, FileState::Damaged { sha256: sha256(b"mine") });
+    assert_eq!(*state, FileState::Damaged { digest: sha256(b"mine") });
 }
 
 /// Two processes that finish the same download: the second finds the name taken.
@@ -272,11 +272,11 @@ fn bad_manifests_are_errors() {
     for (from, to, reason) in [
         ("a/b", "../b", "outside of the data directory"),
         ("a/b", "/b", "outside of the data directory"),
-        ("url = \"http://x\"\n", "", "needs either `url` or `derived`"),
+        ("url = \"http://x\"\n", "", "needs one of `url`, `derived` and `supply`"),
         ("sha256 = \"e3", "sha256 = \"E3", "not 64 lower-case"),
         ("licence", "license", "unknown field `license`; did you mean `licence`?"),
         ("bytes = 1", "bytes = 1099511627777", "MAX_DATASET_FILE_BYTES"),
-        ("bytes = 1\n", "", "`files.bytes`: is missing"),
+        ("bytes = 1\n", "", "needs `bytes` beside `sha256`"),
     ] {
         std::fs::write(&path, good.replacen(from, to, 1)).unwrap();
         let error = DatasetManifest::load(&path).unwrap_err().to_string();
@@ -324,7 +324,9 @@ fn every_file_that_a_card_reads_is_in_a_manifest() {
 #[test]
 fn manifests_name_the_real_files() {
     let Some(data) = real_data() else { return };
-    for manifest in DatasetManifest::load_all(&repository("datasets")).unwrap() {
+    // What has no known location is with those whom its owners have given it.
+    let manifests = DatasetManifest::load_all(&repository("datasets")).unwrap();
+    for manifest in manifests.iter().filter(|manifest| manifest.is_available()) {
         for status in manifest.status(&data).unwrap() {
             assert_eq!(status.state, FileState::Present, "{}: {}", manifest.id, status.path.display());
             let target = data.join(&status.path);
@@ -333,7 +335,83 @@ fn manifests_name_the_real_files() {
             } else {
                 target.metadata().unwrap().len()
             };
-            assert_eq!(bytes, status.bytes, "{}", status.path.display());
+            assert_eq!(Some(bytes), status.bytes, "{}", status.path.display());
         }
     }
+}
+
+/// A file that no one can fetch, with and without a digest.
+const SUPPLIED: &str = "id = \"lab\"\ntitle = \"t\"\nlicence = \"l\"\ncitation = \"c\"\n\
+    [[files]]\npath = \"lab/a.nc\"\nsupply = \"ask its authors\"\n\
+    [[files]]\npath = \"lab/b.nc\"\nsupply = \"ask its authors\"\nsha1 = \"SHA1\"\n";
+
+/// SHA-1 of `abc` (FIPS 180-2, appendix A).
+const SHA1_OF_ABC: &str = "a9993e364706816aba3e25717850c26c9cd0d89d";
+
+#[test]
+fn files_without_a_known_location_say_how_to_supply_them() {
+    let manifest =
+        DatasetManifest::parse(&SUPPLIED.replace("SHA1", SHA1_OF_ABC), Path::new("lab.toml")).unwrap();
+    assert!(!manifest.is_available());
+    let (data, mirror) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let error = manifest.fetch(data.path(), FetchFrom::Network, &|_| ()).unwrap_err().to_string();
+    for part in ["lab/a.nc", "lab/b.nc", "ask its authors", "ventral datasets fetch lab --mirror DIR"] {
+        assert!(error.contains(part), "{error}");
+    }
+    std::fs::create_dir(mirror.path().join("lab")).unwrap();
+    std::fs::write(mirror.path().join("lab/a.nc"), b"anything").unwrap();
+    std::fs::write(mirror.path().join("lab/b.nc"), b"abd").unwrap();
+    let from = FetchFrom::Mirror(mirror.path());
+    let error = manifest.fetch(data.path(), from, &|_| ()).unwrap_err().to_string();
+    assert!(error.contains("b.nc: sha1 is") && error.contains(SHA1_OF_ABC), "{error}");
+    assert!(!data.path().join("lab/b.nc").exists(), "other bytes are not placed");
+    std::fs::write(mirror.path().join("lab/b.nc"), b"abc").unwrap();
+    let report = manifest.fetch(data.path(), from, &|_| ()).unwrap();
+    assert_eq!(report.unverified, [Path::new("lab/a.nc")]);
+    let states: Vec<FileState> =
+        manifest.status(data.path()).unwrap().into_iter().map(|status| status.state).collect();
+    assert_eq!(states, [FileState::Unverified { digest: sha256(b"anything") }, FileState::Present]);
+    assert!(manifest.fetch(data.path(), FetchFrom::Network, &|_| ()).is_ok(), "everything is here");
+}
+
+#[test]
+fn a_file_with_a_sha1_alone_is_fetched_and_checked() {
+    let text = |url: &str, sha1: &str| {
+        format!(
+            "id = \"test\"\ntitle = \"t\"\nlicence = \"l\"\ncitation = \"c\"\n\
+             [[files]]\npath = \"file.bin\"\nurl = \"{url}\"\nsha1 = \"{sha1}\"\n"
+        )
+    };
+    for (sha1, right) in [(SHA1_OF_ABC, true), ("0000000000000000000000000000000000000000", false)] {
+        // The first request asks for the length alone.
+        let (url, server) = serve(b"abc", &[Answer::Whole, Answer::Whole]);
+        let manifest = DatasetManifest::parse(&text(&url, sha1), Path::new("m.toml")).unwrap();
+        let data = tempfile::tempdir().unwrap();
+        let fetched = manifest.fetch(data.path(), FetchFrom::Network, &|_| ());
+        server.join().unwrap();
+        assert_eq!(fetched.is_ok(), right, "{fetched:?}");
+        assert_eq!(data.path().join("file.bin").exists(), right);
+    }
+}
+
+#[test]
+fn a_manifest_says_where_a_file_is_and_what_it_must_be() {
+    let entry = |fields: &str| {
+        let text = format!(
+            "id = \"test\"\ntitle = \"t\"\nlicence = \"l\"\ncitation = \"c\"\n[[files]]\npath = \"f\"\n{fields}"
+        );
+        DatasetManifest::parse(&text, Path::new("m.toml")).map_err(|e| e.to_string())
+    };
+    let sha256 = "0".repeat(64);
+    for (fields, part) in [
+        (String::new(), "needs one of"),
+        (format!("url = \"u\"\nsupply = \"s\"\nsha1 = \"{SHA1_OF_ABC}\""), "needs one of"),
+        ("url = \"u\"".to_string(), "needs `sha256`"),
+        (format!("url = \"u\"\nsha256 = \"{sha256}\""), "needs `bytes`"),
+        ("supply = \"s\"\nsha1 = \"12\"".to_string(), "40 lower-case"),
+    ] {
+        let error = entry(&fields).unwrap_err();
+        assert!(error.contains(part) && error.contains("f: "), "{error}");
+    }
+    assert!(entry("supply = \"s\"").is_ok());
 }

@@ -3,6 +3,7 @@
 mod arrays;
 mod assembly;
 mod benchmarks;
+mod check;
 mod damage;
 mod datasets;
 mod images;
