@@ -415,3 +415,32 @@ fn a_manifest_says_where_a_file_is_and_what_it_must_be() {
     }
     assert!(entry("supply = \"s\"").is_ok());
 }
+
+#[test]
+fn cards_whose_data_is_not_here_name_the_file_and_the_data_set() {
+    let empty = tempfile::tempdir().unwrap();
+    let manifests = DatasetManifest::load_all(&repository("datasets")).unwrap();
+    let mut cards = 0;
+    for manifest in manifests.iter().filter(|manifest| manifest.id.starts_with("brainscore-")) {
+        for folder in &manifest.benchmarks {
+            cards += 1;
+            let path = repository("benchmarks").join(folder);
+            let card = BenchmarkCard::load(&path).unwrap();
+            assert_eq!(card.dataset.as_ref(), Some(&manifest.id), "{folder}");
+            let fetch = format!("ventral datasets fetch {}", manifest.id);
+            let error = ventral_data::load_benchmark(&path, Some(empty.path())).unwrap_err().to_string();
+            assert!(
+                error.contains("stimuli.zip does not exist") && error.contains(&fetch),
+                "{folder}: {error}"
+            );
+            let problems = ventral_data::check_benchmark(&path, Some(empty.path())).problems;
+            for file in data_paths(&path.join("benchmark.toml")) {
+                let named = problems.iter().any(|p| p.problem.contains(&file) && p.problem.contains(&fetch));
+                assert!(named, "{folder}: {file} is not named in {problems:#?}");
+            }
+            let error = ventral_data::load_benchmark(&path, None).unwrap_err().to_string();
+            assert!(error.contains("VENTRAL_DATA") && error.contains(&fetch), "{folder}: {error}");
+        }
+    }
+    assert!(cards >= 21, "{cards} cards of Brain-Score");
+}
