@@ -256,7 +256,8 @@ fn commitments(plan: &Plan) -> Vec<Commitment> {
     let behavioral = plan.benchmarks.iter().filter(|b| b.variant.behavior.is_some());
     for region in behavioral.map(|b| &b.region).collect::<BTreeSet<&String>>() {
         all.retain(|commitment| commitment.region != *region);
-        let readouts = plan.models.iter().filter_map(|model| Some((model, model.layers.get(model.readout?)?)));
+        let readouts =
+            plan.models.iter().filter_map(|model| Some((model, model.layers.get(model.readout?)?)));
         all.extend(readouts.map(|(model, layer)| Commitment {
             model: model.identifier.clone(),
             region: region.clone(),

@@ -29,6 +29,7 @@ pub use report::{BenchmarkInfo, Cost, Provenance, Report, TopOne, html, report_o
 pub use scores::{Ceiled, LayerScore};
 pub use selection::{ChosenBy, Commitment, RegionRule, Reported, Selection, SkippedLayer, select};
 pub use tree::{
-    BenchmarkRef, Leaf, LeafScore, MAX_TREE_DEPTH, Node, NodeContent, brain_score_2018, region_tree, region_tree_by,
+    BenchmarkRef, Leaf, LeafScore, MAX_TREE_DEPTH, Node, NodeContent, brain_score_2018, region_tree,
+    region_tree_by,
 };
 pub use value::{Value, hundredths};

@@ -92,13 +92,11 @@ fn flatten(name: &str, values: ArrayD<f32>) -> Parsed<Array2<f32>> {
 
 fn from_npy(bytes: &[u8], name: &str) -> Parsed<Activations> {
     match parse_npy(bytes)? {
-        NpyArray::Numeric(array) => {
-            Ok(Activations {
-                ids: None,
-                time_bins: Vec::new(),
-                layers: vec![(name.to_string(), flatten(name, array.to_f32())?)],
-            })
-        }
+        NpyArray::Numeric(array) => Ok(Activations {
+            ids: None,
+            time_bins: Vec::new(),
+            layers: vec![(name.to_string(), flatten(name, array.to_f32())?)],
+        }),
         NpyArray::Text(_) => Err(ParseError::invalid("it holds text, numbers are needed")),
     }
 }

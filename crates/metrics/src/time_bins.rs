@@ -15,7 +15,8 @@ pub fn align_time_bin(source: &[[f64; 2]], target: [f64; 2]) -> Result<Vec<(usiz
     }
     let first = source.iter().fold(f64::INFINITY, |min, bin| min.min(bin[0]));
     let last = source.iter().fold(f64::NEG_INFINITY, |max, bin| max.max(bin[1]));
-    let portion = |bin: &[f64; 2]| (bin[1].min(target[1]) - bin[0].max(target[0])).max(0.0) / (bin[1] - bin[0]);
+    let portion =
+        |bin: &[f64; 2]| (bin[1].min(target[1]) - bin[0].max(target[0])).max(0.0) / (bin[1] - bin[0]);
     let found: Vec<(usize, f64)> =
         source.iter().map(portion).enumerate().filter(|(_, portion)| *portion > 0.0).collect();
     if found.is_empty() || first > target[0] || last < target[1] {

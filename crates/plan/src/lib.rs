@@ -29,7 +29,8 @@ pub use assignment::{Assignment, UnitReport, Work};
 pub use cost::Estimate;
 pub use digest::{Digest, InvalidDigest};
 pub use facts::{
-    BehaviorFacts, BenchmarkFacts, Ceiling, Consumes, LayerFacts, MachineFacts, ModelFacts, PartFacts, Variant,
+    BehaviorFacts, BenchmarkFacts, Ceiling, Consumes, LayerFacts, MachineFacts, ModelFacts, PartFacts,
+    Variant,
 };
 pub use fit::{Unfit, UnitRef};
 pub use planned::{CardKind, PLAN_DOCUMENT, PlannedJob, Refused};

@@ -194,7 +194,8 @@ impl Plan {
     ) -> FeaturesUnit {
         let facts = &self.models[model];
         let benchmark = &self.benchmarks[index];
-        let read = || facts.layers.iter().enumerate().filter(|(layer, _)| only.is_none_or(|only| *layer == only));
+        let read =
+            || facts.layers.iter().enumerate().filter(|(layer, _)| only.is_none_or(|only| *layer == only));
         let layers = read().map(|(layer, layer_facts)| LayerTarget {
             layer,
             gram: Digest::of_identity(&GramIdentity {
@@ -278,8 +279,10 @@ fn check_preset(spec: &JobSpec, benchmarks: &[BenchmarkFacts], refused: &[Refuse
     for benchmark in benchmarks {
         let (identifier, region) = (&benchmark.identifier, &benchmark.region);
         if !regions.contains(&region.as_str()) {
-            let problem =
-                format!("benchmark '{identifier}' is of region '{region}', only {} count", regions.join(", "));
+            let problem = format!(
+                "benchmark '{identifier}' is of region '{region}', only {} count",
+                regions.join(", ")
+            );
             return Err(Error::Preset { problem });
         }
         let reduced = benchmark.variant.components == Some(preset.components());

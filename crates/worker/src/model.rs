@@ -88,7 +88,9 @@ impl LoadedModel {
         let name = card.readout.as_deref().unwrap_or(LOGITS);
         match self {
             Self::Network(network) => network.layer(name).ok(),
-            Self::Given { activations, .. } => activations.layers().iter().position(|layer| layer.name == name),
+            Self::Given { activations, .. } => {
+                activations.layers().iter().position(|layer| layer.name == name)
+            }
         }
     }
 

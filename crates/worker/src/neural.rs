@@ -90,8 +90,11 @@ fn each_bin(
         values.push(scores.values);
     }
     let views: Vec<_> = values.iter().map(|part| part.view()).collect();
-    let values = ndarray::concatenate(Axis(1), &views)
-        .map_err(|_| Error::TooFew { what: "time bins", needed: 1, found: values.len() })?;
+    let values = ndarray::concatenate(Axis(1), &views).map_err(|_| Error::TooFew {
+        what: "time bins",
+        needed: 1,
+        found: values.len(),
+    })?;
     Ok(SplitScores { values, alphas })
 }
 

@@ -51,7 +51,9 @@ pub fn mixture(benchmark: &Benchmark, model_bins: &[[f64; 2]]) -> Result<Option<
     for target in targets {
         let sources = align_time_bin(model_bins, target)?;
         let over_time = |row: &Vec<(usize, f64)>| {
-            let at = |&(bin, portion): &(usize, f64)| row.iter().map(move |&(r, w)| (bin * stimuli + r, w * portion));
+            let at = |&(bin, portion): &(usize, f64)| {
+                row.iter().map(move |&(r, w)| (bin * stimuli + r, w * portion))
+            };
             sources.iter().flat_map(at).collect()
         };
         mixture.extend(rows.iter().map(over_time));

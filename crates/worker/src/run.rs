@@ -53,9 +53,7 @@ pub fn work(job: &Job, store: &Store) -> Work {
         let mut missing = Missing::of(plan, unit, store);
         // A Gram whose scores are all there is not needed again.
         missing.grams.retain(|&layer| {
-            work.scores
-                .iter()
-                .any(|&i| plan.scores[i].gram == unit.layers[layer].gram && reads_gram(job, i))
+            work.scores.iter().any(|&i| plan.scores[i].gram == unit.layers[layer].gram && reads_gram(job, i))
         });
         missing_grams += missing.grams.len();
         if !missing.is_empty() {

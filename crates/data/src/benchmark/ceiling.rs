@@ -1,10 +1,10 @@
 //! The ceiling of a benchmark (spec §5).
 
-use ventral_metrics::statistics::nan_median;
 use ndarray::{Array2, Array3, ArrayView1, Axis, stack};
+use ventral_metrics::statistics::nan_median;
 use ventral_metrics::{
-    CeilingRule, Repeats, RsaCeiling, Split, even_odd_consistency, internal_consistency, predictor_consistency,
-    rdm_of, rsa_ceiling,
+    CeilingRule, Repeats, RsaCeiling, Split, even_odd_consistency, internal_consistency,
+    predictor_consistency, rdm_of, rsa_ceiling,
 };
 
 use super::card::{BenchmarkCard, Bound, CeilingCard, CeilingSource};
@@ -49,9 +49,7 @@ pub(super) fn resolve(
     let estimate = match ceiling.source {
         CeilingSource::None => return Ok((Found { estimate: None, splits: None }, rule)),
         CeilingSource::Given => given(ceiling, roots)?,
-        CeilingSource::InternalConsistency
-        | CeilingSource::PredictorConsistency
-        | CeilingSource::EvenOdd => {
+        CeilingSource::InternalConsistency | CeilingSource::PredictorConsistency | CeilingSource::EvenOdd => {
             let found = of_repeats(ceiling, target, ids, splits, roots)?;
             by_split = Some(found.splits);
             CeilingEstimate {
@@ -147,7 +145,13 @@ fn shown(cube: Array3<f64>) -> Array3<f64> {
 
 fn given(card: &CeilingCard, roots: &Roots<'_>) -> Result<CeilingEstimate> {
     let value = card.value.ok_or_else(|| roots.field("ceiling.value", "is missing; give the ceiling"))?;
-    Ok(CeilingEstimate { value, error: card.error, per_neuroid: Vec::new(), lower: None, per_split: Vec::new() })
+    Ok(CeilingEstimate {
+        value,
+        error: card.error,
+        per_neuroid: Vec::new(),
+        lower: None,
+        per_split: Vec::new(),
+    })
 }
 
 fn repeats<'t>(target: &'t Target, roots: &Roots<'_>) -> Result<Repeats<'t>> {
@@ -181,7 +185,13 @@ fn per_neuroid(
         "there are neuroids (see ceiling.drop)",
     )?;
     let per_neuroid: Vec<f64> = recording.kept.iter().filter_map(|&i| values.get(i).copied()).collect();
-    Ok(CeilingEstimate { value: nan_median(&per_neuroid), error: None, per_neuroid, lower: None, per_split: Vec::new() })
+    Ok(CeilingEstimate {
+        value: nan_median(&per_neuroid),
+        error: None,
+        per_neuroid,
+        lower: None,
+        per_split: Vec::new(),
+    })
 }
 
 /// Dissimilarities of single subjects: given, or of the neuroids of each subject.
@@ -189,8 +199,7 @@ fn subject_rdms(card: &CeilingCard, target: &Target, roots: &Roots<'_>) -> Resul
     match (target, &card.subjects) {
         (Target::Rdm { subjects: Some(subjects), .. }, None) => Ok(subjects.clone()),
         (Target::Rdm { .. }, None) => {
-            Err(roots
-                .field("ceiling.source", "needs the dissimilarities of single subjects; add [subjects]"))
+            Err(roots.field("ceiling.source", "needs the dissimilarities of single subjects; add [subjects]"))
         }
         (Target::Responses { averaged, neuroids, .. }, Some(column)) => {
             let groups = parts::by_value("ceiling.subjects", column, neuroids, roots)?;
@@ -214,5 +223,11 @@ fn rsa(card: &CeilingCard, target: &Target, roots: &Roots<'_>) -> Result<Ceiling
         None | Some(Bound::Upper) => (upper, upper_per_subject),
         Some(Bound::Lower) => (lower, lower_per_subject),
     };
-    Ok(CeilingEstimate { value, error: None, per_neuroid, lower: Some(lower).filter(|l| !l.is_nan()), per_split: Vec::new() })
+    Ok(CeilingEstimate {
+        value,
+        error: None,
+        per_neuroid,
+        lower: Some(lower).filter(|l| !l.is_nan()),
+        per_split: Vec::new(),
+    })
 }

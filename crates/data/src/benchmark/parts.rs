@@ -68,7 +68,8 @@ pub(super) fn resolve(
         (None, Some(time)) => {
             let width = neuroids.len() / time.bins.len();
             if !matches!(metric, Metric::Regression(_) | Metric::Rdm | Metric::Cka(_)) {
-                let problem = "must be a regression, rdm or cka to be scored per time bin; use the mode `mean`";
+                let problem =
+                    "must be a regression, rdm or cka to be scored per time bin; use the mode `mean`";
                 return Err(roots.field("metric.name", problem));
             }
             if time.mode == TimeMode::Span && !matches!(metric, Metric::Regression(_)) {

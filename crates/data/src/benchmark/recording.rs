@@ -177,9 +177,7 @@ fn from_array(path: &Path, card: &BenchmarkCard, roots: &Roots<'_>) -> Result<Re
         }
         None => permuted(array, axes, &order, roots, "assembly.axes")?.insert_axis(Axis(2)),
     };
-    let cube = cube
-        .into_dimensionality::<Ix3>()
-        .map_err(|e| roots.field("assembly.axes", &e.to_string()))?;
+    let cube = cube.into_dimensionality::<Ix3>().map_err(|e| roots.field("assembly.axes", &e.to_string()))?;
     let (presentations, neuroids, _) = cube.dim();
     let mut neuroid = Table::new(neuroids);
     let names = (0..neuroids).map(|i| i.to_string()).collect();
@@ -201,7 +199,9 @@ fn from_array(path: &Path, card: &BenchmarkCard, roots: &Roots<'_>) -> Result<Re
     }
     let OverTime { values, neuroid, bins, .. } = match &card.time {
         Some(time) => array_over_time(path, time, cube.view(), &neuroid, roots)?,
-        None => OverTime { values: cube.index_axis_move(Axis(2), 0), repeats: None, neuroid, bins: Vec::new() },
+        None => {
+            OverTime { values: cube.index_axis_move(Axis(2), 0), repeats: None, neuroid, bins: Vec::new() }
+        }
     };
     Ok(Recording {
         path: path.to_path_buf(),

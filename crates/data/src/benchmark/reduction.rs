@@ -22,11 +22,13 @@ pub(super) fn resolve(
 ) -> Result<(StimulusSet, Option<Components>)> {
     let Some(pca) = &card.pca else { return Ok((stimuli, None)) };
     if !matches!(metric, Metric::Regression(_) | Metric::Cka(_)) || card.assembly.content == Content::Rdm {
-        let problem = "must be a regression or cka with [pca]: others depend on the components' arbitrary signs";
+        let problem =
+            "must be a regression or cka with [pca]: others depend on the components' arbitrary signs";
         return Err(roots.field("metric.name", problem));
     }
     if pca.images.degrees.is_some() || pca.images.allow_unused {
-        let problem = "has `degrees` or `allow_unused`; models see these images filling their input, remove it";
+        let problem =
+            "has `degrees` or `allow_unused`; models see these images filling their input, remove it";
         return Err(roots.field("pca.images", problem));
     }
     let count = pca.components.unwrap_or(PCA_COMPONENTS);

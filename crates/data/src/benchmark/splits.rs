@@ -136,12 +136,7 @@ fn labels(
 }
 
 /// One split of the presentations by a column: those of one value to test on, all others to fit on.
-fn fixed(
-    card: &SplitsCard,
-    roots: &Roots<'_>,
-    rows: &Rows,
-    presentation: Option<&Table>,
-) -> Result<Split> {
+fn fixed(card: &SplitsCard, roots: &Roots<'_>, rows: &Rows, presentation: Option<&Table>) -> Result<Split> {
     let column = roots.needed("splits.column", &card.column, "fixed")?;
     let value = roots.needed("splits.test", &card.test, "fixed")?;
     let labels = labels("splits.column", column, roots, rows, presentation)?;

@@ -51,9 +51,8 @@ pub(super) fn columns(
     let neuroids = neuroid.len();
     let kept: Vec<[f64; 2]> = chosen.iter().map(|&b| [bins[b].0, bins[b].1]).collect();
     if mode == TimeMode::Mean {
-        let mean = |row: usize, column: usize| {
-            mean_of_present(chosen.iter().map(|&b| values[[row, column, b]]))
-        };
+        let mean =
+            |row: usize, column: usize| mean_of_present(chosen.iter().map(|&b| values[[row, column, b]]));
         let repeats = repeats.map(|cubes| {
             Array3::from_shape_fn(cubes[0].dim(), |at| mean_of_present(cubes.iter().map(|cube| cube[at])))
         });

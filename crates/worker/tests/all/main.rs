@@ -1,6 +1,7 @@
 //! Jobs in process: cards are found, activations matched, failures kept apart, simulations repeat.
 
 mod bundle;
+mod neural;
 mod service;
 mod slot;
 
