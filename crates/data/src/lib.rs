@@ -20,14 +20,15 @@ mod table;
 pub use activations::{Activations, parse_activations, read_activations};
 pub use arrays::{NpyArray, Numbers, NumericArray, Tensors, parse_npy, parse_npz, parse_safetensors};
 pub use assembly::{Assembly, REPETITION, STIMULUS_ID};
-pub use benchmark::{CardProblem, Checked, MAX_PROBLEMS, check_benchmark};
 pub use benchmark::{
-    Choices, DecisionsCard, DecoderCard, People, TrialsCard,
-    ArrayAxis, ArrayFormat, AssemblyCard, Behavior, BehaviorCard, BehaviorMetric, Benchmark, BenchmarkCard, Bound, CARD_FILE, CardFile, CardFiles,
-    CeilingCard, CeilingEstimate, CeilingSource, Content, Kind, Metric, MetricCard, MetricName, NeuroidsCard,
-    Components, Part, PcaCard, PoolsCard, RepeatsCard, SplitScheme, SplitsCard, StimuliCard, StimulusFormat, SubjectsCard, Target, Time, TimeCard, TimeMode,
-    Visibility, benchmark_files, benchmark_references, load_benchmark,
+    ArrayAxis, ArrayFormat, AssemblyCard, Behavior, BehaviorCard, BehaviorMetric, Benchmark, BenchmarkCard,
+    Bound, CARD_FILE, CardFile, CardFiles, CeilingCard, CeilingEstimate, CeilingSource, Choices, Components,
+    Content, DecisionsCard, DecoderCard, Kind, Metric, MetricCard, MetricName, NeuroidsCard, Part, PcaCard,
+    People, PoolsCard, RepeatsCard, SplitScheme, SplitsCard, StimuliCard, StimulusFormat, SubjectsCard,
+    Target, Time, TimeCard, TimeMode, TrialsCard, Visibility, benchmark_files, benchmark_references,
+    load_benchmark,
 };
+pub use benchmark::{CardProblem, Checked, MAX_PROBLEMS, check_benchmark};
 pub use dataset::{
     DatasetFile, DatasetFolder, DatasetManifest, FetchFrom, FetchProgress, FetchReport, FileState,
     FileStatus, MAX_DATASET_FILE_BYTES, tree_digest,
