@@ -3,6 +3,7 @@
 set -euo pipefail
 cd "$(dirname "$0")"
 ./predictivity.sh
+./similarity.sh
 if [ -n "${VENTRAL_DATA:-}" ]; then
   ./models.sh
 else

@@ -4,6 +4,7 @@ mod behavior;
 mod ceiling;
 mod correlation;
 mod gram;
+mod invariances;
 mod neural;
 mod neuron_to_neuron;
 mod regression;

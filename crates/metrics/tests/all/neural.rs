@@ -386,3 +386,16 @@ fn weighted_means_of_stimuli_are_those_of_their_features() {
     assert!(matches!(gram.mixed(&[vec![(60, 1.0)]]), Err(Error::OutOfRange { .. })));
     assert!(matches!(gram.mixed(&[vec![(0, 0.0)]]), Err(Error::Parameter { .. })));
 }
+
+#[test]
+fn bins_of_a_model_are_weighted_by_their_share_of_a_recordings_bin() {
+    let source = [[0.0, 100.0], [100.0, 200.0], [200.0, 300.0]];
+    let align = |target| ventral_metrics::align_time_bin(&source, target);
+    assert_eq!(align([0.0, 50.0]).unwrap(), [(0, 0.5)]);
+    assert_eq!(align([50.0, 200.0]).unwrap(), [(0, 0.5), (1, 1.0)]);
+    assert_eq!(align([0.0, 300.0]).unwrap(), [(0, 1.0), (1, 1.0), (2, 1.0)]);
+    for outside in [[-10.0, 50.0], [250.0, 310.0], [400.0, 500.0], [50.0, 50.0], [f64::NAN, 1.0]] {
+        assert!(matches!(align(outside), Err(Error::Parameter { .. })), "{outside:?}");
+    }
+    assert!(ventral_metrics::align_time_bin(&[], [0.0, 1.0]).is_err());
+}
