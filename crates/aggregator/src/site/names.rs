@@ -16,10 +16,11 @@ pub(super) struct Names(BTreeMap<String, String>);
 
 impl Names {
     pub(super) fn new<'a>(directory: &str, identifiers: impl Iterator<Item = &'a str>) -> Self {
-        let sorted: BTreeSet<&str> = identifiers.collect();
+        // Names that can stay as they are go first: no other may take their page.
+        let sorted: BTreeSet<(bool, &str)> = identifiers.map(|name| (stem(name) != name, name)).collect();
         let mut taken = BTreeSet::new();
         let mut paths = BTreeMap::new();
-        for identifier in sorted {
+        for (_, identifier) in sorted {
             let stem = stem(identifier);
             let mut name = stem.clone();
             let mut count = 2;

@@ -50,15 +50,15 @@ fn the_demo_is_complete() {
 
 /// A job whose files lie in the data directory, beside the cards and in folders.
 fn scattered(place: &Path) -> std::path::PathBuf {
-    let spec = place.join("work/specs/spec.toml");
+    let spec = place.join("lab/specs/spec.toml");
     write(&spec, "name = 'test'\nmodels = ['../models/*', '../../elsewhere/given']\nbenchmarks = ['b']\n");
     let card = "identifier = 'external'\nfile = 'net/external.onnx'\n[input]\nsize = [32, 32]\nchannels = 'rgb'\n\
         scale = '1'\nmean = [0.0, 0.0, 0.0]\nstd = [1.0, 1.0, 1.0]\n";
     let fixtures = root().join("crates/models/tests/data");
-    write(&place.join("work/models/external/model.toml"), card);
+    write(&place.join("lab/models/external/model.toml"), card);
     for name in ["external.onnx", "external.bin"] {
         write(
-            &place.join("work/models/external/net").join(name),
+            &place.join("lab/models/external/net").join(name),
             fs::read(fixtures.join(name)).expect("a fixture"),
         );
     }
@@ -73,9 +73,9 @@ fn scattered(place: &Path) -> std::path::PathBuf {
         [repeats]\nformat = 'npy'\nfile = '../repeats.npy'\naxes = ['repetition', 'presentation', 'neuroid']\n\
         [metric]\nname = 'pls'\n[splits]\nscheme = 'folds'\nfile = 'folds.csv'\n\
         [ceiling]\nsource = 'per_neuroid'\nrule = 'raw'\ndata = 'ceiling.npy'\n";
-    write(&place.join("work/specs/b/benchmark.toml"), card);
+    write(&place.join("lab/specs/b/benchmark.toml"), card);
     for name in
-        ["work/specs/b/responses.npy", "work/specs/repeats.npy", "work/specs/b/folds.csv", "data/ceiling.npy"]
+        ["lab/specs/b/responses.npy", "lab/specs/repeats.npy", "lab/specs/b/folds.csv", "data/ceiling.npy"]
     {
         write(&place.join(name), name);
     }
@@ -92,25 +92,25 @@ fn every_kind_of_reference_is_found() {
     let spec = scattered(place.path());
     let found = collect(&spec, Some(&place.path().join("data"))).expect("collected");
     assert_eq!(found.problems, Vec::<String>::new());
-    assert_eq!(found.manifest.spec, "files/work/specs/spec.toml");
+    assert_eq!(found.manifest.spec, "files/lab/specs/spec.toml");
     assert_eq!(
-        of_card(&found.manifest, "files/work/specs/b/benchmark.toml"),
+        of_card(&found.manifest, "files/lab/specs/b/benchmark.toml"),
         [
             "data/ceiling.npy",
             "data/images/set/a.png",
             "data/images/set/b.png",
-            "files/work/specs/b/benchmark.toml",
-            "files/work/specs/b/folds.csv",
-            "files/work/specs/b/responses.npy",
-            "files/work/specs/repeats.npy"
+            "files/lab/specs/b/benchmark.toml",
+            "files/lab/specs/b/folds.csv",
+            "files/lab/specs/b/responses.npy",
+            "files/lab/specs/repeats.npy"
         ]
     );
     assert_eq!(
-        of_card(&found.manifest, "files/work/models/external/model.toml"),
+        of_card(&found.manifest, "files/lab/models/external/model.toml"),
         [
-            "files/work/models/external/model.toml",
-            "files/work/models/external/net/external.bin",
-            "files/work/models/external/net/external.onnx"
+            "files/lab/models/external/model.toml",
+            "files/lab/models/external/net/external.bin",
+            "files/lab/models/external/net/external.onnx"
         ]
     );
     assert_eq!(
@@ -118,7 +118,7 @@ fn every_kind_of_reference_is_found() {
         ["data/given/a.npy", "files/elsewhere/given/model.toml"]
     );
     let order: Vec<&str> = found.manifest.cards.iter().map(|card| card.path.as_str()).collect();
-    assert_eq!(order[0], "files/work/models/external/model.toml", "in the order of the spec");
+    assert_eq!(order[0], "files/lab/models/external/model.toml", "in the order of the spec");
     assert_eq!(found.manifest.blobs().len(), found.manifest.files.len() - 1, "two images are the same blob");
 }
 
@@ -126,14 +126,14 @@ fn every_kind_of_reference_is_found() {
 fn a_card_that_cannot_be_used_is_a_problem_and_stays_in() {
     let place = tempfile::tempdir().expect("a directory");
     let spec = scattered(place.path());
-    fs::remove_file(place.path().join("work/specs/b/responses.npy")).expect("removable");
-    write(&place.path().join("work/models/broken/model.toml"), "identifer = 'typo'");
+    fs::remove_file(place.path().join("lab/specs/b/responses.npy")).expect("removable");
+    write(&place.path().join("lab/models/broken/model.toml"), "identifer = 'typo'");
     let found = collect(&spec, Some(&place.path().join("data"))).expect("collected");
     assert_eq!(found.problems.len(), 2, "{:?}", found.problems);
     assert!(found.problems.iter().any(|problem| problem.contains("responses.npy")));
     assert!(found.problems.iter().any(|problem| problem.contains("identifer")));
     let found = paths(&found);
-    assert!(found.contains(&"files/work/models/broken/model.toml") && found.contains(&"data/ceiling.npy"));
+    assert!(found.contains(&"files/lab/models/broken/model.toml") && found.contains(&"data/ceiling.npy"));
     let without_data = collect(&spec, None).expect("collected");
     assert!(without_data.problems.iter().any(|problem| problem.contains("VENTRAL_DATA")));
 }
