@@ -10,8 +10,8 @@ use ventral_store::{Failure, ScoreRecord, Store};
 use crate::parts;
 use crate::tree::LeafScore;
 use crate::{
-    BenchmarkRef, Ceiled, Commitment, Error, LayerScore, Leaderboard, Ranking, RawScores, RegionRule,
-    Selection, leaderboard, region_tree_by, select,
+    BenchmarkRef, Ceiled, Commitment, Error, LayerScore, Leaderboard, Node, NodeContent, Ranking, RawScores,
+    RegionRule, Selection, leaderboard, region_tree_by, select,
 };
 
 /// Name of the root of the tree: its value is the brain score.
@@ -75,7 +75,8 @@ pub fn assemble(plan: &Plan, store: &Store, failures: &[Failure]) -> Result<Resu
     let rules = region_rules(plan);
     let selections = select(&models, &layers, &rules, &commitments(plan));
     let counted = if plan.spec.preset.is_some() { LeafScore::Raw } else { LeafScore::Ceiled };
-    let tree = region_tree_by(counted, BRAIN_SCORE, &branches(&rules));
+    let mut tree = region_tree_by(counted, BRAIN_SCORE, &branches(&rules));
+    leave_out_engineering(&mut tree, plan);
     let leaderboard = leaderboard(&tree, &models, &selections, Ranking::TwoDecimals)?;
     let refused = plan.refused.clone();
     Ok(Results { layers, missing, missing_scores, refused, selections, leaderboard })
@@ -225,6 +226,15 @@ fn regions(plan: &Plan) -> Vec<String> {
     regions.sort_by(|a, b| (place(a), a).cmp(&(place(b), b)));
     regions.dedup();
     regions
+}
+
+/// Regions with nothing but engineering benchmarks are shown and do not count.
+fn leave_out_engineering(tree: &mut Node, plan: &Plan) {
+    let NodeContent::Branch(regions) = &mut tree.content else { return };
+    for node in regions {
+        let mut of_region = plan.benchmarks.iter().filter(|b| b.region == node.identifier).peekable();
+        node.counts = of_region.peek().is_none() || !of_region.all(|b| b.variant.engineering);
+    }
 }
 
 /// Each region with the benchmarks reported for it.

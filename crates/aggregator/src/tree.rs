@@ -48,8 +48,15 @@ pub struct Node {
     /// Whether it counts in its parent and is shown.
     #[serde(default = "visible")]
     pub visible: bool,
+    /// Whether it counts in its parent though it is shown: engineering does not.
+    #[serde(default = "visible", skip_serializing_if = "is_true")]
+    pub counts: bool,
     /// A benchmark, or further nodes.
     pub content: NodeContent,
+}
+
+fn is_true(value: &bool) -> bool {
+    *value
 }
 
 fn visible() -> bool {
@@ -61,13 +68,18 @@ impl Node {
     #[must_use]
     pub fn leaf(benchmark: &str, version: &str, score: LeafScore) -> Self {
         let content = NodeContent::Leaf(Leaf { version: version.to_owned(), score });
-        Self { identifier: benchmark.to_owned(), visible: true, content }
+        Self { identifier: benchmark.to_owned(), visible: true, counts: true, content }
     }
 
     /// A visible branch.
     #[must_use]
     pub fn branch(identifier: &str, children: Vec<Self>) -> Self {
-        Self { identifier: identifier.to_owned(), visible: true, content: NodeContent::Branch(children) }
+        Self {
+            identifier: identifier.to_owned(),
+            visible: true,
+            counts: true,
+            content: NodeContent::Branch(children),
+        }
     }
 
     /// The children that count.
@@ -120,10 +132,12 @@ impl Node {
         match &self.content {
             NodeContent::Leaf(content) => vec![leaf(&self.identifier, content)],
             NodeContent::Branch(_) => {
-                let below: Vec<(&str, Vec<Value>)> =
-                    self.children().map(|child| (child.identifier.as_str(), child.values(leaf))).collect();
-                let own: Vec<(&str, &Value)> =
-                    below.iter().filter_map(|(name, values)| Some((*name, values.first()?))).collect();
+                let below: Vec<(&Self, Vec<Value>)> =
+                    self.children().map(|child| (child, child.values(leaf))).collect();
+                let counting = below.iter().filter(|(child, _)| child.counts);
+                let own: Vec<(&str, &Value)> = counting
+                    .filter_map(|(child, values)| Some((child.identifier.as_str(), values.first()?)))
+                    .collect();
                 let mut values = vec![Value::mean(&own)];
                 values.extend(below.into_iter().flat_map(|(_, values)| values));
                 values

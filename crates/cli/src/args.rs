@@ -106,17 +106,23 @@ pub enum Command {
         #[arg(long, short, value_name = "FILE")]
         output: Option<PathBuf>,
     },
-    /// List model cards, or show one with all layers that can be scored.
+    /// List model cards, show one with all layers that can be scored, or check one.
+    #[command(args_conflicts_with_subcommands = true)]
     Models {
         /// A card to show, or directories to search.
         #[arg(default_values = ["models", "examples"])]
         cards: Vec<PathBuf>,
+        #[command(subcommand)]
+        action: Option<CardsAction>,
     },
-    /// List benchmark cards, or show one with its stimuli, neuroids, splits and ceiling.
+    /// List benchmark cards, show one with its stimuli, neuroids, splits and ceiling, or check one.
+    #[command(args_conflicts_with_subcommands = true)]
     Benchmarks {
         /// A card to show, or directories to search.
         #[arg(default_values = ["benchmarks", "examples"])]
         cards: Vec<PathBuf>,
+        #[command(subcommand)]
+        action: Option<CardsAction>,
     },
     /// Known data sets: list, verify, fetch.
     Datasets {
@@ -137,6 +143,15 @@ pub enum Command {
     },
     #[command(flatten)]
     Cluster(crate::remote::Verb),
+}
+
+#[derive(Debug, Subcommand)]
+pub enum CardsAction {
+    /// Check a card and all its files, and say everything that is wrong: file, field, what was found, what to do.
+    Check {
+        /// The card, or its directory.
+        card: PathBuf,
+    },
 }
 
 #[derive(Debug, Subcommand)]

@@ -179,7 +179,8 @@ fn show_benchmark(context: &Context, path: &Path) -> Outcome {
     context.print(&json, || benchmark_text(&benchmark))
 }
 
-fn benchmark_text(benchmark: &Benchmark) -> String {
+/// What a benchmark is, for a terminal.
+pub fn benchmark_text(benchmark: &Benchmark) -> String {
     let card = &benchmark.card;
     let mut table = table::new(&["", ""]);
     let mut row = |name: &str, value: String| {

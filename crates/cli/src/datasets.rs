@@ -126,7 +126,8 @@ fn fetch(context: &Context, set: &DatasetManifest, mirror: Option<PathBuf>) -> O
     let from = mirror.as_deref().map_or(FetchFrom::Network, FetchFrom::Mirror);
     let report = set.fetch(data, from, &show)?;
     context.print(&report, || {
-        let mut text = format!("{}: {} fetched, {} were here", set.id, report.fetched.len(), report.present.len());
+        let mut text =
+            format!("{}: {} fetched, {} were here", set.id, report.fetched.len(), report.present.len());
         for path in &report.unverified {
             text.push_str(&format!("\nnot verified, for no digest is known: {}", path.display()));
         }

@@ -2,6 +2,7 @@
 
 mod args;
 mod cards;
+mod check;
 mod context;
 mod datasets;
 mod doctor;
@@ -22,7 +23,7 @@ mod units;
 
 use std::process::ExitCode;
 
-use args::{Cli, Command};
+use args::{CardsAction, Cli, Command};
 use clap::Parser;
 use context::Context;
 use exit::Outcome;
@@ -56,8 +57,12 @@ fn dispatch(cli: Cli) -> Outcome {
             export::export(&context, job.as_deref(), what, format, output.as_deref())
         }
         Command::Report { job, output } => results::report(&context, job.as_deref(), output),
-        Command::Models { cards } => cards::models(&context, &cards),
-        Command::Benchmarks { cards } => cards::benchmarks(&context, &cards),
+        Command::Models { action: Some(CardsAction::Check { card }), .. } => check::model(&context, &card),
+        Command::Models { cards, action: None } => cards::models(&context, &cards),
+        Command::Benchmarks { action: Some(CardsAction::Check { card }), .. } => {
+            check::benchmark(&context, &card)
+        }
+        Command::Benchmarks { cards, action: None } => cards::benchmarks(&context, &cards),
         Command::Datasets { manifests, action } => datasets::datasets(&context, &manifests, action),
         Command::Simulate(arguments) => simulate::simulate(&context, &arguments),
         Command::Doctor => doctor::doctor(&context),

@@ -31,6 +31,9 @@ const EIGEN_OPERATIONS: f64 = 1.0;
 const GRAMS: u64 = 2;
 const GRAMS_PER_THREAD: u64 = 3;
 
+/// Operations per square of the stimuli of a decoder: about 100 products with 24 columns.
+const BEHAVIOR_OPERATIONS: f64 = 4800.0;
+
 /// Predicted memory and time of a unit.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct Estimate {
@@ -121,7 +124,11 @@ pub(crate) fn score(benchmark: &BenchmarkFacts, machine: &MachineFacts) -> Estim
     } else {
         2.0 * nf * qf * qf + PLS_COMPONENTS * per_component
     };
-    let operations = 2.0 * nf * nf * qf + splits * per_split;
+    let operations = match benchmark.variant.behavior {
+        // At most a decoder: products of a Gram matrix with a few columns.
+        Some(_) => BEHAVIOR_OPERATIONS * nf * nf,
+        None => 2.0 * nf * nf * qf + splits * per_split,
+    };
     let threads = score_threads(benchmark, machine.memory_bytes, machine.threads);
     let slower = machine.threads.max(1) as f64 / threads as f64;
     Estimate {

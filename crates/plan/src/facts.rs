@@ -119,6 +119,9 @@ pub struct Variant {
     /// Principal components that features are reduced to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub components: Option<usize>,
+    /// Whether it is an engineering benchmark, which is shown but does not count in the brain score.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub engineering: bool,
     /// For behaviour: a model is scored on its readout layer alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub behavior: Option<BehaviorFacts>,

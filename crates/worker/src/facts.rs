@@ -1,6 +1,6 @@
 //! What planning needs to know about a benchmark.
 
-use ventral_data::{Benchmark, Metric, Target, Visibility};
+use ventral_data::{Benchmark, Kind, Metric, Target, Visibility};
 use ventral_metrics::ReversePredictivity;
 use ventral_plan::{BehaviorFacts, BenchmarkFacts, Ceiling, Consumes, Digest, PartFacts, Variant};
 
@@ -47,6 +47,7 @@ fn variant(benchmark: &Benchmark) -> Variant {
         parts: benchmark.parts.iter().enumerate().map(part).collect(),
         bins: crate::rows::target_bins(benchmark),
         components: benchmark.components.as_ref().map(|components| components.count),
+        engineering: benchmark.card.kind == Kind::Engineering,
         behavior: behavior(benchmark),
     }
 }

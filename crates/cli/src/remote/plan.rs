@@ -56,13 +56,15 @@ fn summary(remote: &Remote, job: &Job) -> Outcome<Summary> {
     let nobody =
         |reason| matches!(reason, PendingReason::NoWorkerOfProfile | PendingReason::NoWorkerLargeEnough);
     let stuck = listed.iter().filter(|unit| nobody(unit.reason()) || unit.state() == UnitState::Failed);
+    let to_do = listed.iter().filter(|unit| unit.state() != UnitState::Done);
+    let seconds: f64 = to_do.filter_map(|unit| Some(unit.estimate?.seconds)).sum();
     Ok(Summary {
         job: JobLine::of(job),
         models: planned.plan.models.len(),
         benchmarks: planned.plan.benchmarks.len(),
         by_kind,
         cached: job.counts.unwrap_or_default().cached,
-        core_hours: job.predicted_seconds * planned.plan.machine.threads as f64 / 3600.0,
+        core_hours: seconds * planned.plan.machine.threads as f64 / 3600.0,
         predicted_peak_bytes: job.peak_bytes,
         refused: planned.plan.refused,
         cannot_run: stuck.map(UnitLine::of).collect(),

@@ -4,5 +4,7 @@ mod errors;
 mod house;
 mod jobs;
 mod readme;
+mod remote;
 mod serve;
+mod site;
 mod support;

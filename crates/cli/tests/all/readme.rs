@@ -85,10 +85,14 @@ fn every_command_of_the_readme_runs() {
         }
         let mut command = ventral(&store);
         // What a user would find in the current directory must not litter the repository.
-        let (before, place) = arguments.split_once("--output ").unwrap_or((arguments, ""));
+        let writes = ["--output", "--html"].into_iter().find_map(|flag| {
+            let (before, place) = arguments.split_once(flag)?;
+            Some((before, flag, place.trim()))
+        });
+        let (before, flag, place) = writes.unwrap_or((arguments, "", ""));
         command.args(before.split_whitespace());
         if !place.is_empty() {
-            command.arg("--output").arg(directory.path().join(place));
+            command.arg(flag).arg(directory.path().join(place));
         }
         match &coordinator {
             Some(url) => drop(command.env("VENTRAL_COORDINATOR", url)),

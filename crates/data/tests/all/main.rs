@@ -2,6 +2,7 @@
 
 mod arrays;
 mod assembly;
+mod behavior;
 mod benchmarks;
 mod check;
 mod damage;

@@ -263,7 +263,7 @@ impl Problem<'_> {
                 let of_w: f64 = search.ka.iter().zip(&curved).map(|(x, y)| x * y).sum();
                 of_w + search.b.dot(&curvature_b)
             };
-            if !(curvature > 0.0) {
+            if curvature.is_nan() || curvature <= 0.0 {
                 break;
             }
             let length = square / curvature;

@@ -163,7 +163,8 @@ fn descend(
 /// The BFGS update of an inverse Hessian; `None` where the curvature is not positive.
 fn updated(inverse: [[f64; 3]; 3], moved: [f64; 3], turned: [f64; 3]) -> Option<[[f64; 3]; 3]> {
     let curvature = dot(moved, turned);
-    if !(curvature > f64::EPSILON * dot(turned, turned).sqrt() * dot(moved, moved).sqrt()) {
+    let least = f64::EPSILON * dot(turned, turned).sqrt() * dot(moved, moved).sqrt();
+    if curvature.is_nan() || curvature <= least {
         return None;
     }
     let image = inverse.map(|row| dot(row, turned));

@@ -49,7 +49,8 @@ pub fn threshold(variable: &[f64], correct: &[bool], level: Option<f64>) -> Resu
     let (x, y) = (&all_x[..kept], &all_y[..kept]);
     let Some(fit) = Psychometric::fit(x, y) else { return Ok(None) };
     // A NaN (all shares equal) is no good fit either.
-    if !(fit.r_squared(x, y) >= REQUIRED_R_SQUARED) {
+    let r_squared = fit.r_squared(x, y);
+    if r_squared.is_nan() || r_squared < REQUIRED_R_SQUARED {
         return Ok(None);
     }
     let ends = (fit.at(all_x[0]), fit.at(all_x[all_x.len() - 1]));

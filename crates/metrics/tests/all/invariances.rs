@@ -4,8 +4,8 @@ use ndarray::{Array2, Array3, Axis, concatenate};
 use proptest::prelude::*;
 use ventral_metrics::{
     CkaEstimator, LayerGram, NeuronToNeuron, Regression, Repeats, ReversePredictivity, Split, SplitScores,
-    TileConsumer, cka, cka_scores, grouped_regression_scores, internal_consistency, principal_components,
-    predictor_consistency, rdm, rdm_of, rdm_scores, rdm_similarity, regression_scores, shuffle_split,
+    TileConsumer, cka, cka_scores, grouped_regression_scores, internal_consistency, predictor_consistency,
+    principal_components, rdm, rdm_of, rdm_scores, rdm_similarity, regression_scores, shuffle_split,
     span_time_scores, split_half_even_odd,
 };
 
@@ -26,7 +26,8 @@ fn data(features: std::ops::Range<usize>) -> impl Strategy<Value = Data> {
     (features, 0_usize..1000).prop_map(|(p, seed)| {
         let x = Array2::from_shape_fn((STIMULI, p), |(i, j)| u(i, j, 2 * seed + 1000));
         let weights = Array2::from_shape_fn((p, NEUROIDS), |(j, k)| u(j, k, 3) - 0.5);
-        let y = x.dot(&weights) + Array2::from_shape_fn((STIMULI, NEUROIDS), |(i, k)| u(i, k, 2 * seed + 1001));
+        let y =
+            x.dot(&weights) + Array2::from_shape_fn((STIMULI, NEUROIDS), |(i, k)| u(i, k, 2 * seed + 1001));
         Data { x, y, splits: shuffle_split(STIMULI, 2, 0.75, 1).expect("splits") }
     })
 }
@@ -55,7 +56,11 @@ impl Data {
         Self {
             x: self.x.select(Axis(0), &order),
             y: self.y.select(Axis(0), &order),
-            splits: self.splits.iter().map(|s| Split { train: moved(&s.train), test: moved(&s.test) }).collect(),
+            splits: self
+                .splits
+                .iter()
+                .map(|s| Split { train: moved(&s.train), test: moved(&s.test) })
+                .collect(),
         }
     }
 
@@ -112,7 +117,10 @@ fn regressions() -> [Regression; 4] {
 
 fn differ(a: &[f64], b: &[f64]) -> f64 {
     assert_eq!(a.len(), b.len());
-    a.iter().zip(b).map(|(a, b)| if a.is_nan() && b.is_nan() { 0.0 } else { (a - b).abs() }).fold(0.0, f64::max)
+    a.iter()
+        .zip(b)
+        .map(|(a, b)| if a.is_nan() && b.is_nan() { 0.0 } else { (a - b).abs() })
+        .fold(0.0, f64::max)
 }
 
 fn values(scores: &SplitScores) -> Vec<f64> {

@@ -1,5 +1,6 @@
 //! Jobs in process: cards are found, activations matched, failures kept apart, simulations repeat.
 
+mod behavior;
 mod bundle;
 mod neural;
 mod service;

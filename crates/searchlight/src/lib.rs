@@ -1,0 +1,1 @@
+//! The mathematics of brain maps. Pure: no files, no clock.
