@@ -117,12 +117,11 @@ fn the_score_finds_the_layer_that_made_the_recordings() {
     for (benchmark, (_, layer)) in &best {
         let card = card_of(benchmark);
         let (model, name) = layer.split_once(' ').expect("two words");
-        assert!(
-            card.contains(model) && card.contains(name),
-            "{benchmark}: best is {layer}, the card says:\n{card}"
-        );
+        // People were simulated from an inner layer; behaviour is scored on the readout.
+        let layer_found = card.contains(name) || card.contains("kind = \"behavior\"");
+        assert!(card.contains(model) && layer_found, "{benchmark}: best is {layer}, the card says:\n{card}");
     }
-    assert_eq!(best.len(), 4);
+    assert_eq!(best.len(), 5);
 }
 
 /// The card of a demo benchmark; its note names the model and layer that made the recordings.
@@ -141,7 +140,13 @@ fn a_damaged_object_is_recomputed() {
     run(&store, &[]);
     let expected = objects(&store);
     let plan: Value = json(&succeed(ventral(&store).args(["plan", DEMO, "--json"])));
-    let unit = &plan["plan"]["scores"][0];
+    // A score that is made from its Gram matrix: behaviour reads the activations.
+    let plan = &plan["plan"];
+    let neural = |unit: &&Value| {
+        let benchmark = unit["benchmark"].as_u64().expect("an index") as usize;
+        plan["benchmarks"][benchmark]["region"] != "behavior"
+    };
+    let unit = plan["scores"].as_array().expect("units").iter().find(neural).expect("a unit");
     let path = |name: &Value| {
         let name = name.as_str().expect("a digest");
         store.join("objects").join(&name[..2]).join(name)

@@ -145,7 +145,7 @@ fn jobs_are_steered_and_workers_drained() {
 
     for (token, arguments, told) in [
         ("ada", &["pause", "nothing"][..], "no job 'nothing'"),
-        ("ada", &["cancel", &job], "STATE_FORBIDS"),
+        ("ada", &["resume", &job], "STATE_FORBIDS"),
         ("ada", &["units", &job, "--state", "asleep"], "--state"),
         ("ada", &["explain", "xyz"], "FIELD_INVALID"),
         ("ada", &["explain", "000000000000"], "UNIT_NOT_FOUND"),

@@ -292,7 +292,8 @@ fn an_assembly_with_repetitions_is_averaged_and_gives_its_own_ceiling() {
 
 fn cards() -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../benchmarks");
-    let mut cards: Vec<PathBuf> = std::fs::read_dir(folder).unwrap().map(|e| e.unwrap().path()).collect();
+    let entries = std::fs::read_dir(folder).unwrap().map(|e| e.unwrap().path());
+    let mut cards: Vec<PathBuf> = entries.filter(|path| path.join("benchmark.toml").is_file()).collect();
     cards.sort();
     cards
 }
@@ -309,7 +310,9 @@ fn every_card_of_the_repository_parses() {
 #[test]
 fn every_card_of_the_repository_resolves_on_real_data() {
     let Some(data) = real_data() else { return };
-    for path in cards() {
+    // The files of these are with their owners.
+    let supplied = |path: &PathBuf| path.file_name().unwrap().to_string_lossy().starts_with("brainscore-");
+    for path in cards().into_iter().filter(|path| !supplied(path)) {
         let benchmark =
             load_benchmark(&path, Some(&data)).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
         assert_eq!(benchmark.digest().unwrap().len(), 64);

@@ -303,6 +303,9 @@ fn every_file_that_a_card_reads_is_in_a_manifest() {
     for (folder, file) in [("benchmarks", "benchmark.toml"), ("models", "model.toml")] {
         for entry in std::fs::read_dir(repository(folder)).unwrap() {
             let directory = entry.unwrap().path();
+            if !directory.join(file).is_file() {
+                continue;
+            }
             let name = directory.file_name().unwrap().to_string_lossy().into_owned();
             for path in data_paths(&directory.join(file)) {
                 let owner = manifests.iter().find(|m| {
