@@ -203,7 +203,8 @@ fn remove(table: &mut toml::Table, parts: &[&str]) -> bool {
             Some(toml::Value::Table(inner)) => remove(inner, rest),
             Some(toml::Value::Array(items)) => {
                 let tables = items.iter_mut().filter_map(toml::Value::as_table_mut);
-                tables.fold(false, |done, inner| remove(inner, rest) || done)
+                // From all of them, not from the first alone.
+                tables.filter_map(|inner| remove(inner, rest).then_some(())).count() > 0
             }
             _ => table.remove(*key).is_some(),
         },

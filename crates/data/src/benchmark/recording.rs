@@ -229,7 +229,9 @@ fn array_over_time(
     let bins = bins.ok_or_else(|| roots.field(field, "is missing; give start and end of each bin in ms"))?;
     check_length(path, "time bins", cube.dim().2, bins.len(), "time.bins has")?;
     let bins: Vec<(f64, f64)> = bins.iter().map(|&[start, end]| (start, end)).collect();
-    if let Some(bin) = bins.iter().find(|(start, end)| !(start < end)) {
+    if let Some(bin) =
+        bins.iter().find(|(start, end)| start.partial_cmp(end) != Some(std::cmp::Ordering::Less))
+    {
         return Err(roots.field(field, &format!("{bin:?} does not end after it begins")));
     }
     let chosen = time::chosen(time, &bins, roots)?;

@@ -354,9 +354,9 @@ fn what_does_not_go_together_is_refused() {
         (format!("{pls}{SPLITS}[time]\nmode = 'mean'\nfrom = 200\n"), "time"),
         (format!("{pls}groups = 'subject'\n{SPLITS}[time]\nmode = 'each'\n"), "metric.groups"),
         (format!("{pls}groups = 'animal'\n{SPLITS}[time]\nmode = 'mean'\n"), "metric.groups"),
-        (format!("[metric]\nname = 'rdm'\ngroups = 'subject'\n[time]\nmode = 'mean'\n"), "metric.groups"),
+        ("[metric]\nname = 'rdm'\ngroups = 'subject'\n[time]\nmode = 'mean'\n".to_owned(), "metric.groups"),
         (format!("[metric]\nname = 'reverse_pls'\n{SPLITS}[time]\nmode = 'each'\n"), "metric.name"),
-        (format!("[metric]\nname = 'rdm'\n[time]\nmode = 'span'\n"), "time.mode"),
+        ("[metric]\nname = 'rdm'\n[time]\nmode = 'span'\n".to_owned(), "time.mode"),
         (format!("{pls}{SPLITS}test_size = 0.5\n[time]\nmode = 'mean'\n"), "splits.test_size"),
         (
             format!(
@@ -377,9 +377,8 @@ fn what_does_not_go_together_is_refused() {
             "ceiling.test_only",
         ),
         (
-            format!(
-                "[metric]\nname = 'rdm'\n[ceiling]\nsource = 'rsa'\nrule = 'ratio'\n[time]\nmode = 'mean'\n"
-            ),
+            "[metric]\nname = 'rdm'\n[ceiling]\nsource = 'rsa'\nrule = 'ratio'\n[time]\nmode = 'mean'\n"
+                .to_owned(),
             "ceiling.subjects",
         ),
         (
