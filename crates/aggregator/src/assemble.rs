@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
-use ventral_metrics::{CeilingRule, Score};
+use ventral_metrics::{CeilingRule, Score, Summary};
 use ventral_plan::{BenchmarkFacts, Digest, Plan, Preset, Refused, ScoreUnit};
 use ventral_store::{Failure, ScoreRecord, Store};
 
@@ -153,6 +153,9 @@ fn raw_score(benchmark: &BenchmarkFacts, record: &ScoreRecord) -> Score {
     let values = &record.scores.values;
     if let (Some(behavior), true) = (&benchmark.variant.behavior, values.len() > 1) {
         return record.scores.summary(behavior.summary);
+    }
+    if benchmark.variant.units && values.len() > 1 {
+        return record.scores.summary(Summary::Mean);
     }
     if values.len() == 1 { Score::single(values[[0, 0]]) } else { record.scores.score() }
 }

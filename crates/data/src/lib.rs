@@ -23,10 +23,10 @@ pub use assembly::{Assembly, REPETITION, STIMULUS_ID};
 pub use benchmark::{
     ArrayAxis, ArrayFormat, AssemblyCard, Behavior, BehaviorCard, BehaviorMetric, Benchmark, BenchmarkCard,
     Bound, CARD_FILE, CardFile, CardFiles, CeilingCard, CeilingEstimate, CeilingSource, Choices, Components,
-    Content, DecisionsCard, DecoderCard, Kind, Metric, MetricCard, MetricName, NeuroidsCard, Part, PcaCard,
-    People, PoolsCard, RepeatsCard, SplitScheme, SplitsCard, StimuliCard, StimulusFormat, SubjectsCard,
-    Target, Time, TimeCard, TimeMode, TrialsCard, Visibility, benchmark_files, benchmark_references,
-    load_benchmark,
+    Content, DecisionsCard, DecoderCard, Kind, Metric, MetricCard, MetricName, NeuroidsCard, PairsCard, Part,
+    PcaCard, People, PoolsCard, PropertyCard, PropertyKind, RepeatsCard, SplitScheme, SplitsCard,
+    StimuliCard, StimulusFormat, SubjectsCard, Target, Time, TimeCard, TimeMode, TrialsCard, UnitTask,
+    Visibility, benchmark_files, benchmark_references, load_benchmark,
 };
 pub use benchmark::{CardProblem, Checked, MAX_PROBLEMS, check_benchmark};
 pub use dataset::{

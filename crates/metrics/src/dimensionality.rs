@@ -10,7 +10,7 @@ use crate::{Error, TileConsumer};
 const RESIDUAL: f64 = 1.0;
 
 /// Pairs of stimuli that share a factor.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct FactorPairs {
     /// The factor, for instance `shape`.
     pub name: String,

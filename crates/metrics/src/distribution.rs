@@ -1,7 +1,5 @@
 //! Distributions of a property of single neurons (spec §3, `ks_similarity`).
 
-use ndarray::Array2;
-
 use crate::regression::at_least;
 use crate::statistics::{nan_mean, nan_standard_deviation};
 use crate::{Error, RandomState, Score};
@@ -16,7 +14,7 @@ const MAX_UNDEFINED: f64 = 0.1;
 ///
 /// As many units as there are neurons are drawn with replacement, `resamplings` times (the reference: 1,000). The reference draws
 /// without a seed; here numpy's `RandomState(seed).choice` draws. Values beyond the bins count in the outermost; NaN in none.
-/// The score is the mean over the resamplings, its error their standard deviation, 0 and 0 if more than a tenth of them are NaN.
+/// The score is the mean over the resamplings, its error their standard deviation; if more than a tenth of them are NaN, all count 0.
 ///
 /// # Errors
 /// [`Error::TooFew`] without units, neurons or resamplings or with fewer than two edges; [`Error::TooMany`] beyond
@@ -37,7 +35,7 @@ pub fn ks_similarity(
     check_edges(edges)?;
     let data = histogram(neurons.iter().copied(), edges);
     let mut random = RandomState::new(seed);
-    let values: Vec<f64> = (0..resamplings)
+    let mut values: Vec<f64> = (0..resamplings)
         .map(|_| {
             let draw = |_| units[random.interval(units.len() as u64 - 1) as usize];
             let sample: Vec<f64> = (0..neurons.len()).map(draw).collect();
@@ -45,17 +43,10 @@ pub fn ks_similarity(
         })
         .collect();
     let undefined = values.iter().filter(|v| v.is_nan()).count() as f64;
-    let (value, error) = match undefined > resamplings as f64 * MAX_UNDEFINED {
-        true => (0.0, 0.0),
-        false => (nan_mean(&values), nan_standard_deviation(&values)),
-    };
-    Ok(Score { value, error, per_split: values })
-}
-
-/// The values of [`ks_similarity`] as a matrix of resamplings x 1.
-#[must_use]
-pub fn resampled(score: &Score) -> Array2<f64> {
-    Array2::from_shape_fn((score.per_split.len(), 1), |(row, _)| score.per_split[row])
+    if undefined > resamplings as f64 * MAX_UNDEFINED {
+        values.fill(0.0);
+    }
+    Ok(Score { value: nan_mean(&values), error: nan_standard_deviation(&values), per_split: values })
 }
 
 fn check_edges(edges: &[f64]) -> Result<(), Error> {

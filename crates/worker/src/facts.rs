@@ -21,7 +21,7 @@ pub fn of_benchmark(benchmark: &Benchmark) -> Result<BenchmarkFacts, Error> {
         neuroids: neuroid_ids(benchmark),
         splits: benchmark.splits.len().max(1),
         consumes: match &benchmark.metric {
-            Metric::NeuronToNeuron | Metric::Reverse(_) | Metric::Behavior => Consumes::Tiles,
+            Metric::NeuronToNeuron | Metric::Reverse(_) | Metric::Behavior | Metric::Units => Consumes::Tiles,
             _ => Consumes::Gram,
         },
         degrees: benchmark.degrees(),
@@ -49,6 +49,7 @@ fn variant(benchmark: &Benchmark) -> Variant {
         components: benchmark.components.as_ref().map(|components| components.count),
         engineering: benchmark.card.kind == Kind::Engineering,
         behavior: behavior(benchmark),
+        units: benchmark.metric == Metric::Units,
     }
 }
 

@@ -22,6 +22,7 @@ mod score;
 pub mod service;
 mod simulate;
 mod tiles;
+mod units;
 
 pub use cards::{find_cards, resolve};
 pub use error::Error;

@@ -10,11 +10,13 @@ use ventral_metrics::{
 
 use crate::behavior::ReadoutReader;
 use crate::rows::{self, Mixture};
+use crate::units::UnitReader;
 
 enum Kernel {
     NeuronToNeuron(NeuronToNeuron),
     Reverse(ReversePredictivity),
     Behavior(ReadoutReader),
+    Units(UnitReader),
 }
 
 /// A metric that reads the tiles of one layer.
@@ -44,6 +46,7 @@ impl TileMetric {
                 Kernel::Reverse(ReversePredictivity::new(regression, responses, splits, gram.as_ref())?)
             }
             Metric::Behavior => Kernel::Behavior(ReadoutReader::new(benchmark.clone(), precision)?),
+            Metric::Units => Kernel::Units(UnitReader::new(benchmark.clone())?),
             metric => {
                 return Err(Error::Parameter {
                     name: "metric",
@@ -62,6 +65,7 @@ impl TileMetric {
             Kernel::NeuronToNeuron(metric) => metric.finish(),
             Kernel::Reverse(metric) => metric.finish(),
             Kernel::Behavior(reader) => reader.finish(),
+            Kernel::Units(reader) => reader.finish(),
         }
     }
 }
@@ -74,6 +78,7 @@ impl TileConsumer for TileMetric {
             Kernel::NeuronToNeuron(metric) => metric.push(first, tile),
             Kernel::Reverse(metric) => metric.push(first, tile),
             Kernel::Behavior(reader) => reader.push(first, tile),
+            Kernel::Units(reader) => reader.push(first, tile),
         }
     }
 }

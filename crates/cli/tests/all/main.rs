@@ -8,3 +8,4 @@ mod remote;
 mod serve;
 mod site;
 mod support;
+mod units;

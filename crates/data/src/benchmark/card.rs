@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use ventral_metrics::CeilingRule;
 
+use super::units::{PairsCard, PropertyCard};
 use super::variants::{PcaCard, TimeCard};
 
 /// A benchmark as its card states it. Paths under `file` are relative to the card, under `data` to the data directory.
@@ -68,6 +69,10 @@ pub struct BenchmarkCard {
     pub time: Option<TimeCard>,
     /// Principal components that features are reduced to.
     pub pca: Option<PcaCard>,
+    /// Pairs of stimuli that share a factor.
+    pub pairs: Option<PairsCard>,
+    /// A property of neurons.
+    pub property: Option<PropertyCard>,
 }
 
 /// Branch of the leaderboard (spec §6).
@@ -281,6 +286,8 @@ pub enum MetricName {
     ReversePls,
     ReverseRidge,
     ReverseLinear,
+    FactorDimensionality,
+    KsSimilarity,
     Rdm,
     Cka,
     CkaBiased,
@@ -313,6 +320,8 @@ impl std::fmt::Display for MetricName {
             Self::ReversePls => "reverse_pls",
             Self::ReverseRidge => "reverse_ridge",
             Self::ReverseLinear => "reverse_linear",
+            Self::FactorDimensionality => "factor_dimensionality",
+            Self::KsSimilarity => "ks_similarity",
             Self::Rdm => "rdm",
             Self::Cka => "cka",
             Self::CkaBiased => "cka_biased",
@@ -416,6 +425,8 @@ pub enum CeilingSource {
     PerNeuroid,
     /// Similarity of each subject with the mean of all (spec §5.2).
     Rsa,
+    /// For `ks_similarity`: the neurons against themselves (spec §3).
+    Resampled,
     /// For behaviour: how well people predict each other (spec §3, §4.3).
     People,
 }

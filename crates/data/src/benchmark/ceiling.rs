@@ -63,6 +63,7 @@ pub(super) fn resolve(
         CeilingSource::PerNeuroid => per_neuroid(card, roots, recording)?,
         CeilingSource::Rsa => rsa(ceiling, target, roots)?,
         CeilingSource::People => super::behavior::ceiling(target, roots)?,
+        CeilingSource::Resampled => super::units::ceiling(target, roots)?,
     };
     if !(estimate.value.is_finite() && estimate.value != 0.0) {
         let problem = format!("comes out as {}, which no score can be divided by", estimate.value);

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::card::{BenchmarkCard, Content};
 use super::locate::Roots;
 use super::parse::{parse_toml, unquoted};
-use super::{Benchmark, behavior, listing, load_benchmark, rdms, recording, resolve};
+use super::{Benchmark, behavior, listing, load_benchmark, rdms, recording, resolve, units};
 use crate::error::{Error, Result};
 
 /// Most problems of one card that are reported.
@@ -243,13 +243,21 @@ fn check_fields(card: &BenchmarkCard, path: &Path, found: &mut Found) {
         }
     }
     found.add_if_wrong(card.metric.resolve(path));
-    found.add_if_wrong(resolve::check_degrees(&card.stimuli, &Roots { card: path, data_dir: None }));
+    let roots = Roots { card: path, data_dir: None };
+    found.add_if_wrong(resolve::check_degrees(&card.stimuli, &roots));
+    if !units::is_of_units(card.metric.name) {
+        found.add_if_wrong(units::check_absent(card, &roots));
+    }
 }
 
 /// Files, each by itself.
 fn check_files(card: &BenchmarkCard, roots: &Roots<'_>, found: &mut Found) {
     if behavior::is_behavioral(card.metric.name) {
         found.add_if_wrong(behavior::load(card, roots));
+        return;
+    }
+    if units::is_of_units(card.metric.name) {
+        found.add_if_wrong(units::load(card, roots));
         return;
     }
     found.add_if_wrong(resolve::open_stimuli(card, roots));

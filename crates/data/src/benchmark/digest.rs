@@ -64,6 +64,7 @@ impl Benchmark {
             Metric::NeuronToNeuron => parts.add("neuron to neuron", &[]),
             Metric::Reverse(regression) => parts.json("reverse", regression).map_err(serialised)?,
             Metric::Behavior => parts.add("behavior", &[]),
+            Metric::Units => parts.add("units", &[]),
             Metric::Rdm => parts.add("rdm", &[]),
             Metric::Cka(CkaEstimator::Biased) => parts.add("biased cka", &[]),
             Metric::Cka(CkaEstimator::Unbiased) => parts.add("unbiased cka", &[]),
@@ -85,6 +86,7 @@ impl Benchmark {
             }
             Target::Rdm { mean, .. } => parts.numbers("rdm", mean.shape(), mean.iter()),
             Target::Behavior(behavior) => parts.json("behavior", behavior).map_err(serialised)?,
+            Target::Units(task) => parts.json("units", task).map_err(serialised)?,
         }
         if let Some(ceiling) = &self.ceiling {
             parts.numbers(

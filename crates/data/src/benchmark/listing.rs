@@ -85,6 +85,9 @@ fn references(card: &BenchmarkCard) -> Vec<Reference> {
         let (file, data) = pca.images.table_paths();
         all.push(("pca.images.table", file, data));
     }
+    if let Some(property) = &card.property {
+        all.push(("property", property.file.clone(), property.data.clone()));
+    }
     if let Some(repeats) = &card.repeats {
         all.push(("repeats", repeats.file.clone(), repeats.data.clone()));
     }

@@ -15,6 +15,7 @@ mod reduction;
 mod resolve;
 mod splits;
 mod time;
+mod units;
 mod variants;
 
 use std::path::{Path, PathBuf};
@@ -37,6 +38,7 @@ pub use card::{
 pub use check::{CardProblem, Checked, MAX_PROBLEMS, check_benchmark};
 pub use listing::{CardFile, CardFiles, benchmark_files, benchmark_references};
 pub use resolve::load_benchmark;
+pub use units::{PairsCard, PropertyCard, PropertyKind, UnitTask};
 pub use variants::{Components, Part, PcaCard, Time, TimeCard, TimeMode};
 
 /// Name of a card inside its folder.
@@ -61,6 +63,8 @@ pub enum Metric {
     Cka(CkaEstimator),
     /// As the target says.
     Behavior,
+    /// Of single units of a layer, as the target says.
+    Units,
 }
 
 /// What a model is compared with.
@@ -84,6 +88,8 @@ pub enum Target {
     },
     /// Choices of people.
     Behavior(Box<Behavior>),
+    /// What single units are asked for.
+    Units(Box<UnitTask>),
 }
 
 /// How well a perfect model could do.
@@ -143,7 +149,7 @@ impl Target {
     pub fn neuroids(&self) -> Option<&Table> {
         match self {
             Self::Responses { neuroids, .. } => Some(neuroids),
-            Self::Rdm { .. } | Self::Behavior(_) => None,
+            Self::Rdm { .. } | Self::Behavior(_) | Self::Units(_) => None,
         }
     }
 }
@@ -153,7 +159,7 @@ impl Benchmark {
     pub fn responses(&self) -> Option<ArrayView2<'_, f64>> {
         match &self.target {
             Target::Responses { averaged, .. } => Some(averaged.view()),
-            Target::Rdm { .. } | Target::Behavior(_) => None,
+            Target::Rdm { .. } | Target::Behavior(_) | Target::Units(_) => None,
         }
     }
 
@@ -162,12 +168,13 @@ impl Benchmark {
         self.ids.len()
     }
 
-    /// Number of neuroids, or of pairs of stimuli.
+    /// Number of neuroids, of pairs of stimuli, of answers, or 1 for single units.
     pub fn targets(&self) -> usize {
         match &self.target {
             Target::Responses { averaged, .. } => averaged.ncols(),
             Target::Rdm { mean, .. } => mean.len(),
             Target::Behavior(behavior) => behavior.size(),
+            Target::Units(_) => 1,
         }
     }
 
@@ -249,6 +256,7 @@ impl MetricCard {
             MetricName::Rdm => Metric::Rdm,
             MetricName::Cka => Metric::Cka(CkaEstimator::Unbiased),
             MetricName::CkaBiased => Metric::Cka(CkaEstimator::Biased),
+            MetricName::FactorDimensionality | MetricName::KsSimilarity => Metric::Units,
             // The target says the rest.
             _ => Metric::Behavior,
         })

@@ -8,7 +8,7 @@ use ndarray::ArrayView2;
 use super::card::{BenchmarkCard, Content, StimuliCard, StimulusFormat};
 use super::locate::Roots;
 use super::recording::{self, Recording, neuroid_ids};
-use super::{Benchmark, Metric, Target, Time, behavior, ceiling, parts, rdms, reduction, splits};
+use super::{Benchmark, Target, Time, behavior, ceiling, parts, rdms, reduction, splits, units};
 use crate::error::{Error, Result};
 use crate::stimuli::{StimulusSet, check_unique};
 use crate::table::Table;
@@ -31,6 +31,11 @@ pub fn load_benchmark(card: &Path, data_dir: Option<&Path>) -> Result<Benchmark>
     let roots = Roots { card: &path, data_dir };
     let metric = card.metric.resolve(&path)?;
     check_degrees(&card.stimuli, &roots)?;
+    if units::is_of_units(card.metric.name) {
+        let (stimuli, task) = units::load(&card, &roots)?;
+        return without_recording(card, &roots, stimuli, Target::Units(Box::new(task)));
+    }
+    units::check_absent(&card, &roots)?;
     if behavior::is_behavioral(card.metric.name) {
         return load_behavior(card, &roots);
     }
@@ -90,7 +95,16 @@ fn load_behavior(card: BenchmarkCard, roots: &Roots<'_>) -> Result<Benchmark> {
         return Err(roots.field("splits", "has no meaning for a metric of behaviour; remove it"));
     }
     let (stimuli, behavior) = behavior::load(&card, roots)?;
-    let target = Target::Behavior(Box::new(behavior));
+    without_recording(card, roots, stimuli, Target::Behavior(Box::new(behavior)))
+}
+
+/// A benchmark that has no responses to its stimuli: every stimulus is a row.
+fn without_recording(
+    card: BenchmarkCard,
+    roots: &Roots<'_>,
+    stimuli: StimulusSet,
+    target: Target,
+) -> Result<Benchmark> {
     let (found, rule) = ceiling::resolve(&card, roots, &target, None, &[], &[])?;
     let ceiling = found.estimate;
     let none = "there is no ceiling: scores are raw".to_owned();
@@ -99,8 +113,8 @@ fn load_behavior(card: BenchmarkCard, roots: &Roots<'_>) -> Result<Benchmark> {
         ids: stimuli.ids.clone(),
         stimuli,
         pools: None,
+        metric: card.metric.resolve(roots.card)?,
         target,
-        metric: Metric::Behavior,
         splits: Vec::new(),
         notes: if ceiling.is_none() { vec![none] } else { Vec::new() },
         ceiling,

@@ -5,9 +5,14 @@ use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use ventral_data::{BehaviorMetric, Benchmark, Choices, Error, People, Target, load_benchmark};
+use ndarray::{Array1, Axis};
+use ventral_data::{
+    BehaviorMetric, Benchmark, Choices, Error, People, Target, load_benchmark, read_assembly,
+};
+use ventral_metrics::correlation::pearson;
+use ventral_metrics::{Pattern, d_prime_pattern, rates_of_probabilities};
 
-use crate::support::fixture;
+use crate::support::{fixture, golden, numbers, real_data};
 
 /// Data set, conditions that do not count, and the ceiling that Brain-Score publishes (spec §8).
 ///
@@ -98,6 +103,45 @@ fn map_of(images: &BTreeMap<String, String>) -> String {
     categories.dedup();
     let rows = categories.iter().enumerate().map(|(index, category)| format!("{index},{category}\n"));
     format!("index,category\n{}", rows.collect::<String>())
+}
+
+/// The model's side of i1 to o2 on published probabilities. Goldens by `scripts/goldens/probabilities.py`, which says what stands for the truth.
+#[test]
+fn patterns_of_published_probabilities_are_those_of_numpy() {
+    let Some(data) = real_data() else { return };
+    let folder = data.join("geirhos-behaviour/rajalingham2018_probabilities");
+    let goldens = golden("probabilities.json");
+    let truth: Vec<usize> = serde_json::from_value(goldens["truth"].clone()).expect("positions");
+    let models = ["raj_alexnet.nc", "raj_resnet18.nc"].map(|name| {
+        let values = read_assembly(&folder.join(name)).expect("readable").values;
+        rates_of_probabilities(values.index_axis(Axis(2), 0), &truth).expect("rates")
+    });
+    let near = |found: f64, expected: f64, what: &str| {
+        let same =
+            found.is_nan() && expected.is_nan() || (found - expected).abs() <= 1e-9 * expected.abs().max(1.0);
+        assert!(same, "{what}: {found}, not {expected}");
+    };
+    for pattern in [Pattern::I1, Pattern::I1n, Pattern::I2, Pattern::I2n, Pattern::O1, Pattern::O2] {
+        let name = format!("{pattern:?}").to_lowercase();
+        let found =
+            models.each_ref().map(|rates| d_prime_pattern(rates.view(), &truth, pattern).expect("d'"));
+        for (d, expected) in found.iter().zip(goldens["patterns"][&name]["models"].as_array().expect("two")) {
+            let first = numbers(&expected["first"]);
+            d.iter().zip(first).for_each(|(&d, expected)| near(d, expected, &name));
+            let finite = || d.iter().filter(|d| !d.is_nan());
+            near(finite().sum(), expected["sum"].as_f64().expect("a sum"), &name);
+            near(finite().map(|d| d * d).sum(), expected["squares"].as_f64().expect("a sum"), &name);
+        }
+        let both: Vec<(f64, f64)> = found[0]
+            .iter()
+            .copied()
+            .zip(found[1].iter().copied())
+            .filter(|(a, b)| !(a + b).is_nan())
+            .collect();
+        let side = |of: fn(&(f64, f64)) -> f64| Array1::from_iter(both.iter().map(of));
+        let r = pearson(side(|p| p.0).view(), side(|p| p.1).view()).expect("defined");
+        near(r, goldens["patterns"][&name]["between"].as_f64().expect("r"), &name);
+    }
 }
 
 /// A card and its files: four pictures, two to learn from, trials of two people.

@@ -1,6 +1,6 @@
 //! Draws of numpy's legacy generator (spec §1.6 and `scripts/goldens/metrics.py`).
 
-use ventral_metrics::{Error, RandomState};
+use ventral_metrics::{Error, PythonRandom, RandomState};
 
 use crate::support::golden;
 
@@ -58,4 +58,18 @@ fn mixed_draws_agree_with_numpy() {
     assert_eq!(rng.choice(&(100..120).collect::<Vec<usize>>(), 6).unwrap(), integers("choice"));
     assert_eq!(rng.permutation(17), integers("permutation"));
     assert!((rng.randn() - golden["next_randn"].as_f64().unwrap()).abs() < 1e-15);
+}
+
+/// `g = random.Random(seed); [g.choice(range(n)) for n in (2, 4, 19, 1, 300, 2, 2, 1000000)]`
+#[test]
+fn choices_of_python() {
+    for (seed, expected) in [
+        (1751, [0, 2, 6, 0, 203, 0, 1, 351_256]),
+        (0, [1, 3, 1, 0, 261, 1, 1, 962_838]),
+        (u32::MAX, [0, 1, 16, 0, 174, 1, 1, 372_333]),
+    ] {
+        let mut random = PythonRandom::new(seed);
+        assert_eq!([2, 4, 19, 1, 300, 2, 2, 1_000_000].map(|n| random.below(n)), expected, "seed {seed}");
+        assert_eq!(random.below(0), 0);
+    }
 }
