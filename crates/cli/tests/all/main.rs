@@ -3,6 +3,7 @@
 mod errors;
 mod house;
 mod jobs;
+mod labels;
 mod readme;
 mod remote;
 mod serve;
