@@ -135,7 +135,11 @@ fn the_preset_takes_the_best_layer_and_no_ceiling() {
         let text = succeed(ventral(&store).arg("run").arg(directory.path().join("spec.toml")).arg("--json"));
         serde_json::from_str::<Value>(&text).expect("JSON")["leaderboard"].clone()
     };
-    let (then, now) = (run("one", PRESET), run("one", ""));
+    let of_every_layer = |store: &str| -> Value {
+        let store = directory.path().join(store);
+        serde_json::from_str(&succeed(ventral(&store).args(["scores", "--json"]))).expect("JSON")
+    };
+    let (then, now) = (run("one", PRESET), run("two", ""));
     let number = |board: &Value, column: &str| {
         cell(board, column)["value"]["number"].as_f64().unwrap_or_else(|| panic!("{board}"))
     };
@@ -144,6 +148,9 @@ fn the_preset_takes_the_best_layer_and_no_ceiling() {
         assert_eq!(found["layer"], "late", "{found}");
         assert_eq!(found["value"]["number"], found["raw"], "no ceiling");
         assert!(number(&then, region) > 0.3, "{found}");
+    }
+    for row in of_every_layer("one").as_array().expect("rows") {
+        assert_eq!(row["raw"]["value"], row["ceiled"]["score"]["value"], "{row}");
     }
     assert_eq!(number(&then, "behavior"), 0.75);
     let mean = (number(&then, "V4") + number(&then, "IT") + number(&then, "behavior")) / 3.0;
