@@ -17,6 +17,7 @@ FREEMAN = "Freeman, Ziemba, Heeger, Simoncelli, Movshon (2013), A functional and
 CADENA = "Cadena, Denfield, Walker, Gatys, Tolias, Bethge, Ecker (2019), Deep convolutional models improve predictions of macaque V1 responses to natural images, PLoS Comput. Biol. 15(4), e1006897"
 RAJALINGHAM18 = "Rajalingham, Issa, Bashivan, Kar, Schmidt, DiCarlo (2018), Large-scale, high-resolution comparison of the core visual object recognition behavior of humans, monkeys, and state-of-the-art deep artificial neural networks, J. Neurosci. 38(33), 7255-7269"
 RAJALINGHAM20 = "Rajalingham, Kar, Sanghavi, Dehaene, DiCarlo (2020), The inferior temporal cortex is a potential cortical precursor of orthographic processing in untrained monkeys, Nature Communications 11, 3886"
+ISLAM = "Islam, Kowal, Esser, Jia, Ommer, Derpanis, Bruce (2021), Shape or Texture: Understanding Discriminative Features in CNNs, ICLR"
 BRAINSCORE = "Schrimpf et al. (2018), Brain-Score: Which artificial neural network for object recognition is most brain-like?, bioRxiv 407007"
 
 UNVERSIONED = "Brain-Score's version of this benchmark is not recorded here."
@@ -74,6 +75,7 @@ CARDS = [
 
 # Data set: title, whether it is public, citation.
 DATA = {
+    "Islam2021": ("21,845 images of 20 shapes in 5 textures", None, ISLAM),
     "MajajHong2015.private": ("V4 and IT: 2,560 images (private part)", False, MAJAJ),
     "MajajHong2015.public": ("V4 and IT: 3,200 images", True, MAJAJ),
     "MajajHong2015.public-temporal": ("V4 and IT in time bins: 3,200 images", True, MAJAJ),
@@ -182,10 +184,50 @@ rule = "per_split_over_sqrt_c"
 """
 
 
+ISLAM2021 = [
+    dict(identifier=f"Islam2021-{region}_{factor}_dimensionality", data="Islam2021", region=region, version="1", visibility="public", factor=factor,
+         title=f"Share of a layer's units for {factor}, 21,845 images",
+         facts=f"Brain-Score's tests: one file of AlexNet's features has {value} in every region, whose layer is all that tells the four apart.")
+    for region in ["V1", "V2", "V4", "IT"] for factor, value in [("shape", ".18310547"), ("texture", ".30834961")]
+]
+
+
+def factor_card(card):
+    place = f'brainscore/{card["data"]}'
+    return f"""{head(card, 'kind = "engineering"')}
+
+[stimuli]
+identifier = "Islam2021"
+format = "table"
+data = "{place}/stimuli.zip"
+table = "stimuli.csv"
+
+[pairs]
+shape = "shape"
+texture = "texture"
+image = "original_image_id"
+factor = "{card["factor"]}"
+seed = 1751
+
+[metric]
+name = "factor_dimensionality"
+
+[ceiling]
+source = "given"
+value = 1.0
+rule = "ratio"
+"""
+
+
 def manifest(name, cards):
     title, public, citation = DATA[name]
     private = {True: "", False: ". This part is private: its owners decide who may have it", None: ". Whether it is public is not recorded here"}[public]
-    entries = [("trials.nc", "the assembly of human trials (NetCDF)")] if name.startswith("Rajalingham2018") else [("assembly.nc", "the neural assembly (NetCDF)")]
+    if name == "Islam2021":
+        entries = []
+    elif name.startswith("Rajalingham2018"):
+        entries = [("trials.nc", "the assembly of human trials (NetCDF)")]
+    else:
+        entries = [("assembly.nc", "the neural assembly (NetCDF)")]
     entries += [("stimuli.csv", "the table of stimuli (CSV)"), ("stimuli.zip", "the images (ZIP)")]
     files = [f'[[files]]\npath = "brainscore/{name}/{file}"\nsupply = {text(SUPPLY.format(what=what, name=name, private=private))}\n' for file, what in entries]
     listed = "".join(f'  "{card}",\n' for card in sorted(cards))
@@ -205,6 +247,9 @@ def main():
     cards = {}
     for card in CARDS:
         write(ROOT / "benchmarks" / folder(card) / "benchmark.toml", neural_card(card))
+        cards.setdefault(card["data"], []).append(folder(card))
+    for card in ISLAM2021:
+        write(ROOT / "benchmarks" / folder(card) / "benchmark.toml", factor_card(card))
         cards.setdefault(card["data"], []).append(folder(card))
     write(ROOT / "benchmarks" / folder(I2N) / "benchmark.toml", i2n_card())
     cards.setdefault(I2N["data"], []).append(folder(I2N))
