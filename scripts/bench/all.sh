@@ -4,6 +4,7 @@ set -euo pipefail
 cd "$(dirname "$0")"
 ./predictivity.sh
 ./similarity.sh
+./behavior.sh
 if [ -n "${VENTRAL_DATA:-}" ]; then
   ./models.sh
 else
