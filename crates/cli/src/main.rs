@@ -19,6 +19,7 @@ mod simulate;
 mod site;
 mod table;
 mod telemetry;
+mod tree;
 mod units;
 
 use std::process::ExitCode;

@@ -11,6 +11,7 @@ use ventral_store::{JobRecord, Store};
 
 use crate::context::Context;
 use crate::exit::{Exit, Outcome};
+use crate::tree::tree_text;
 use crate::{site, table};
 
 /// Regions up to which the leaderboard shows layers: with more, lines would not fit a screen.
@@ -209,7 +210,7 @@ pub fn leaderboard_text(results: &Results) -> String {
         }
         table.add_row(cells);
     }
-    let mut text = format!("{table}\n");
+    let mut text = format!("{table}\n{}", tree_text(board, with_layers));
     let on_itself = |cell: &Cell| matches!(cell.chosen_by, Some(ChosenBy::SameBenchmark));
     if board.rows.iter().flat_map(|row| &row.cells).any(on_itself) {
         text.push_str(
@@ -228,7 +229,8 @@ pub fn leaderboard_text(results: &Results) -> String {
     text
 }
 
-fn cell_text(cell: &Cell) -> String {
+/// A score with its error bar, `X` for a failed and `-` for a missing one.
+pub fn cell_text(cell: &Cell) -> String {
     let value = cell.value.to_string();
     match cell.error {
         Some(error) if cell.value.number().is_some() => format!("{value} ± {}", table::score(error)),
