@@ -11,6 +11,7 @@ use tempfile::TempDir;
 use ventral_proto::v1::JobState;
 use ventral_testkit::{RedisOptions, RedisServer, TcpProxy, wait_until};
 use ventral_tests::Process;
+use ventral_tests::binary::{repository, ventral};
 use ventral_tests::cluster::{Cluster, JOB, Options, SOON};
 use ventral_tests::compare::objects;
 
@@ -107,7 +108,7 @@ fn a_poison_unit_is_given_up_with_evidence() {
     let expected = objects(&reference(SMALL));
     let mut cluster =
         Cluster::prepare(redis, &Options { workers: 2, ..Options::default() }).expect("a cluster");
-    let poison = a_score(&expected.keys().cloned().collect::<Vec<_>>());
+    let poison = a_score();
     for worker in &mut cluster.workers {
         worker.set(FAULT, &format!("poison:{poison}"));
     }
@@ -130,12 +131,22 @@ fn a_poison_unit_is_given_up_with_evidence() {
     assert_eq!((dead[0].crashes, dead[0].attempts), (3, 0), "{:?}", dead[0]);
 }
 
-/// Digest of a score: the smallest object is one, a Gram is large.
-fn a_score(paths: &[PathBuf]) -> String {
-    let store = reference(SMALL).join("objects");
-    let size = |path: &&PathBuf| fs::metadata(store.join(path)).map_or(u64::MAX, |facts| facts.len());
-    let path = paths.iter().min_by_key(size).expect("there are objects");
-    path.file_name().expect("objects have names").to_string_lossy().into_owned()
+/// Digest of a score that is a unit of its own; those that are read from tiles come with their features unit.
+fn a_score() -> String {
+    let store = reference(SMALL);
+    let output = Command::new(ventral())
+        .args(["plan", SMALL, "--json", "--store"])
+        .arg(&store)
+        .current_dir(repository())
+        .env_remove("VENTRAL_COORDINATOR")
+        .output()
+        .expect("the program can be run");
+    let plan: serde_json::Value = serde_json::from_slice(&output.stdout).expect("a plan");
+    let plan = &plan["plan"];
+    let benchmark = |unit: &serde_json::Value| unit["benchmark"].as_u64().expect("an index") as usize;
+    let scores = plan["scores"].as_array().expect("scores");
+    let own = scores.iter().find(|unit| plan["benchmarks"][benchmark(unit)]["consumes"] == "gram");
+    own.expect("a score from a Gram matrix")["digest"].as_str().expect("a digest").to_owned()
 }
 
 /// What happens to Redis while a job runs.
