@@ -1,1 +1,5 @@
 //! The mathematics of brain maps. Pure: no files, no clock.
+
+mod grid;
+
+pub use grid::Grid;
