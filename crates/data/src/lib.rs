@@ -14,6 +14,7 @@ mod image;
 pub mod limits;
 mod mat;
 mod netcdf;
+mod nifti;
 mod stimuli;
 mod table;
 
@@ -38,5 +39,9 @@ pub use files::sha256_file;
 pub use image::Image;
 pub use mat::{MatFile, MatStruct, MatValue, parse_mat, read_mat};
 pub use netcdf::{assembly_to_bytes, parse_assembly, read_assembly, write_assembly};
+pub use nifti::{
+    Intent, MapValues, NiftiHeader, NiftiMap, NiftiReader, NiftiType, NiftiVolume, Placement, read_header,
+    read_volume,
+};
 pub use stimuli::StimulusSet;
 pub use table::{Column, Table, Values, parse_table, read_table};
