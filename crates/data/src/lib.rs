@@ -15,6 +15,7 @@ pub mod limits;
 mod mat;
 mod netcdf;
 mod nifti;
+mod scan;
 mod stimuli;
 mod table;
 
@@ -42,6 +43,12 @@ pub use netcdf::{assembly_to_bytes, parse_assembly, read_assembly, write_assembl
 pub use nifti::{
     Intent, MapValues, NiftiHeader, NiftiMap, NiftiReader, NiftiType, NiftiVolume, Placement, read_header,
     read_volume,
+};
+pub use scan::{
+    Alignment, BidsCard, BidsName, ConditionsCard, FileCard, GivenRdm, LabelsCard, NeighbourLists, RdmCard,
+    Removed, RunCard, RunData, SCAN_FILE, Scan, ScanCard, ScanSubject, SubjectCard, SubjectData, Texts,
+    bids_label, dataset_description, load_anatomy, load_neighbourhoods, load_scan, load_subject,
+    parse_neighbourhoods, scan_files, scan_references, write_json,
 };
 pub use stimuli::StimulusSet;
 pub use table::{Column, Table, Values, parse_table, read_table};
