@@ -1,1 +1,4 @@
 //! Tests of the mathematics of brain maps.
+
+mod group;
+mod map;
