@@ -32,7 +32,7 @@ pub(crate) trait Real:
     fn narrow(value: f64) -> Self;
     fn wide(self) -> f64;
     fn fma(self, factor: Self, addend: Self) -> Self;
-    /// `left` and `right` have one row of 16 images per voxel.
+    /// Adds to `out`; `left` and `right` have one row of 16 images per voxel.
     fn multiply<S: Simd>(simd: S, left: &[[Self; LANES]], right: &[[Self; LANES]], out: &mut Tile<Self>);
 }
 
@@ -48,6 +48,9 @@ macro_rules! real {
             out: &mut Tile<$type>,
         ) {
             let mut sums = [[simd.$splat(0.0); C]; R];
+            for r in 0..R {
+                sums[r].copy_from_slice(&S::$cast(out[row + r].as_slice()).0[column..column + C]);
+            }
             for (a, b) in left.iter().zip(right) {
                 let b = &S::$cast(b.as_slice()).0[column..column + C];
                 for r in 0..R {

@@ -1,5 +1,10 @@
 //! Maps of one subject: neighbourhoods, RSMs, comparisons, residuals, permutations.
 
+mod ceilings;
+mod goldens;
 mod neighbourhoods;
+mod patterns;
+mod permutations;
 mod plain;
 mod ranges;
+mod residuals;

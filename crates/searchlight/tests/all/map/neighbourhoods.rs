@@ -90,6 +90,15 @@ fn spheres_of_cosmomvpa() {
     assert_eq!(sizes(&grid, &all, &ball(1.5, Edge::Inclusive)), [4, 6, 4, 4, 6, 4]);
 }
 
+/// Its 3 x 2 x 5 synthetic set without the features that have a value beyond 3.
+#[test]
+fn searchlight_sizes_of_cosmomvpa() {
+    let left_out = [6, 12, 18, 19, 25, 28];
+    let voxels: Vec<u32> = (0..30).filter(|voxel| !left_out.contains(voxel)).collect();
+    let expected = [8, 12, 10, 9, 12, 10, 16, 13, 12, 17, 14, 15, 13, 11, 15, 14, 10, 9, 14, 11, 5, 7, 6, 7];
+    assert_eq!(sizes(&grid([3, 2, 5]), &voxels, &ball(2.0, Edge::Inclusive)), expected);
+}
+
 #[test]
 fn members_are_the_voxels_of_the_mask_within_reach_in_order() {
     let grid = grid([9, 7, 5]);
