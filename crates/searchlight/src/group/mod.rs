@@ -13,7 +13,8 @@ mod t;
 mod tfce;
 mod tree;
 
-pub use adjacency::*;
+pub(crate) use adjacency::check_ascending;
+pub use adjacency::{Adjacency, Connectivity, MAX_NEIGHBOURS, MAX_VOXELS};
 pub use cluster::*;
 pub use distribution::*;
 pub use fdr::*;
