@@ -42,7 +42,11 @@ impl Parts {
         self.add(name, &bytes);
     }
 
-    pub(crate) fn json(&mut self, name: &str, value: &impl serde::Serialize) -> std::result::Result<(), ParseError> {
+    pub(crate) fn json(
+        &mut self,
+        name: &str,
+        value: &impl serde::Serialize,
+    ) -> std::result::Result<(), ParseError> {
         let text = serde_json::to_vec(value).map_err(|e| ParseError::Invalid(e.to_string()))?;
         self.add(name, &text);
         Ok(())

@@ -75,12 +75,13 @@ fn from_sizes(placement: &Placement, shape: [usize; 3]) -> Affine {
 
 fn check(affine: &Affine, name: &str) -> Result<(), ParseError> {
     if affine.iter().flatten().any(|v| !v.is_finite()) {
-        return Err(ParseError::Invalid(format!("{name} place the voxels at {affine:?}, which is not finite")));
+        return Err(ParseError::Invalid(format!(
+            "{name} place the voxels at {affine:?}, which is not finite"
+        )));
     }
     let column = |j: usize| [affine[0][j], affine[1][j], affine[2][j]];
     let [a, b, c] = [column(0), column(1), column(2)];
-    let cross =
-        [a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]];
+    let cross = [a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]];
     let volume = cross[0] * c[0] + cross[1] * c[1] + cross[2] * c[2];
     let edges: f64 = [a, b, c].iter().map(|e| e.iter().map(|v| v * v).sum::<f64>().sqrt()).product();
     if edges > 0.0 && volume.abs() > MIN_RELATIVE_VOLUME * edges {

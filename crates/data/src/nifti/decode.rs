@@ -12,7 +12,8 @@ impl NiftiHeader {
                 let numbers = bytes.as_chunks::<{ size_of::<$t>() }>().0;
                 out.extend(positions.map(|position| {
                     let raw = numbers[position];
-                    let number = if self.big_endian { <$t>::from_be_bytes(raw) } else { <$t>::from_le_bytes(raw) };
+                    let number =
+                        if self.big_endian { <$t>::from_be_bytes(raw) } else { <$t>::from_le_bytes(raw) };
                     if scaled { (number as f64 * slope + inter) as f32 } else { number as f32 }
                 }))
             }};

@@ -216,7 +216,9 @@ fn data_offset(offset: f64, least: usize) -> Result<u64, ParseError> {
         return Ok(least as u64);
     }
     if offset.fract() != 0.0 || offset < least as f64 {
-        return Err(ParseError::Invalid(format!("vox_offset is {offset}, it must be a whole number from {least}")));
+        return Err(ParseError::Invalid(format!(
+            "vox_offset is {offset}, it must be a whole number from {least}"
+        )));
     }
     ParseError::check("vox_offset", offset as u64, limits::MAX_NIFTI_OFFSET, "MAX_NIFTI_OFFSET")?;
     Ok(offset as u64)

@@ -186,7 +186,11 @@ impl Source<'_> {
         let found = taken.map_err(|e| read_error(self.path, self.compressed, e))?;
         if found < bytes {
             let (needed, found) = (bytes as u64, found as u64);
-            return Err(Error::parse(self.path, FORMAT, ParseError::Truncated { what: "the header", needed, found }));
+            return Err(Error::parse(
+                self.path,
+                FORMAT,
+                ParseError::Truncated { what: "the header", needed, found },
+            ));
         }
         Ok(content)
     }
@@ -195,7 +199,9 @@ impl Source<'_> {
 /// An error of the decoder is one of the file's content.
 fn read_error(path: &Path, compressed: bool, error: std::io::Error) -> Error {
     let problem = match error.kind() {
-        ErrorKind::UnexpectedEof if compressed => "the gzip stream is truncated; fetch the file again".to_owned(),
+        ErrorKind::UnexpectedEof if compressed => {
+            "the gzip stream is truncated; fetch the file again".to_owned()
+        }
         ErrorKind::InvalidInput | ErrorKind::InvalidData if compressed => {
             format!("the gzip stream is damaged ({error}); fetch the file again")
         }
@@ -228,4 +234,3 @@ pub fn read_volume(path: &Path) -> Result<NiftiVolume> {
     reader.finish()?;
     Ok(NiftiVolume { header, values })
 }
-

@@ -6,8 +6,8 @@ use std::path::Path;
 use flate2::{Compression, GzBuilder};
 use ventral_searchlight::Grid;
 
-use super::header::{HEADER_1_BYTES, Placement};
 use super::FORMAT;
+use super::header::{HEADER_1_BYTES, Placement};
 use crate::error::{Error, ParseError, Result};
 use crate::files::write_atomic;
 
@@ -118,10 +118,8 @@ impl NiftiMap<'_> {
     pub fn to_bytes(&self) -> std::result::Result<Vec<u8>, ParseError> {
         let header = self.header()?;
         let sink = Vec::with_capacity(DATA_OFFSET);
-        let mut gzip = GzBuilder::new()
-            .mtime(0)
-            .operating_system(GZIP_SYSTEM)
-            .write(sink, Compression::new(GZIP_LEVEL));
+        let mut gzip =
+            GzBuilder::new().mtime(0).operating_system(GZIP_SYSTEM).write(sink, Compression::new(GZIP_LEVEL));
         let written = gzip.write_all(&header).and_then(|()| gzip.write_all(&self.values.bytes()));
         // Writing to memory does not fail.
         written.and_then(|()| gzip.finish()).map_err(|e| ParseError::Invalid(e.to_string()))

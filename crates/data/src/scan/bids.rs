@@ -30,7 +30,9 @@ pub(super) fn check_label(label: &str) -> std::result::Result<(), String> {
     if allowed && !label.is_empty() && label.len() <= MAX_LABEL_BYTES {
         return Ok(());
     }
-    Err(format!("`{label}` is not 1 to {MAX_LABEL_BYTES} letters and digits, which names of files need; rename it"))
+    Err(format!(
+        "`{label}` is not 1 to {MAX_LABEL_BYTES} letters and digits, which names of files need; rename it"
+    ))
 }
 
 impl BidsName {

@@ -39,7 +39,9 @@ impl LabelSource {
             (Some(_), Some(_)) => {
                 Err(roots.field(section, "has both `conditions` and a table; keep one of them"))
             }
-            (None, None) => Err(roots.field(section, "names neither `conditions` nor a table (`file` or `data`)")),
+            (None, None) => {
+                Err(roots.field(section, "names neither `conditions` nor a table (`file` or `data`)"))
+            }
             (Some(conditions), None) => {
                 Ok(Self::Given { field: format!("{section}.conditions"), conditions: conditions.clone() })
             }
@@ -107,7 +109,11 @@ impl Cells {
         };
         if let Some(row) = rows.iter().position(|row| row.len() != names.len()) {
             let found = rows[row].len();
-            return Err(invalid(format!("row {} has {found} cells, there are {} columns", row + 1, names.len())));
+            return Err(invalid(format!(
+                "row {} has {found} cells, there are {} columns",
+                row + 1,
+                names.len()
+            )));
         }
         Ok(Self { names, rows })
     }
@@ -138,7 +144,11 @@ pub(super) fn names(card: &ConditionsCard, first: &[String], path: &Path) -> Res
     let names: Vec<String> = match &card.names {
         Some(names) => {
             if let Some(twice) = names.iter().find(|name| !seen.insert(name.as_str())) {
-                return Err(Error::field(path, "conditions.names", format!("has `{twice}` twice; remove one")));
+                return Err(Error::field(
+                    path,
+                    "conditions.names",
+                    format!("has `{twice}` twice; remove one"),
+                ));
             }
             names.clone()
         }
@@ -148,13 +158,22 @@ pub(super) fn names(card: &ConditionsCard, first: &[String], path: &Path) -> Res
         }
     };
     if let Some(both) = card.exclude.iter().find(|name| card.names.iter().flatten().any(|n| n == *name)) {
-        return Err(Error::field(path, "conditions.exclude", format!("has `{both}`, which is in `names` too")));
+        return Err(Error::field(
+            path,
+            "conditions.exclude",
+            format!("has `{both}`, which is in `names` too"),
+        ));
     }
     if names.len() < 2 {
         let problem = format!("{} condition is too few, a pair needs two", names.len());
         return Err(Error::field(path, "conditions", problem));
     }
-    ParseError::check("number of conditions", names.len() as u64, limits::MAX_CONDITIONS as u64, "MAX_CONDITIONS")
-        .map_err(|e| Error::parse(path, "card", e))?;
+    ParseError::check(
+        "number of conditions",
+        names.len() as u64,
+        limits::MAX_CONDITIONS as u64,
+        "MAX_CONDITIONS",
+    )
+    .map_err(|e| Error::parse(path, "card", e))?;
     Ok(names)
 }

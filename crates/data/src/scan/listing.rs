@@ -37,7 +37,10 @@ pub fn scan_references(card: &Path, data_dir: &Path) -> Result<Vec<PathBuf>> {
     let folder = path.parent().unwrap_or(Path::new(".")).to_owned();
     let bids = card.bids.as_ref().map(|bids| FileCard { file: bids.file.clone(), data: bids.data.clone() });
     let all = references(&card).into_iter().map(|reference| reference.file).chain(bids);
-    Ok(all.flat_map(|r| [r.file.map(|f| folder.join(f)), r.data.map(|d| data_dir.join(d))]).flatten().collect())
+    Ok(all
+        .flat_map(|r| [r.file.map(|f| folder.join(f)), r.data.map(|d| data_dir.join(d))])
+        .flatten()
+        .collect())
 }
 
 fn references(card: &ScanCard) -> Vec<Reference> {
@@ -45,7 +48,9 @@ fn references(card: &ScanCard) -> Vec<Reference> {
     let mut add = |field: String, file: &Option<PathBuf>, data: &Option<PathBuf>| {
         all.push(Reference { field, file: FileCard { file: file.clone(), data: data.clone() } });
     };
-    let table = |field: String, labels: &Option<LabelsCard>| labels.as_ref().map(|l| (field, l.file.clone(), l.data.clone()));
+    let table = |field: String, labels: &Option<LabelsCard>| {
+        labels.as_ref().map(|l| (field, l.file.clone(), l.data.clone()))
+    };
     if let Some((field, file, data)) = table("labels".into(), &card.labels) {
         add(field, &file, &data);
     }
@@ -67,7 +72,11 @@ fn references(card: &ScanCard) -> Vec<Reference> {
                 add(field, &file, &data);
             }
         }
-        let named = [("mask", &subject.mask), ("anatomy", &subject.anatomy), ("neighbourhoods", &subject.neighbourhoods)];
+        let named = [
+            ("mask", &subject.mask),
+            ("anatomy", &subject.anatomy),
+            ("neighbourhoods", &subject.neighbourhoods),
+        ];
         for (name, file) in named.into_iter().filter_map(|(name, file)| Some((name, file.as_ref()?))) {
             add(format!("{section}.{name}"), &file.file, &file.data);
         }

@@ -269,8 +269,9 @@ impl Sums {
 
     fn finish(self, names: &[String]) -> Vec<RunData> {
         let (first, conditions) = (self.first, self.conditions);
-        let run = |(index, values): (usize, Vec<f32>)| {
-            RunData { name: names[first + index].clone(), values: array(values, conditions) }
+        let run = |(index, values): (usize, Vec<f32>)| RunData {
+            name: names[first + index].clone(),
+            values: array(values, conditions),
         };
         match self.values {
             Values::Single(runs) => runs.into_iter().enumerate().map(run).collect(),

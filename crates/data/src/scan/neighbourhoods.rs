@@ -30,7 +30,8 @@ impl NeighbourLists {
     }
 
     fn new(lists: BTreeMap<u32, Vec<u32>>, voxels: usize) -> std::result::Result<Self, ParseError> {
-        let mut found = Self { centres: Vec::with_capacity(lists.len()), starts: vec![0], members: Vec::new() };
+        let mut found =
+            Self { centres: Vec::with_capacity(lists.len()), starts: vec![0], members: Vec::new() };
         for (centre, mut members) in lists {
             members.sort_unstable();
             members.dedup();
@@ -95,7 +96,9 @@ fn from_table(bytes: &[u8], tabs: bool) -> std::result::Result<BTreeMap<u32, Vec
     let column = |name: &str| match table.column(name) {
         Some(Values::Integer(cells)) => cells.iter().map(|&cell| index(cell)).collect(),
         Some(_) => Err(ParseError::Invalid(format!("the column `{name}` does not hold whole numbers"))),
-        None => Err(ParseError::Invalid(format!("there is no column `{name}`; the table has: {}", table.names()))),
+        None => {
+            Err(ParseError::Invalid(format!("there is no column `{name}`; the table has: {}", table.names())))
+        }
     };
     let (centres, members): (Vec<u32>, Vec<u32>) = (column("centre")?, column("member")?);
     check_count(members.len())?;
@@ -113,14 +116,18 @@ fn from_sparse(bytes: &[u8]) -> std::result::Result<BTreeMap<u32, Vec<u32>>, Par
         Some(_) => Err(ParseError::Invalid(format!("`{name}` does not hold numbers"))),
         None => Ok(None),
     };
-    let needed = |name: &str| array(name)?.ok_or_else(|| ParseError::Invalid(format!("there is no array `{name}`")));
+    let needed =
+        |name: &str| array(name)?.ok_or_else(|| ParseError::Invalid(format!("there is no array `{name}`")));
     let (starts, members) = (needed("indptr")?, needed("indices")?);
     check_count(members.len())?;
     let rows = starts.len().saturating_sub(1);
     let centres = match array("centres")? {
         Some(centres) if centres.len() == rows => centres,
         Some(centres) => {
-            return Err(ParseError::Invalid(format!("{} `centres` for {rows} rows of `indptr`", centres.len())));
+            return Err(ParseError::Invalid(format!(
+                "{} `centres` for {rows} rows of `indptr`",
+                centres.len()
+            )));
         }
         None => (0..rows as i64).collect(),
     };
@@ -128,7 +135,8 @@ fn from_sparse(bytes: &[u8]) -> std::result::Result<BTreeMap<u32, Vec<u32>>, Par
     for (row, &centre) in centres.iter().enumerate() {
         let list = usize::try_from(starts[row]).ok().zip(usize::try_from(starts[row + 1]).ok());
         let list = list.and_then(|(start, end)| members.get(start..end));
-        let list = list.ok_or_else(|| ParseError::Invalid(format!("row {row} of `indptr` is no part of `indices`")))?;
+        let list = list
+            .ok_or_else(|| ParseError::Invalid(format!("row {row} of `indptr` is no part of `indices`")))?;
         if list.is_empty() {
             continue;
         }

@@ -61,9 +61,11 @@ fn read_one(
         (None, vec![triangle(array).map_err(|e| Error::field(&path, "array", e))?])
     };
     let field = format!("{section}.conditions");
-    let own = card.conditions.clone().or(own).ok_or_else(|| {
-        roots.field(&field, "is missing; name the conditions in the order of the rows")
-    })?;
+    let own = card
+        .conditions
+        .clone()
+        .or(own)
+        .ok_or_else(|| roots.field(&field, "is missing; name the conditions in the order of the rows"))?;
     let order = order(&own, conditions).map_err(|problem| roots.field(&field, &problem))?;
     let names = card.name.as_slice();
     if names.len() != triangles.len() {
@@ -73,8 +75,12 @@ fn read_one(
     let pairs = own.len() * (own.len() - 1) / 2;
     let ordered = |(name, values): (&String, Vec<f64>)| {
         if values.len() != pairs {
-            let problem =
-                format!("names {} conditions, which have {pairs} pairs; {} has {}", own.len(), path.display(), values.len());
+            let problem = format!(
+                "names {} conditions, which have {pairs} pairs; {} has {}",
+                own.len(),
+                path.display(),
+                values.len()
+            );
             return Err(roots.field(&field, &problem));
         }
         let values = reorder(&values, own.len(), &order);
@@ -91,7 +97,9 @@ fn order(own: &[String], conditions: &[String]) -> std::result::Result<Vec<usize
             return Err(format!("has `{name}` twice; remove one"));
         }
     }
-    let row = |name: &String| rows.get(name.as_str()).copied().ok_or_else(|| format!("lacks the condition `{name}`"));
+    let row = |name: &String| {
+        rows.get(name.as_str()).copied().ok_or_else(|| format!("lacks the condition `{name}`"))
+    };
     conditions.iter().map(row).collect()
 }
 

@@ -73,7 +73,9 @@ fn images(
     };
     let set = open_set("stimuli", &card.identifier, stimuli, roots)?;
     if let Some(name) = card.conditions.stimuli.keys().find(|name| !conditions.contains(name)) {
-        return Err(roots.field(&format!("conditions.stimuli.{name}"), "is no condition of the scan; remove it"));
+        return Err(
+            roots.field(&format!("conditions.stimuli.{name}"), "is no condition of the scan; remove it")
+        );
     }
     let known: HashMap<&str, usize> = set.ids.iter().enumerate().map(|(i, id)| (id.as_str(), i)).collect();
     let mut pools = Vec::with_capacity(conditions.len());
@@ -103,7 +105,12 @@ struct Subject<'a> {
 }
 
 impl Subject<'_> {
-    fn check(&self, source: SubjectSource, labels: &[Labels], notes: &mut Vec<String>) -> Result<ScanSubject> {
+    fn check(
+        &self,
+        source: SubjectSource,
+        labels: &[Labels],
+        notes: &mut Vec<String>,
+    ) -> Result<ScanSubject> {
         let headers: Vec<Vec<NiftiHeader>> = source
             .runs
             .iter()
@@ -123,7 +130,8 @@ impl Subject<'_> {
             let mut files = Vec::with_capacity(headers.len());
             for (file, header) in run.files.iter().zip(headers) {
                 let orientation = self.orientation(&grid, &header.grid, file, notes)?;
-                files.push(FilePlan { orientation, volumes: volumes.by_ref().take(header.volumes).collect() });
+                files
+                    .push(FilePlan { orientation, volumes: volumes.by_ref().take(header.volumes).collect() });
             }
             plan.push(files);
         }
@@ -135,12 +143,13 @@ impl Subject<'_> {
         let mask = match &source.mask {
             Some(mask) => {
                 let volume = read_volume(&mask.path)?;
+                let orientation = self.orientation(&grid, &volume.header.grid, mask, notes)?;
                 mask_voxels = volume.values.iter().filter(|&&value| value > 0.0).count();
                 if mask_voxels == 0 {
                     let problem = "the mask is empty: no voxel is above zero; give another one";
                     return Err(Error::field(&mask.path, &mask.field, problem));
                 }
-                Some(self.orientation(&grid, &volume.header.grid, mask, notes)?)
+                Some(orientation)
             }
             None => {
                 notes.push(format!("subject {} has no mask: every voxel with data is looked at", source.id));

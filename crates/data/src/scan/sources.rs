@@ -70,23 +70,29 @@ fn from_card(card: &SubjectCard, labels: Option<&LabelsCard>, roots: &Roots<'_>)
         let field = format!("{section}.{name}");
         roots.path(&field, &file.file, &file.data).map(|path| Source { path, field })
     };
-    let optional = |name: &str, file: &Option<FileCard>| file.as_ref().map(|file| one(name, file)).transpose();
+    let optional =
+        |name: &str, file: &Option<FileCard>| file.as_ref().map(|file| one(name, file)).transpose();
     let mut runs = Vec::with_capacity(card.runs.len());
     for (index, run) in card.runs.iter().enumerate() {
         let name = run.name.clone().unwrap_or_else(|| (index + 1).to_string());
         let files = run.volumes.iter().enumerate();
-        let files = files.map(|(i, file)| one(&format!("run[{name}].volumes[{i}]"), file)).collect::<Result<_>>()?;
+        let files =
+            files.map(|(i, file)| one(&format!("run[{name}].volumes[{i}]"), file)).collect::<Result<_>>()?;
         let labels = match (&run.labels, labels) {
             (Some(own), _) => LabelSource::of(&format!("{section}.run[{name}].labels"), own, roots)?,
             (None, Some(shared)) => LabelSource::of("labels", shared, roots)?,
             (None, None) => {
                 let field = format!("{section}.run[{name}].labels");
-                return Err(roots.field(&field, "is missing; say which condition each volume shows, here or in `[labels]`"));
+                return Err(roots.field(
+                    &field,
+                    "is missing; say which condition each volume shows, here or in `[labels]`",
+                ));
             }
         };
         runs.push(RunSource { name, files, labels });
     }
-    let region = |(name, file): (&String, &FileCard)| Ok((name.clone(), one(&format!("regions.{name}"), file)?));
+    let region =
+        |(name, file): (&String, &FileCard)| Ok((name.clone(), one(&format!("regions.{name}"), file)?));
     Ok(SubjectSource {
         id: card.id.clone(),
         mask: optional("mask", &card.mask)?,
@@ -97,7 +103,11 @@ fn from_card(card: &SubjectCard, labels: Option<&LabelsCard>, roots: &Roots<'_>)
     })
 }
 
-fn from_directory(card: &BidsCard, labels: Option<&LabelsCard>, roots: &Roots<'_>) -> Result<Vec<SubjectSource>> {
+fn from_directory(
+    card: &BidsCard,
+    labels: Option<&LabelsCard>,
+    roots: &Roots<'_>,
+) -> Result<Vec<SubjectSource>> {
     let root = roots.path("bids", &card.file, &card.data)?;
     let subjects = match &card.subjects {
         Some(subjects) => subjects.clone(),
@@ -172,7 +182,8 @@ impl Directory<'_> {
     fn run(&self, id: &str, name: String, files: Vec<&(PathBuf, BidsName)>) -> Result<RunSource> {
         let name = if name.is_empty() { "1".to_owned() } else { name };
         let field = format!("bids (sub-{id}, {name})");
-        let sources = files.iter().map(|(path, _)| Source { path: path.clone(), field: field.clone() }).collect();
+        let sources =
+            files.iter().map(|(path, _)| Source { path: path.clone(), field: field.clone() }).collect();
         if let Some(key) = &self.card.condition {
             let mut conditions: Vec<String> = Vec::with_capacity(files.len());
             for (path, file) in files {
@@ -180,7 +191,8 @@ impl Directory<'_> {
                     self.roots.field("bids.condition", &format!("{} has no entity `{key}`", path.display()))
                 })?;
                 if conditions.contains(&label) {
-                    let problem = format!("sub-{id} has several files for `{label}` in {name}; select by entities");
+                    let problem =
+                        format!("sub-{id} has several files for `{label}` in {name}; select by entities");
                     return Err(self.roots.field("bids.entities", &problem));
                 }
                 conditions.push(label);
@@ -188,7 +200,8 @@ impl Directory<'_> {
             return Ok(RunSource { name, files: sources, labels: LabelSource::Given { field, conditions } });
         }
         let [(path, file)] = files[..] else {
-            let problem = format!("sub-{id} has {} files of volumes in {name}; select by entities", files.len());
+            let problem =
+                format!("sub-{id} has {} files of volumes in {name}; select by entities", files.len());
             return Err(self.roots.field("bids.entities", &problem));
         };
         let text = path.display().to_string();
@@ -201,7 +214,8 @@ impl Directory<'_> {
             }
             Some(shared) => LabelSource::of("labels", shared, self.roots)?,
             None => {
-                let problem = format!("{} is not there; add it, `bids.condition` or `[labels]`", table.display());
+                let problem =
+                    format!("{} is not there; add it, `bids.condition` or `[labels]`", table.display());
                 return Err(self.roots.field("bids", &problem));
             }
         };

@@ -4,7 +4,9 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
-use ventral_data::{Intent, MapValues, NiftiMap, NiftiReader, NiftiType, Placement, read_header, read_volume};
+use ventral_data::{
+    Intent, MapValues, NiftiMap, NiftiReader, NiftiType, Placement, read_header, read_volume,
+};
 
 use crate::support::{Nifti, fixture, golden, numbers, real_data};
 
@@ -110,14 +112,21 @@ fn voxels_are_taken_in_the_order_asked_for() {
 
 #[test]
 fn what_is_not_read_is_named() {
-    for (name, reason) in [("five_axes.nii.gz", "5 axes (3 x 2 x 2 x 2 x 2)"), ("complex.nii.gz", "COMPLEX64")] {
+    for (name, reason) in
+        [("five_axes.nii.gz", "5 axes (3 x 2 x 2 x 2 x 2)"), ("complex.nii.gz", "COMPLEX64")]
+    {
         let error = read_header(&made(name)).unwrap_err().to_string();
         assert!(error.contains(reason) && error.contains("not supported") && error.contains(name), "{error}");
     }
     let plain = Nifti::new([2, 2, 2], 1).bytes();
-    for (code, name) in
-        [(1i16, "BINARY"), (128, "RGB24"), (1536, "FLOAT128"), (1792, "COMPLEX128"), (2048, "COMPLEX256"), (2304, "RGBA32")]
-    {
+    for (code, name) in [
+        (1i16, "BINARY"),
+        (128, "RGB24"),
+        (1536, "FLOAT128"),
+        (1792, "COMPLEX128"),
+        (2048, "COMPLEX256"),
+        (2304, "RGBA32"),
+    ] {
         let mut bytes = plain.clone();
         bytes[70..72].copy_from_slice(&code.to_le_bytes());
         let error = problem(bytes).unwrap();
@@ -211,7 +220,9 @@ fn truncated_and_damaged_compression_is_noticed() {
 fn directories_and_missing_files_are_errors() {
     let directory = tempfile::tempdir().unwrap();
     assert!(NiftiReader::open(directory.path()).unwrap_err().to_string().contains("directory"));
-    assert!(NiftiReader::open(&directory.path().join("none.nii")).unwrap_err().to_string().contains("none.nii"));
+    assert!(
+        NiftiReader::open(&directory.path().join("none.nii")).unwrap_err().to_string().contains("none.nii")
+    );
 }
 
 fn written(placement: &Placement, values: MapValues<'_>, path: &Path) -> Vec<u8> {
@@ -232,7 +243,9 @@ fn written(placement: &Placement, values: MapValues<'_>, path: &Path) -> Vec<u8>
 fn maps_come_back_and_lie_where_their_input_lies() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("sub-01_stat-r_statmap.nii.gz");
-    for name in ["three_axes.nii.gz", "qform.nii.gz", "qform_left.nii.gz", "sizes_only.nii.gz", "scaled_2_big.nii"] {
+    for name in
+        ["three_axes.nii.gz", "qform.nii.gz", "qform_left.nii.gz", "sizes_only.nii.gz", "scaled_2_big.nii"]
+    {
         let input = read_header(&made(name)).unwrap();
         let mut map: Vec<f32> = (0..24).map(|i| i as f32 / 7.0).collect();
         map[3] = f32::NAN;
@@ -242,7 +255,9 @@ fn maps_come_back_and_lie_where_their_input_lies() {
         assert!(volume.values[3].is_nan());
         assert_eq!(volume.header.data_type, NiftiType::F32);
         assert_eq!(volume.header.grid.shape, [3, 4, 2]);
-        for (found, expected) in volume.header.grid.affine.iter().flatten().zip(input.grid.affine.iter().flatten()) {
+        for (found, expected) in
+            volume.header.grid.affine.iter().flatten().zip(input.grid.affine.iter().flatten())
+        {
             assert!((found - expected).abs() < 1e-5, "{name}");
         }
         let codes = |p: &Placement| (p.qform_code, p.sform_code);
@@ -285,7 +300,13 @@ fn maps_of_the_wrong_size_are_refused() {
     let bytes = |values: &[u8], shape: [usize; 3]| {
         let grid = ventral_searchlight::Grid { shape, ..header.grid.clone() };
         let values = MapValues::U8(values);
-        let map = NiftiMap { grid: &grid, placement: &header.placement, intent: Intent::None, description: "", values };
+        let map = NiftiMap {
+            grid: &grid,
+            placement: &header.placement,
+            intent: Intent::None,
+            description: "",
+            values,
+        };
         map.to_bytes().map(|_| ()).map_err(|e| e.to_string())
     };
     assert!(bytes(&[0; 23], [3, 4, 2]).unwrap_err().contains("23 values"));

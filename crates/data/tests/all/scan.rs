@@ -41,7 +41,7 @@ labels = { file = "run2.tsv" }
 
 /// Value of a voxel under a condition in a run.
 fn value(run: usize, condition: usize, voxel: usize) -> f32 {
-    ((voxel * 7 + condition * 5 + run * 3 + voxel * condition) % 19) as f32 * 0.5 - 3.0
+    ((voxel * 7 + condition * 5 + run * 3 + voxel * condition) % 101) as f32 * 0.5 - 3.0
 }
 
 fn series(run: usize, order: &[usize]) -> Nifti {
@@ -116,7 +116,8 @@ fn volumes_are_ordered_by_the_names_of_their_conditions() {
     assert_eq!(data.noise, None, "nothing is repeated");
     assert_eq!(load_anatomy(&scan, 0).unwrap().unwrap().values[5], 5.0);
     assert!(load_subject(&scan, 1).unwrap_err().to_string().contains("no subject 1"));
-    let named = Lab::new().with("[[subject]]", "[conditions]\nnames = [\"c\", \"a\", \"b\"]\n[[subject]]").data();
+    let named =
+        Lab::new().with("[[subject]]", "[conditions]\nnames = [\"c\", \"a\", \"b\"]\n[[subject]]").data();
     assert_eq!(named.conditions, ["c", "a", "b"]);
     assert_eq!(named.runs[1].values[[0, 0]], value(1, 2, 4));
 }
@@ -149,11 +150,18 @@ fn the_same_scan_in_other_files_is_the_same() {
     let mut both = Nifti::new(SHAPE, 8);
     both.values = [first.values, vec![f32::NAN; VOXELS], second.values, vec![9.0; VOXELS]].concat();
     both.write(&joined.path("both.nii.gz"));
-    std::fs::write(joined.path("labels.txt"), "a 1\nb 1\nc 1\nrest 1\nc second\na second\nb second\nrest second\n").unwrap();
+    std::fs::write(
+        joined.path("labels.txt"),
+        "a 1\nb 1\nc 1\nrest 1\nc second\na second\nb second\nrest second\n",
+    )
+    .unwrap();
     let (head, _) = joined.card.split_once("[[subject.run]]").unwrap();
     let labels = "labels = { file = \"labels.txt\", columns = [\"condition\", \"run\"], run = \"run\" }";
     let card = format!("{head}[[subject.run]]\nvolumes = [{{ file = \"both.nii.gz\" }}]\n{labels}\n");
-    let joined = Lab { card: card.replace("[[subject]]", "[conditions]\nexclude = [\"rest\"]\n[[subject]]"), ..joined };
+    let joined = Lab {
+        card: card.replace("[[subject]]", "[conditions]\nexclude = [\"rest\"]\n[[subject]]"),
+        ..joined
+    };
     same(&joined);
     assert_eq!(joined.scan().unwrap().subjects[0].runs, ["1", "second"]);
 }
@@ -180,12 +188,19 @@ fn files_in_another_orientation_are_laid_on_by_their_affines() {
     turn(&mask).write(&lab.path("mask.nii.gz"));
     turn(&series(1, &[2, 0, 1])).write(&lab.path("run2.nii"));
     let found = lab.data();
-    assert_eq!((&found.runs, &found.voxels, &found.removed), (&expected.runs, &expected.voxels, &expected.removed));
+    assert_eq!(
+        (&found.runs, &found.voxels, &found.removed),
+        (&expected.runs, &expected.voxels, &expected.removed)
+    );
     let notes = lab.scan().unwrap().notes;
     assert!(notes.len() == 2 && notes.iter().all(|n| n.contains("reordered")), "{notes:?}");
     // By index, the shapes no longer agree.
     let error = lab.with("space", "alignment = \"index\"\nspace").problem();
-    assert!(error.contains("run2.nii") && error.contains("its shape is 2 x 4 x 3, that of the volumes is 4 x 3 x 2"), "{error}");
+    assert!(
+        error.contains("run2.nii")
+            && error.contains("its shape is 2 x 4 x 3, that of the volumes is 4 x 3 x 2"),
+        "{error}"
+    );
 }
 
 #[test]
@@ -209,7 +224,10 @@ fn other_affines_and_shapes_are_refused_by_name() {
     let lab = Lab::new();
     Nifti::new([4, 3, 3], 1).write(&lab.path("mask.nii.gz"));
     let error = lab.problem();
-    assert!(error.contains("mask.nii.gz") && error.contains("4 x 3 x 3") && error.contains("4 x 3 x 2"), "{error}");
+    assert!(
+        error.contains("mask.nii.gz") && error.contains("4 x 3 x 3") && error.contains("4 x 3 x 2"),
+        "{error}"
+    );
     let lab = Lab::new();
     let mut finer = Nifti::new(SHAPE, 1);
     finer.affine[0][0] = 1.5;
@@ -271,14 +289,32 @@ fn wrong_conditions_are_named() {
         (names("exclude = [\"a\", \"b\"]"), ["conditions", "1 condition", "too few"]),
         (names("names = [\"a\", \"b\"]\nexclude = [\"a\"]"), ["conditions.exclude", "`a`", "`names`"]),
         (names("stimuli = { a = \"x.png\" }"), ["conditions.stimuli.a", "`[stimuli]`", "add it"]),
-        (Lab::new().with("\"a\", \"b\", \"c\"", "\"a\", \"b\""), ["run[1]", "3 volumes in 1 files", "2 labels"]),
-        (Lab::new().with("\"a\", \"b\", \"c\"", "\"a\", \"b\", \"b\""), ["run[second]", "shows `c`", "run2.tsv"]),
-        (Lab::new().with("\"run2.tsv\" }", "\"run2.tsv\", column = \"name\" }"), ["run2.tsv", "`name`", "onset, condition"]),
-        (Lab::new().with("labels = { file = \"run2.tsv\" }", ""), ["run[second].labels", "missing", "`[labels]`"]),
+        (
+            Lab::new().with("\"a\", \"b\", \"c\"", "\"a\", \"b\""),
+            ["run[1]", "3 volumes in 1 files", "2 labels"],
+        ),
+        (
+            Lab::new().with("\"a\", \"b\", \"c\"", "\"a\", \"b\", \"b\""),
+            ["run[second]", "shows `c`", "run2.tsv"],
+        ),
+        (
+            Lab::new().with("\"run2.tsv\" }", "\"run2.tsv\", column = \"name\" }"),
+            ["run2.tsv", "`name`", "onset, condition"],
+        ),
+        (
+            Lab::new().with("labels = { file = \"run2.tsv\" }", ""),
+            ["run[second].labels", "missing", "`[labels]`"],
+        ),
         (Lab::new().with("id = \"01\"", "id = \"s_01\""), ["subject[0].id", "`s_01`", "letters and digits"]),
         (Lab::new().with("mask = {", "masks = {"), ["unknown field", "masks", "did you mean"]),
-        (Lab::new().with("mask.nii.gz", "none.nii.gz"), ["subject[01].mask", "none.nii.gz", "does not exist"]),
-        (Lab::new().with("file = \"run2.nii\"", "data = \"run2.nii\""), ["volumes[0].data", "run2.nii", "VENTRAL_DATA"]),
+        (
+            Lab::new().with("mask.nii.gz", "none.nii.gz"),
+            ["subject[01].mask", "none.nii.gz", "does not exist"],
+        ),
+        (
+            Lab::new().with("file = \"run2.nii\"", "data = \"run2.nii\""),
+            ["volumes[0].data", "run2.nii", "VENTRAL_DATA"],
+        ),
     ] {
         let error = lab.problem();
         assert!(parts.iter().all(|part| error.contains(part)), "{parts:?}: {error}");
@@ -322,9 +358,15 @@ fn a_card_needs_subjects() {
     let parse = |text: &str| ScanCard::parse(text, Path::new("scan.toml")).unwrap_err().to_string();
     let head = "identifier = \"x\"\nversion = \"1\"\n";
     assert!(parse(head).contains("`[[subject]]` or `[bids]`"));
-    assert!(parse(&format!("{head}[bids]\nfile = \"x\"\nsuffix = \"bold\"\n[[subject]]\nid = \"1\"")).contains("keep one"));
+    assert!(
+        parse(&format!("{head}[bids]\nfile = \"x\"\nsuffix = \"bold\"\n[[subject]]\nid = \"1\""))
+            .contains("keep one")
+    );
     assert!(parse(&format!("{head}[[subject]]\nid = \"1\"")).contains("subject[1].run"));
-    assert!(parse(&format!("{head}[[subject]]\nid = \"1\"\n[[subject.run]]\nvolumes = []")).contains("run[0].volumes"));
+    assert!(
+        parse(&format!("{head}[[subject]]\nid = \"1\"\n[[subject.run]]\nvolumes = []"))
+            .contains("run[0].volumes")
+    );
     let twice = "[[subject]]\nid = \"1\"\n[[subject.run]]\nvolumes = [{ file = \"a\" }]\n";
     assert!(parse(&format!("{head}{twice}{twice}")).contains("the id of two subjects"));
     assert!(parse("identifier = \"a b\"\nversion = \"1\"").contains("identifier"));
@@ -334,7 +376,8 @@ fn a_card_needs_subjects() {
 #[test]
 fn given_dissimilarities_are_brought_into_the_order_of_the_conditions() {
     let rdm = "\n[[rdm]]\nname = \"model\"\nfile = \"FILE\"\nconditions = [\"c\", \"a\", \"extra\", \"b\"]\n";
-    let lab = |file: &str| Lab::new().with("run2.tsv\" }", &format!("run2.tsv\" }}{}", rdm.replace("FILE", file)));
+    let lab =
+        |file: &str| Lab::new().with("run2.tsv\" }", &format!("run2.tsv\" }}{}", rdm.replace("FILE", file)));
     // Rows c, a, extra, b.
     let square = [[0.0, 1.0, 2.0, 3.0], [1.0, 0.0, 4.0, 5.0], [2.0, 4.0, 0.0, 6.0], [3.0, 5.0, 6.0, 0.0]];
     let npy = |shape: &str, values: &[f64]| {
@@ -355,8 +398,11 @@ fn given_dissimilarities_are_brought_into_the_order_of_the_conditions() {
     assert_eq!(values(&made), expected);
     std::fs::write(made.path("model.npy"), npy("3,", &[1.0, 2.0, 3.0])).unwrap();
     assert!(made.problem().contains("names 4 conditions, which have 6 pairs"), "{}", made.problem());
-    let named = lab("model.csv").with("conditions = [\"c\", \"a\", \"extra\", \"b\"]\n", "similarity = true\n");
-    for text in ["c,a,extra,b\n0,1,2,3\n1,0,4,5\n2,4,0,6\n3,5,6,0\n", "id,c,a,b\nc,0,1,3\na,1,0,5\nb,3,5,0.0\n"] {
+    let named =
+        lab("model.csv").with("conditions = [\"c\", \"a\", \"extra\", \"b\"]\n", "similarity = true\n");
+    for text in
+        ["c,a,extra,b\n0,1,2,3\n1,0,4,5\n2,4,0,6\n3,5,6,0\n", "id,c,a,b\nc,0,1,3\na,1,0,5\nb,3,5,0.0\n"]
+    {
         std::fs::write(named.path("model.csv"), text).unwrap();
         let rdm = &named.scan().unwrap().rdms[0];
         assert_eq!((&rdm.values[..], rdm.name.as_str(), rdm.similarity), (&expected[..], "model", true));
@@ -444,7 +490,8 @@ fn bids_directory(folder: &Path) {
             }
         }
         series(0, &[2, 0, 1]).write(&func.join(format!("{stem}_desc-betas_bold.nii")));
-        std::fs::write(func.join(format!("{stem}_desc-betas_bold.tsv")), "trial_type\nowl\ncat\ndog\n").unwrap();
+        std::fs::write(func.join(format!("{stem}_desc-betas_bold.tsv")), "trial_type\nowl\ncat\ndog\n")
+            .unwrap();
         let anat = folder.join(format!("glm/sub-{subject}/anat"));
         std::fs::create_dir_all(&anat).unwrap();
         let mut mask = Nifti::new(SHAPE, 1);
@@ -481,7 +528,11 @@ fn a_bids_directory_is_found_by_entities() {
         ("stat = \"t\"", "stat = \"z\"", "sub-01 has no volume with the suffix `statmap`"),
         (", stat = \"t\"", "", "several files for `cat`"),
         ("\"contrast\"", "\"trial\"", "has no entity `trial`"),
-        ("suffix = \"statmap\"", "suffix = \"statmap\"\nmask = { desc = \"gray\" }", "fits 0 files of sub-01"),
+        (
+            "suffix = \"statmap\"",
+            "suffix = \"statmap\"\nmask = { desc = \"gray\" }",
+            "fits 0 files of sub-01",
+        ),
         ("file = \"glm\"", "file = \"none\"", "does not exist"),
         ("file = \"glm\"", "file = \"glm/sub-01\"", "no folder `sub-...`"),
     ] {
@@ -504,7 +555,12 @@ fn names_are_made_of_letters_and_digits() {
     }
     assert!(BidsName::new(&[("sub", &"x".repeat(64))], "dseg", ".json").is_ok());
     assert!(BidsName::new(&[("sub", &"x".repeat(65))], "dseg", ".json").is_err());
-    assert!(BidsName::new(&[("sub", "1"), ("sub", "2")], "dseg", ".json").unwrap_err().to_string().contains("twice"));
+    assert!(
+        BidsName::new(&[("sub", "1"), ("sub", "2")], "dseg", ".json")
+            .unwrap_err()
+            .to_string()
+            .contains("twice")
+    );
     assert_eq!(BidsName::parse("dataset_description.json"), None);
     assert_eq!(bids_label("inception_4e/output"), "inception4eoutput");
 }
@@ -525,7 +581,10 @@ fn sidecars_are_json_for_people() {
 fn neighbourhoods_come_from_tables_and_sparse_matrices() {
     let table = |text: &str| parse_neighbourhoods(text.as_bytes(), Path::new("n.csv"), 10);
     let lists = table("centre,member\n4,5\n4,3\n2,2\n4,5\n").unwrap();
-    assert_eq!((&lists.centres[..], &lists.starts[..], &lists.members[..]), (&[2, 4][..], &[0, 1, 3][..], &[2, 3, 5][..]));
+    assert_eq!(
+        (&lists.centres[..], &lists.starts[..], &lists.members[..]),
+        (&[2, 4][..], &[0, 1, 3][..], &[2, 3, 5][..])
+    );
     assert_eq!((lists.of(1), lists.of(2)), (&[3, 5][..], &[][..]));
     let tabs = parse_neighbourhoods(b"centre\tmember\n2\t2\n", Path::new("n.tsv"), 10).unwrap();
     assert_eq!(tabs.centres, [2]);
@@ -581,7 +640,11 @@ fn laid_on_by_index_the_masks_miss_the_data() {
     let Some(data) = real_data() else { return };
     let folder = tempfile::tempdir().unwrap();
     let card = std::fs::read_to_string(repository("scans/ak6/scan.toml")).unwrap();
-    std::fs::write(folder.path().join("scan.toml"), card.replace("space =", "alignment = \"index\"\nspace =")).unwrap();
+    std::fs::write(
+        folder.path().join("scan.toml"),
+        card.replace("space =", "alignment = \"index\"\nspace ="),
+    )
+    .unwrap();
     let scan = load_scan(folder.path(), Some(&data)).unwrap();
     let empty = |index: usize| {
         let found = load_subject(&scan, index).unwrap();
