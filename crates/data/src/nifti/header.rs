@@ -129,7 +129,7 @@ struct Fields {
 impl NiftiHeader {
     /// Voxels of one volume.
     pub fn voxels(&self) -> usize {
-        self.grid.voxels()
+        self.grid.len()
     }
 
     /// Bytes of one volume.

@@ -134,7 +134,7 @@ impl NiftiMap<'_> {
     }
 
     fn header(&self) -> std::result::Result<Vec<u8>, ParseError> {
-        let (voxels, values) = (self.grid.voxels(), self.values.len());
+        let (voxels, values) = (self.grid.len(), self.values.len());
         if voxels == 0 || values == 0 || !values.is_multiple_of(voxels) {
             let problem = format!("{values} values are no whole number of volumes of {voxels} voxels");
             return Err(ParseError::Invalid(problem));
@@ -183,7 +183,7 @@ const SPACE_UNITS: u8 = 7;
 
 /// The longest beginning of a text that has so many bytes and ends between characters.
 fn floor(text: &str, bytes: usize) -> &[u8] {
-    text[..text.floor_char_boundary(bytes)].as_bytes()
+    &text.as_bytes()[..text.floor_char_boundary(bytes)]
 }
 
 /// A header of fixed length, whose numbers are put at the places that nifti1.h gives.

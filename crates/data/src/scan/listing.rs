@@ -99,13 +99,14 @@ fn add_all(card: &ScanCard, roots: &Roots<'_>, files: &mut Vec<CardFile>) -> Opt
     for Reference { field, file } in references(card) {
         match roots.optional(&field, &file.file, &file.data) {
             Ok(None) => {}
-            Ok(Some(path)) if path.is_dir() && field == "stimuli" => match &card.stimuli {
-                Some(stimuli) => match open_set("stimuli", &card.identifier, stimuli, roots) {
+            Ok(Some(path)) if path.is_dir() => {
+                // Images are the only files that are named by their folder.
+                let Some(stimuli) = &card.stimuli else { continue };
+                match open_set("stimuli", &card.identifier, stimuli, roots) {
                     Ok(set) => set.files().into_iter().for_each(|path| add(path, file.data.is_some())),
                     Err(error) => problem = problem.or(Some(error)),
-                },
-                None => {}
-            },
+                }
+            }
             Ok(Some(path)) => add(path, file.data.is_some()),
             Err(error) => problem = problem.or(Some(error)),
         }

@@ -58,7 +58,7 @@ pub struct Removed {
 /// mask, and a subject of whose voxels none is left.
 pub fn load_subject(scan: &Scan, index: usize) -> Result<SubjectData> {
     let subject = subject(scan, index)?;
-    let all = subject.grid.voxels();
+    let all = subject.grid.len();
     let mut voxels = match (&subject.source.mask, &subject.mask) {
         (Some(mask), Some(orientation)) => inside(&subject.grid, orientation, &read_volume(&mask.path)?),
         _ => (0..all as u32).collect(),
@@ -115,7 +115,7 @@ pub fn load_subject(scan: &Scan, index: usize) -> Result<SubjectData> {
     voxels.retain(|_| rows.next().is_some_and(usable));
     Ok(SubjectData {
         id: subject.id.clone(),
-        grid: subject.grid.clone(),
+        grid: subject.grid,
         voxels,
         runs,
         conditions: scan.conditions.clone(),
@@ -151,7 +151,7 @@ enum State {
 
 /// Voxels of the grid where a mask is above zero, ascending.
 fn inside(grid: &Grid, orientation: &Orientation, mask: &NiftiVolume) -> Vec<u32> {
-    let all: Vec<u32> = (0..grid.voxels() as u32).collect();
+    let all: Vec<u32> = (0..grid.len() as u32).collect();
     let positions = orientation.positions(grid, &all);
     all.into_iter().zip(positions).filter(|(_, p)| mask.values[*p as usize] > 0.0).map(|(v, _)| v).collect()
 }

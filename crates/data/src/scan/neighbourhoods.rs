@@ -29,6 +29,17 @@ impl NeighbourLists {
         }
     }
 
+    /// The lists as starts and members, with the members as positions in `voxels`, which ascend; others are left out. Every
+    /// centre stays, perhaps with an empty list.
+    pub fn among(&self, voxels: &[u32]) -> (Vec<usize>, Vec<u32>) {
+        let (mut starts, mut members) = (vec![0], Vec::with_capacity(self.members.len()));
+        for centre in 0..self.centres.len() {
+            members.extend(self.of(centre).iter().filter_map(|m| Some(voxels.binary_search(m).ok()? as u32)));
+            starts.push(members.len());
+        }
+        (starts, members)
+    }
+
     fn new(lists: BTreeMap<u32, Vec<u32>>, voxels: usize) -> std::result::Result<Self, ParseError> {
         let mut found =
             Self { centres: Vec::with_capacity(lists.len()), starts: vec![0], members: Vec::new() };
@@ -58,7 +69,7 @@ pub fn load_neighbourhoods(scan: &Scan, index: usize) -> Result<Option<Neighbour
     let subject = load::subject(scan, index)?;
     let Some(source) = &subject.source.neighbourhoods else { return Ok(None) };
     let bytes = crate::files::read_file(&source.path, limits::MAX_FILE_BYTES, "MAX_FILE_BYTES")?;
-    let parsed = parse_neighbourhoods(&bytes, &source.path, subject.grid.voxels());
+    let parsed = parse_neighbourhoods(&bytes, &source.path, subject.grid.len());
     parsed.map(Some).map_err(|e| Error::parse(&source.path, "neighbourhoods", e))
 }
 

@@ -62,9 +62,9 @@ impl Orientation {
             let last = (file.shape[along] - 1) as i64;
             let first = if direction < 0.0 { last } else { 0 };
             turned.start += first * strides[along];
-            for row in 0..3 {
-                affine[row][axis] = direction * file.affine[row][along];
-                affine[row][3] += first as f64 * file.affine[row][along];
+            for (row, file) in affine.iter_mut().zip(&file.affine).take(3) {
+                row[axis] = direction * file[along];
+                row[3] += first as f64 * file[along];
             }
         }
         difference(&affine, &grid.affine).is_none().then_some(turned)

@@ -47,7 +47,8 @@ fn read_one(
     let path = roots.path(section, &card.file, &card.data)?;
     let is = |extension: &str| path.extension().is_some_and(|e| e.eq_ignore_ascii_case(extension));
     let (own, triangles) = if is("csv") {
-        from_table(&path)?
+        let (names, triangle) = from_table(&path)?;
+        (Some(names), vec![triangle])
     } else if is("mat") {
         let field = format!("{section}.variable");
         let variable = roots.needed(&field, &card.variable, "mat")?;
@@ -114,7 +115,7 @@ fn reorder(values: &[f64], side: usize, order: &[usize]) -> Vec<f64> {
 }
 
 /// A square of numbers under the names of the conditions, perhaps behind a column with the same names.
-fn from_table(path: &Path) -> Result<(Option<Vec<String>>, Vec<Vec<f64>>)> {
+fn from_table(path: &Path) -> Result<(Vec<String>, Vec<f64>)> {
     let table = read_table(path)?;
     let square = |problem: String| Error::field(path, "table", problem);
     let mut columns = table.columns();
@@ -142,5 +143,5 @@ fn from_table(path: &Path) -> Result<(Option<Vec<String>>, Vec<Vec<f64>>)> {
     let array = NumericArray::new(vec![side, side], false, crate::arrays::Numbers::F64(values))
         .map_err(|e| Error::parse(path, "table", e))?;
     let names = columns.iter().map(|column| column.name.clone()).collect();
-    Ok((Some(names), vec![triangle(&array).map_err(square)?]))
+    Ok((names, triangle(&array).map_err(square)?))
 }

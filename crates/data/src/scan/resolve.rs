@@ -119,7 +119,7 @@ impl Subject<'_> {
         let Some(header) = headers.first().and_then(|files| files.first()).cloned() else {
             return Err(Error::field(self.path, format!("subject[{}].run", source.id), "has no volumes"));
         };
-        let grid = header.grid.clone();
+        let grid = header.grid;
         let mut runs: Vec<String> = Vec::new();
         let mut plan = Vec::with_capacity(headers.len());
         for ((run, headers), labels) in source.runs.iter().zip(&headers).zip(labels) {
@@ -136,10 +136,10 @@ impl Subject<'_> {
             plan.push(files);
         }
         let volumes = plan.iter().flatten().flat_map(|file| &file.volumes).filter(|v| v.is_some()).count();
-        let values = grid.voxels() as u64 * self.conditions.len() as u64 * runs.len() as u64;
+        let values = grid.len() as u64 * self.conditions.len() as u64 * runs.len() as u64;
         ParseError::check("voxels x conditions x runs", values, limits::MAX_SCAN_VALUES, "MAX_SCAN_VALUES")
             .map_err(|e| Error::parse(self.path, "scan", e))?;
-        let mut mask_voxels = grid.voxels();
+        let mut mask_voxels = grid.len();
         let mask = match &source.mask {
             Some(mask) => {
                 let volume = read_volume(&mask.path)?;

@@ -298,7 +298,7 @@ fn another_reader_understands_the_maps() {
 fn maps_of_the_wrong_size_are_refused() {
     let header = read_header(&made("three_axes.nii.gz")).unwrap();
     let bytes = |values: &[u8], shape: [usize; 3]| {
-        let grid = ventral_searchlight::Grid { shape, ..header.grid.clone() };
+        let grid = ventral_searchlight::Grid { shape, ..header.grid };
         let values = MapValues::U8(values);
         let map = NiftiMap {
             grid: &grid,

@@ -586,6 +586,7 @@ fn neighbourhoods_come_from_tables_and_sparse_matrices() {
         (&[2, 4][..], &[0, 1, 3][..], &[2, 3, 5][..])
     );
     assert_eq!((lists.of(1), lists.of(2)), (&[3, 5][..], &[][..]));
+    assert_eq!(lists.among(&[1, 3, 5, 9]), (vec![0, 0, 2], vec![1, 2]));
     let tabs = parse_neighbourhoods(b"centre\tmember\n2\t2\n", Path::new("n.tsv"), 10).unwrap();
     assert_eq!(tabs.centres, [2]);
     for (text, reason) in [
