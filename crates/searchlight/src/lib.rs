@@ -3,6 +3,7 @@
 mod ceiling;
 mod compare;
 mod error;
+mod factored;
 mod grid;
 pub mod group;
 pub mod layermap;
@@ -22,6 +23,7 @@ pub use ceiling::{
 };
 pub use compare::{fisher_z, inverse_fisher_z};
 pub use error::Error;
+pub use factored::{FactoredLayers, map_range_factored};
 pub use grid::{AFFINE_TOLERANCE_MM, Grid, MAX_GRID_VOXELS};
 pub use layers::{Comparison, LayerRsms, MAX_LAYERS};
 pub use neighbourhood::{Edge, MAX_CENTRES, MAX_MEMBERS, MAX_REACH_VOXELS, Neighbourhoods, Radius, Shape};

@@ -36,34 +36,42 @@ pub(crate) trait Real:
     fn multiply<S: Simd>(simd: S, left: &[[Self; LANES]], right: &[[Self; LANES]], out: &mut Tile<Self>);
 }
 
+/// The same sums without vectors.
+fn plain<T: Real>(left: &[[T; LANES]], right: &[[T; LANES]], out: &mut Tile<T>) {
+    for (a, b) in left.iter().zip(right) {
+        for (line, &a) in out.iter_mut().zip(a) {
+            line.iter_mut().zip(b).for_each(|(sum, &b)| *sum = a.fma(b, *sum));
+        }
+    }
+}
+
 macro_rules! real {
     ($type:ident, $vector:ident, $lanes:ident, $splat:ident, $fma:ident, $cast:ident, $cast_mut:ident, $share:expr, $micro:ident) => {
-        /// `R` rows x `C` vectors of the tile, from row `row` and vector `column`.
+        /// `R` rows x `C` vectors of the tile, from row `ROW` and vector `COLUMN`.
         #[inline(always)]
-        fn $micro<S: Simd, const R: usize, const C: usize>(
+        fn $micro<S: Simd, const R: usize, const C: usize, const ROW: usize, const COLUMN: usize>(
             simd: S,
             left: &[[$type; LANES]],
             right: &[[$type; LANES]],
-            (row, column): (usize, usize),
             out: &mut Tile<$type>,
         ) {
             let mut sums = [[simd.$splat(0.0); C]; R];
             for r in 0..R {
-                sums[r].copy_from_slice(&S::$cast(out[row + r].as_slice()).0[column..column + C]);
+                sums[r].copy_from_slice(&S::$cast(out[ROW + r].as_slice()).0[COLUMN..COLUMN + C]);
             }
             for (a, b) in left.iter().zip(right) {
-                let b = &S::$cast(b.as_slice()).0[column..column + C];
+                let b = &S::$cast(b.as_slice()).0[COLUMN..COLUMN + C];
                 for r in 0..R {
-                    let a = simd.$splat(a[row + r]);
+                    let a = simd.$splat(a[ROW + r]);
                     for c in 0..C {
                         sums[r][c] = simd.$fma(a, b[c], sums[r][c]);
                     }
                 }
             }
             for r in 0..R {
-                let out = S::$cast_mut(out[row + r].as_mut_slice()).0;
+                let out = S::$cast_mut(out[ROW + r].as_mut_slice()).0;
                 for c in 0..C {
-                    out[column + c] = sums[r][c];
+                    out[COLUMN + c] = sums[r][c];
                 }
             }
         }
@@ -98,19 +106,23 @@ macro_rules! real {
                 right: &[[Self; LANES]],
                 out: &mut Tile<Self>,
             ) {
+                // Twelve sums, two vectors of the right side and one number of the left fill 16 registers.
                 match S::$lanes {
-                    16 => $micro::<S, 16, 1>(simd, left, right, (0, 0), out),
-                    8 => (0..LANES)
-                        .step_by(4)
-                        .for_each(|row| $micro::<S, 4, 2>(simd, left, right, (row, 0), out)),
-                    lanes => {
-                        let vectors = LANES / lanes;
-                        for row in (0..LANES).step_by(4) {
-                            for column in (0..vectors).step_by(2) {
-                                $micro::<S, 4, 2>(simd, left, right, (row, column), out);
-                            }
-                        }
+                    16 => $micro::<S, 16, 1, 0, 0>(simd, left, right, out),
+                    8 => {
+                        $micro::<S, 6, 2, 0, 0>(simd, left, right, out);
+                        $micro::<S, 6, 2, 6, 0>(simd, left, right, out);
+                        $micro::<S, 4, 2, 12, 0>(simd, left, right, out);
                     }
+                    4 => {
+                        $micro::<S, 6, 2, 0, 0>(simd, left, right, out);
+                        $micro::<S, 6, 2, 6, 0>(simd, left, right, out);
+                        $micro::<S, 4, 2, 12, 0>(simd, left, right, out);
+                        $micro::<S, 6, 2, 0, 2>(simd, left, right, out);
+                        $micro::<S, 6, 2, 6, 2>(simd, left, right, out);
+                        $micro::<S, 4, 2, 12, 2>(simd, left, right, out);
+                    }
+                    _ => plain(left, right, out),
                 }
             }
         }

@@ -1,6 +1,7 @@
 //! Maps of one subject: neighbourhoods, RSMs, comparisons, residuals, permutations.
 
 mod ceilings;
+mod factored;
 mod goldens;
 mod neighbourhoods;
 mod patterns;
