@@ -37,6 +37,15 @@ impl Flips {
         }
     }
 
+    /// All 2^N flips if they are no more than `limit`, else the identity and `limit` - 1 random ones from `seed`.
+    ///
+    /// # Errors
+    /// As [`Flips::new`].
+    pub fn at_most(subjects: usize, limit: usize, seed: u64) -> Result<Self, Error> {
+        let all = subjects <= MAX_EXHAUSTIVE_SUBJECTS && 1 << subjects <= limit;
+        if all { Self::all(subjects) } else { Self::random(subjects, limit, seed) }
+    }
+
     /// All 2^N flips; the k-th changes the subjects whose bit in k is set, so the second half mirrors the first.
     ///
     /// # Errors

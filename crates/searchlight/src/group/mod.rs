@@ -1,6 +1,7 @@
 //! Statistics of a group's maps. Arrays are subjects x voxels; NaN is an undefined value.
 
 mod adjacency;
+mod analysis;
 pub(crate) mod check;
 mod cluster;
 mod distribution;
@@ -15,6 +16,7 @@ mod tree;
 
 pub(crate) use adjacency::check_ascending;
 pub use adjacency::{Adjacency, Connectivity, MAX_NEIGHBOURS, MAX_VOXELS};
+pub use analysis::*;
 pub use cluster::*;
 pub use distribution::*;
 pub use fdr::*;

@@ -19,10 +19,11 @@ pub(super) struct Node {
 ///
 /// `extents` is a voxel's own extent, 1 if not given. Ties are ordered by index, so the same map gives the same tree.
 pub(super) fn component_tree(values: &[f64], adjacency: &Adjacency, extents: Option<&[f64]>) -> Vec<Node> {
-    let mut order: Vec<u32> = (0..values.len() as u32).filter(|&v| values[v as usize] > 0.0).collect();
-    let key = |v: u32| (std::cmp::Reverse(values[v as usize].to_bits()), v);
-    // Bits of positive numbers are ordered as the numbers are.
-    order.sort_unstable_by_key(|&v| key(v));
+    // Bits of positive numbers are ordered as the numbers are; turned over, the largest comes first.
+    let positive = values.iter().zip(0u32..).filter(|(value, _)| **value > 0.0);
+    let mut order: Vec<(u64, u32)> = positive.map(|(value, voxel)| (!value.to_bits(), voxel)).collect();
+    order.sort_unstable();
+    let order: Vec<u32> = order.into_iter().map(|(_, voxel)| voxel).collect();
     let mut sets = Sets { parent: vec![NONE; values.len()] };
     let mut tree_parent = vec![NONE; values.len()];
     let mut extent: Vec<f64> = extents.map_or_else(|| vec![1.0; values.len()], <[f64]>::to_vec);
@@ -34,6 +35,7 @@ pub(super) fn component_tree(values: &[f64], adjacency: &Adjacency, extents: Opt
                 continue;
             }
             let root = sets.root(neighbour);
+            sets.parent[neighbour as usize] = voxel;
             if root != voxel {
                 sets.parent[root as usize] = voxel;
                 tree_parent[root as usize] = voxel;

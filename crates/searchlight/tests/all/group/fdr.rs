@@ -20,6 +20,8 @@ fn threshold_equals_nilearn() {
     // nilearn #2879: one small p among ten.
     let few: Vec<f64> = (1..=10).map(|k| if k == 1 { 0.007 } else { k as f64 / 10.0 }).collect();
     assert_eq!(fdr_threshold(&few, 0.1).unwrap(), Some(0.007));
+    // A p that is exactly k q/M is significant.
+    assert_eq!(fdr_threshold(&[0.25, 0.9, 0.2, 0.8], 0.5).unwrap(), Some(0.25));
     assert!(fdr_threshold(&few, -0.1).is_err() && fdr_threshold(&few, 1.5).is_err());
 }
 

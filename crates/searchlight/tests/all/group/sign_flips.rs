@@ -2,8 +2,9 @@
 
 use ndarray::{Array2, ArrayView2, s};
 use ventral_searchlight::group::{
-    Adjacency, ClusterForming, ClusterMeasure, Connectivity, DEFAULT_DRAWS, Flips, MAX_DRAWS, MapStatistic,
-    Tail, Tfce, clusters, fwe_over_layers, joint_maxima, max_statistic, one_sample_t, sign_flip_test,
+    Adjacency, ClusterForming, ClusterMeasure, ClusterOptions, Connectivity, DEFAULT_DRAWS, Flips,
+    GroupOptions, MAX_DRAWS, MapStatistic, Tail, Tfce, analyse_group, clusters, fdr_adjusted,
+    fwe_over_layers, joint_maxima, max_statistic, one_sample_t, sign_flip_test, z_of_t,
 };
 
 use super::{assert_close, noise};
@@ -200,4 +201,49 @@ fn what_does_not_fit_is_an_error() {
     let chain = super::chain(4);
     assert!(max_statistic(small().view(), &flips, &chain, MapStatistic::Tfce(&tfce), Tail::Larger).is_err());
     assert!(one_sample_t(small().slice(s![..1, ..])).is_err());
+}
+
+#[test]
+fn an_analysis_is_its_parts() {
+    let (a, b) = (noise(7, 60, 1) + 0.8, noise(7, 60, 2));
+    let voxels: Vec<u32> = (0..60).collect();
+    let adjacency = Adjacency::volume(&voxels, [5, 4, 3], Connectivity::Faces).unwrap();
+    let clusters_wanted = ClusterOptions { forming_p: 0.05, measure: ClusterMeasure::Mass };
+    let options = GroupOptions {
+        tail: Tail::Larger,
+        enhancement: Some(Tfce::default()),
+        clusters: Some(clusters_wanted),
+        ..GroupOptions::default()
+    };
+    let found = analyse_group(&[a.view(), b.view()], Some(&adjacency), &options).unwrap();
+    let flips = Flips::all(7).unwrap();
+    let tests = sign_flip_test(&[a.view(), b.view()], &flips, Tail::Larger).unwrap();
+    assert_eq!(found[1].test, tests[1]);
+    assert_eq!(found[0].p_over_layers, fwe_over_layers(&tests, Tail::Larger).unwrap()[0]);
+    assert_eq!(found[0].q, fdr_adjusted(&tests[0].p));
+    assert_eq!(found[1].z[5], z_of_t(tests[1].group.t[5], 6));
+    let (map, tested) = found[0].clusters.as_ref().unwrap();
+    // t of 6 degrees of freedom with p = .05 in one tail.
+    assert!(
+        map.table.iter().all(|cluster| cluster.peak >= 1.943_180_28 && cluster.sign > 0.0)
+            && !map.table.is_empty()
+    );
+    assert_close(&map.map(ClusterMeasure::Mass), &tested.statistic, 1e-9);
+    assert_eq!(tested.maxima.len(), 128);
+    let statistic = MapStatistic::Tfce(&Tfce::default());
+    let enhanced = max_statistic(a.view(), &flips, &adjacency, statistic, Tail::Larger).unwrap();
+    assert_eq!(found[0].enhanced.as_ref().unwrap(), &enhanced);
+    let few = GroupOptions { cluster_draws: 50, ..options.clone() };
+    let fewer = analyse_group(&[a.view()], Some(&adjacency), &few).unwrap();
+    assert_eq!(fewer[0].enhanced.as_ref().unwrap().maxima.len(), 50);
+    assert!(
+        analyse_group(&[a.view()], None, &options).is_err() && analyse_group(&[], None, &options).is_err()
+    );
+    let plain = analyse_group(&[a.view()], None, &GroupOptions::default()).unwrap();
+    assert!(plain[0].enhanced.is_none() && plain[0].clusters.is_none());
+    let bad = ClusterOptions { forming_p: 1.0, ..clusters_wanted };
+    assert!(
+        analyse_group(&[a.view()], Some(&adjacency), &GroupOptions { clusters: Some(bad), ..options })
+            .is_err()
+    );
 }
