@@ -76,7 +76,7 @@ impl NiftiType {
 }
 
 /// The fields that place voxels in space, as the file has them: what a map copies from its input.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Placement {
     /// What the quaternion's space is; 0 means that it is not set.
     pub qform_code: i16,
