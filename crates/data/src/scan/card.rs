@@ -1,6 +1,6 @@
 //! `scan.toml`: brain volumes of subjects under named conditions, and where the files are.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -224,9 +224,10 @@ impl ScanCard {
         let (found, limit) = (card.subjects.len() as u64, limits::MAX_SUBJECTS as u64);
         ParseError::check("number of subjects", found, limit, "MAX_SUBJECTS")
             .map_err(|e| Error::parse(path, "card", e))?;
+        let mut ids = HashSet::with_capacity(card.subjects.len());
         for (index, subject) in card.subjects.iter().enumerate() {
             check_label(path, &format!("subject[{index}].id"), &subject.id)?;
-            if card.subjects[..index].iter().any(|other| other.id == subject.id) {
+            if !ids.insert(&subject.id) {
                 let problem = format!("`{}` is the id of two subjects; rename one", subject.id);
                 return Err(Error::field(path, format!("subject[{index}].id"), problem));
             }

@@ -136,9 +136,6 @@ impl Subject<'_> {
             plan.push(files);
         }
         let volumes = plan.iter().flatten().flat_map(|file| &file.volumes).filter(|v| v.is_some()).count();
-        let values = grid.len() as u64 * self.conditions.len() as u64 * runs.len() as u64;
-        ParseError::check("voxels x conditions x runs", values, limits::MAX_SCAN_VALUES, "MAX_SCAN_VALUES")
-            .map_err(|e| Error::parse(self.path, "scan", e))?;
         let mut mask_voxels = grid.len();
         let mask = match &source.mask {
             Some(mask) => {
@@ -156,6 +153,9 @@ impl Subject<'_> {
                 None
             }
         };
+        let values = mask_voxels as u64 * self.conditions.len() as u64 * runs.len() as u64;
+        ParseError::check("voxels x conditions x runs", values, limits::MAX_SCAN_VALUES, "MAX_SCAN_VALUES")
+            .map_err(|e| Error::parse(self.path, "scan", e))?;
         let mut regions = Vec::with_capacity(source.regions.len());
         for (_, region) in &source.regions {
             regions.push(self.orientation(&grid, &read_header(&region.path)?.grid, region, notes)?);
