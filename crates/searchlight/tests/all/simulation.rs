@@ -1,15 +1,16 @@
 //! The simulation with known truth: natural images blur the layers' maps, the residual method brings them apart again.
 
 use ndarray::{Array2, ArrayView2};
+use ventral_searchlight::group::{GroupOptions, Tail, analyse_group};
 use ventral_searchlight::layermap::{
-    Standardisation, overlap_table, standardise, top_share, winner_take_all,
+    Standardisation, hierarchy, overlap_table, significant, standardise, top_share, winner_take_all,
 };
 use ventral_searchlight::simulation::{
     NATURAL_ALPHA, Scene, Stimuli, activation_rsms, layer_activations, rsm_factor, simulate_subject,
 };
 use ventral_searchlight::{
     Comparison, Edge, Grid, LayerDesign, LayerRsms, Neighbourhoods, Options, Patterns, Radius, Residual,
-    Shape, map_range_parallel,
+    Shape, fisher_z, map_range_parallel,
 };
 
 const LAYERS: usize = 12;
@@ -42,10 +43,22 @@ struct Study {
 
 impl Study {
     fn new(shape: [usize; 3], stimuli: Stimuli, images: usize, snr: f64, seed: u64) -> Self {
+        Self::of_subject(shape, stimuli, images, snr, seed, seed + 1)
+    }
+
+    /// Another subject sees the same images.
+    fn of_subject(
+        shape: [usize; 3],
+        stimuli: Stimuli,
+        images: usize,
+        snr: f64,
+        seed: u64,
+        subject: u64,
+    ) -> Self {
         let (grid, voxels) = ellipsoid(shape);
         let rsms = activation_rsms(&layer_activations(stimuli, images, LAYERS, FEATURES, seed).unwrap());
         let scene = Scene::new(LAYERS, &grid, &voxels, snr).unwrap();
-        let values = simulate_subject(rsms.view(), images, &grid, &voxels, seed + 1, snr).unwrap();
+        let values = simulate_subject(rsms.view(), images, &grid, &voxels, subject, snr).unwrap();
         let names = (0..LAYERS).map(|l| format!("layer{l}")).collect();
         let layers = LayerRsms::new(names, images, rsms, Comparison::Pearson).unwrap();
         let shape = Shape::Ball { radius: Radius::Voxels(3.0), edge: Edge::Inclusive };
@@ -109,6 +122,42 @@ fn ninety_two_images_find_every_layer() {
     let (overlap, accuracy) = scenario(92, 1.0, 1);
     assert!(overlap[0] > 5.0 * overlap[1] && overlap[1] <= 2.5 * overlap[2], "{overlap:?}");
     assert!(accuracy.iter().all(|a| *a >= 0.99), "{accuracy:?}");
+}
+
+#[test]
+fn a_group_of_subjects_finds_every_layer_in_its_place() {
+    const SUBJECTS: u64 = 9;
+    let study = |subject| Study::of_subject([36, 44, 24], NATURAL, 16, 2.0, 1, subject);
+    let studies: Vec<Study> = (0..SUBJECTS).map(study).collect();
+    let maps: Vec<Array2<f64>> = studies.iter().map(|s| s.maps(Residual::SemiPartial)).collect();
+    let (grid, voxels, scene) = (&studies[0].grid, &studies[0].voxels, &studies[0].scene);
+    let of_layer = |layer| {
+        Array2::from_shape_fn((maps.len(), voxels.len()), |(subject, v)| fisher_z(maps[subject][[layer, v]]))
+    };
+    let layers: Vec<Array2<f64>> = (0..LAYERS).map(of_layer).collect();
+    let views: Vec<ArrayView2<f64>> = layers.iter().map(|layer| layer.view()).collect();
+    let options = GroupOptions { tail: Tail::Larger, ..GroupOptions::default() };
+    let groups = analyse_group(&views, None, &options).unwrap();
+    let shape = (LAYERS, voxels.len());
+    let t = Array2::from_shape_fn(shape, |(l, v)| groups[l].test.group.t[v]);
+    let mean = Array2::from_shape_fn(shape, |(l, v)| groups[l].test.group.mean[v]);
+    let p = Array2::from_shape_fn(shape, |(l, v)| groups[l].test.p_fwe[v]);
+    let masks = significant(p.view(), 0.05).unwrap();
+    let winner = winner_take_all(t.view(), Some(masks.view()), 0.0).unwrap();
+    let (mut right, mut wrong, mut stray) = (0, 0, 0);
+    for (&label, &voxel) in winner.labels.iter().zip(voxels).filter(|(label, _)| **label > 0) {
+        match scene.truth(grid, voxel, 10.0) {
+            Some(layer) if layer + 1 == label as usize => right += 1,
+            Some(_) => wrong += 1,
+            None => stray += 1,
+        }
+    }
+    println!("{right} right, {wrong} wrong, {stray} stray; won {:?}", winner.voxels);
+    assert!(wrong + stray <= right / 20, "{right} right, {wrong} wrong, {stray} stray");
+    assert!(winner.voxels.iter().all(|&won| won > 0), "{:?}", winner.voxels);
+    let place = hierarchy(masks.view(), Some(mean.view()), voxels, grid).unwrap();
+    assert_eq!(place.empty, 0);
+    assert!(place.rank_correlation > 0.95, "{place:?}");
 }
 
 #[test]
