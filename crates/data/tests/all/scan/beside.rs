@@ -93,8 +93,10 @@ fn the_digest_is_of_what_can_change_a_map() {
     lab.volume("mask.nii.gz", |v| f32::from(v >= 5));
     let masked = digest(&lab);
     assert!(masked.0 != first.0 && masked.1 != first.1);
-    let lab = lab.with("[\"a\", \"b\", \"c\"]", "[\"a\", \"c\", \"b\"]");
-    assert_ne!(digest(&lab).1, masked.1, "the order of labels counts");
+    let lab = lab.with("[[subject]]", "[conditions]\nnames = [\"a\", \"b\", \"c\"]\n[[subject]]");
+    assert_eq!(digest(&lab), masked, "the same order, said otherwise");
+    let lab = lab.with("[\"a\", \"b\", \"c\"] }", "[\"a\", \"c\", \"b\"] }");
+    assert_ne!(digest(&lab).1, masked.1, "which volume shows what counts");
     let space = lab.with("\"native\"", "\"other\"");
     assert_eq!(space.scan().unwrap().space.as_deref(), Some("other"));
     assert!(space.scan().unwrap().subject_digest(9).is_err());
