@@ -190,9 +190,7 @@ impl Manifest {
             return refuse("models must come before benchmarks, and these before scans".to_owned());
         }
         let mut seen = HashSet::with_capacity(self.cards.len());
-        if let Some(twice) =
-            self.cards.iter().find(|card| !seen.insert((card.kind, &card.path)))
-        {
+        if let Some(twice) = self.cards.iter().find(|card| !seen.insert((card.kind, &card.path))) {
             return refuse(format!("{:?} is there twice", shown(&twice.path)));
         }
         for card in &self.cards {

@@ -110,8 +110,17 @@ fn text(job: &Job, work: &Work) -> String {
 /// A row per subject and what is mapped: its units, their memory and hours.
 fn maps(job: &Job, work: &Work) -> String {
     let plan = &job.plan;
-    let mut table =
-        table::new(&["scan", "subject", "map", "centres", "layers", "units", "to compute", "memory", "core-hours"]);
+    let mut table = table::new(&[
+        "scan",
+        "subject",
+        "map",
+        "centres",
+        "layers",
+        "units",
+        "to compute",
+        "memory",
+        "core-hours",
+    ]);
     let same = |a: &MapUnit, b: &MapUnit| (a.scan, a.subject, a.source) == (b.scan, b.subject, b.source);
     let mut first = 0;
     for units_of_map in plan.maps.chunk_by(same) {

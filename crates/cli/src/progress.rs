@@ -134,8 +134,18 @@ impl Observer for Progress<'_> {
             }
             Event::Centres { done } => self.with_bar(|bar| bar.inc(*done as u64)),
             Event::MapStored { unit } => {
-                let subject = unit.subject.map_or("all", |subject| &self.plan.scans[unit.scan].subjects[subject].id);
+                let subject =
+                    unit.subject.map_or("all", |subject| &self.plan.scans[unit.scan].subjects[subject].id);
                 self.with_bar(|bar| bar.set_message(format!("{subject} {}", self.plan.map_source(unit))));
+            }
+            Event::MapsFinished { centres, seconds } => {
+                self.clear();
+                let rate = *centres as f64 / seconds.max(1e-3);
+                let (time, rate) = (units::duration(*seconds), units::count(rate as u64));
+                self.line(&format!(
+                    "mapped {} centres in {time} ({rate} per second)",
+                    units::count(*centres as u64)
+                ));
             }
             Event::Failed { unit, reason, .. } => self.line(&format!("failed: {unit}: {reason}")),
         }

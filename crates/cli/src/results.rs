@@ -66,7 +66,8 @@ pub fn jobs(context: &Context) -> Outcome {
 
 fn state(record: &JobRecord, store: &Store) -> &'static str {
     let scores = record.plan.scores.iter().map(|unit| &unit.digest);
-    let complete = scores.chain(record.plan.maps.iter().map(|unit| &unit.digest)).all(|name| store.contains(name));
+    let complete =
+        scores.chain(record.plan.maps.iter().map(|unit| &unit.digest)).all(|name| store.contains(name));
     // Failures are written when a run ends.
     match (complete, record.failures.is_empty()) {
         (true, true) => "complete",

@@ -184,7 +184,8 @@ pub(crate) fn map_bytes(shape: &MapShape, threads: u64) -> u64 {
     let index = mul(of(shape.grid), 8);
     let gram = mul(mul(of(shape.stimuli), of(shape.stimuli)), 16);
     let layers = mul(mul(pairs, of(shape.layers)), 48);
-    let local = mul(pairs, 24).saturating_add(mul(of(shape.members) * (1 + of(shape.runs)), of(shape.images) * 16));
+    let local =
+        mul(pairs, 24).saturating_add(mul(of(shape.members) * (1 + of(shape.runs)), of(shape.images) * 16));
     let kept = if shape.layers == 0 { mul(mul(pairs, RSM_CHUNK * 8), of(shape.subjects).max(2)) } else { 0 };
     let permuted = if shape.permutations == 0 {
         0

@@ -37,9 +37,7 @@ pub use facts::{
     Variant,
 };
 pub use fit::{Unfit, UnitRef};
-pub use maps::{
-    CENTRES_PER_UNIT, CommonFacts, MapSource, MapUnit, ScanFacts, ScanStimuli, SubjectFacts,
-};
+pub use maps::{CENTRES_PER_UNIT, CommonFacts, MapSource, MapUnit, ScanFacts, ScanStimuli, SubjectFacts};
 pub use planned::{CardKind, PLAN_DOCUMENT, PlannedJob, Refused};
 pub use planner::{Error, Facts, Plan, plan, plan_without};
 pub use searchlight::{Correction, GroupSpec, Method, SearchlightSpec, Threshold};

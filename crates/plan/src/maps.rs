@@ -190,7 +190,8 @@ impl Plan {
         let ranges = |centres: usize| centres.div_ceil(CENTRES_PER_UNIT);
         let of_scan = |(index, scan): (usize, &ScanFacts)| {
             let subjects = scan.subjects.iter().enumerate();
-            let all = subjects.map(|(i, s)| ranges(s.centres).saturating_mul(self.sources(index, i, spec).len()));
+            let all =
+                subjects.map(|(i, s)| ranges(s.centres).saturating_mul(self.sources(index, i, spec).len()));
             let common = scan.common.as_ref().map_or(0, |common| ranges(common.centres));
             all.fold(common, usize::saturating_add)
         };
@@ -205,13 +206,7 @@ impl Plan {
         models.chain(rdms).chain(halves).collect()
     }
 
-    fn add_ranges(
-        &mut self,
-        spec: &SearchlightSpec,
-        source: MapSource,
-        scan: usize,
-        subject: Option<usize>,
-    ) {
+    fn add_ranges(&mut self, spec: &SearchlightSpec, source: MapSource, scan: usize, subject: Option<usize>) {
         let facts = &self.scans[scan];
         let count = match subject {
             Some(subject) => facts.subjects[subject].centres,
@@ -269,14 +264,20 @@ impl Plan {
             options: spec.options(),
             preparation: spec.preparation(),
             comparison: spec.comparison,
-            permutations: (compared && spec.permutations > 0).then_some((spec.permutations, spec.seed, method)),
+            permutations: (compared && spec.permutations > 0).then_some((
+                spec.permutations,
+                spec.seed,
+                method,
+            )),
             centres: unit.centres,
         })
     }
 
     /// Names and Grams of the layers that a map compares with, in order.
     pub fn map_grams(&self, unit: &MapUnit) -> Vec<(&str, &Digest)> {
-        let Some(features) = unit.features.and_then(|index| self.features.get(index)) else { return Vec::new() };
+        let Some(features) = unit.features.and_then(|index| self.features.get(index)) else {
+            return Vec::new();
+        };
         let layers = &self.models[features.model].layers;
         features.layers.iter().map(|target| (layers[target.layer].name.as_str(), &target.gram)).collect()
     }
@@ -338,7 +339,11 @@ impl Plan {
         let subject = unit.subject.map_or("all subjects", |subject| scan.subjects[subject].id.as_str());
         let [first, end] = unit.centres;
         let last = end.saturating_sub(1);
-        format!("searchlight {} {subject}, centres {first}-{last}, {}", scan.identifier, self.map_source(unit))
+        format!(
+            "searchlight {} {subject}, centres {first}-{last}, {}",
+            scan.identifier,
+            self.map_source(unit)
+        )
     }
 }
 

@@ -318,7 +318,8 @@ impl SearchlightSpec {
             return Some(("searchlight.permutations", problem));
         }
         if self.permutations > 0 && self.comparison == Comparison::TauA {
-            let problem = "tau_a cannot be permuted; use rho_a, which takes ties as tau_a does, or 0".to_owned();
+            let problem =
+                "tau_a cannot be permuted; use rho_a, which takes ties as tau_a does, or 0".to_owned();
             return Some(("searchlight.permutations", problem));
         }
         None
@@ -337,7 +338,8 @@ impl GroupSpec {
             return Some(("searchlight.group.alpha", problem));
         }
         if !share(self.cluster_p, 1.0) {
-            let problem = format!("found {}; write a number above 0 and below 1, such as 0.001", self.cluster_p);
+            let problem =
+                format!("found {}; write a number above 0 and below 1, such as 0.001", self.cluster_p);
             return Some(("searchlight.group.cluster_p", problem));
         }
         if ![6, 18, 26].contains(&self.connectivity) {

@@ -26,6 +26,9 @@ pub struct MapRecord {
     pub undefined: u64,
     /// How alike the layers are, layers x layers; empty where columns are no layers.
     pub correlation: Array2<f64>,
+    /// Similarities of the conditions in each layer, for figures: layers x pairs, strict upper triangles row by row. Only in the
+    /// record of the first range, and empty where there are many conditions.
+    pub rsms: Array2<f32>,
     /// What permutations of the images say, if there were any.
     pub permutation: Option<PermutationRecord>,
 }
@@ -48,6 +51,8 @@ struct Header {
     too_small: u64,
     undefined: u64,
     correlated: usize,
+    rsm_layers: usize,
+    rsm_pairs: usize,
     permutations: usize,
 }
 
@@ -63,6 +68,8 @@ impl MapRecord {
             too_small: self.too_small,
             undefined: self.undefined,
             correlated: self.correlation.nrows(),
+            rsm_layers: self.rsms.nrows(),
+            rsm_pairs: self.rsms.ncols(),
             permutations: permutation.map_or(0, |permutation| permutation.max.nrows()),
         };
         let none = (Array2::zeros((0, 0)), Array2::zeros((0, 0)));
@@ -74,6 +81,7 @@ impl MapRecord {
                 ("exceed", Array::u32(exceed.iter().copied())),
                 ("max", Array::f32(max.iter().copied())),
                 ("places", Array::u32(self.places.iter().copied())),
+                ("rsms", Array::f32(self.rsms.iter().copied())),
                 ("values", Array::f32(self.values.iter().copied())),
                 ("voxels", Array::u32(self.voxels.iter().copied())),
             ],
@@ -89,12 +97,15 @@ impl MapRecord {
         let damaged = |problem: String| CodecError::new(MAP, problem);
         let (centres, columns) = (header.centres, header.columns.len());
         let count = |a: usize, b: usize| a.checked_mul(b);
-        let shaped = |shape: (usize, usize)| move |error: ndarray::ShapeError| damaged(format!("{shape:?}: {error}"));
+        let shaped =
+            |shape: (usize, usize)| move |error: ndarray::ShapeError| damaged(format!("{shape:?}: {error}"));
         let values = arrays.take_f32("values", count(centres, columns))?;
         let places = arrays.take_u32("places", Some(centres))?;
         let voxels = arrays.take_u32("voxels", Some(centres))?;
         let size = (header.correlated, header.correlated);
         let correlation = arrays.take("correlation", count(size.0, size.1))?;
+        let drawn = (header.rsm_layers, header.rsm_pairs);
+        let rsms = arrays.take_f32("rsms", count(drawn.0, drawn.1))?;
         let permuted = if header.permutations > 0 { centres } else { 0 };
         let exceed = arrays.take_u32("exceed", count(permuted, columns))?;
         let max = arrays.take_f32("max", count(header.permutations, columns))?;
@@ -104,7 +115,8 @@ impl MapRecord {
         let permutation = if header.permutations > 0 {
             let max_shape = (header.permutations, columns);
             Some(PermutationRecord {
-                exceed: Array2::from_shape_vec((centres, columns), exceed).map_err(shaped((centres, columns)))?,
+                exceed: Array2::from_shape_vec((centres, columns), exceed)
+                    .map_err(shaped((centres, columns)))?,
                 max: Array2::from_shape_vec(max_shape, max).map_err(shaped(max_shape))?,
             })
         } else {
@@ -119,6 +131,7 @@ impl MapRecord {
             too_small: header.too_small,
             undefined: header.undefined,
             correlation: Array2::from_shape_vec(size, correlation).map_err(shaped(size))?,
+            rsms: Array2::from_shape_vec(drawn, rsms).map_err(shaped(drawn))?,
             permutation,
         })
     }

@@ -73,6 +73,13 @@ pub enum Event<'a> {
         /// The unit.
         unit: &'a MapUnit,
     },
+    /// The map units have ended.
+    MapsFinished {
+        /// Their centres.
+        centres: usize,
+        /// Seconds they took.
+        seconds: f64,
+    },
     /// A unit failed; the others go on.
     Failed {
         /// Which unit, in words.

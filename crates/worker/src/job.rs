@@ -6,12 +6,13 @@ use std::sync::Arc;
 use ventral_data::{Benchmark, SCAN_FILE, Scan, StimulusSet, load_benchmark, load_scan};
 use ventral_models::ModelCard;
 use ventral_plan::{
-    BenchmarkFacts, CardKind, Facts, JobSpec, MachineFacts, ModelFacts, Plan, Refused, ScanFacts, plan_without,
+    BenchmarkFacts, CardKind, Facts, JobSpec, MachineFacts, ModelFacts, Plan, Refused, ScanFacts,
+    plan_without,
 };
 
 use crate::execution::Benchmarks;
-use crate::model::load_card;
 use crate::maps::{MapCache, Scans};
+use crate::model::load_card;
 use crate::{Error, LoadedModel, cards, facts, maps};
 
 /// Benchmarks whose stimuli a model is tried on before it is refused: the images of one may be what is wrong.

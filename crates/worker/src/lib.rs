@@ -30,11 +30,11 @@ pub use events::{Event, Observer};
 pub use execution::{Benchmarks, Execution};
 pub use features::Missing;
 pub use job::Job;
-pub use maps::{MapCache, Scans};
 pub use machine::{
     KERNEL_REVISION, available_memory_bytes, default_memory_bytes, measure, numeric_profile,
     peak_memory_bytes,
 };
+pub use maps::{MapCache, Scans};
 pub use model::LoadedModel;
 pub use run::{Report, Work, run, work};
 pub use simulate::{SimulationRequest, simulate};

@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use ventral_plan::{Consumes, FeaturesUnit, ScoreUnit, Unfit, UnitRef};
+use ventral_plan::{Consumes, Digest, FeaturesUnit, ScoreUnit, Unfit, UnitRef};
 use ventral_store::{Failure, Store, Usage};
 
 use crate::features::{self, Missing};
@@ -58,7 +58,11 @@ pub fn work(job: &Job, store: &Store) -> Work {
         let mut missing = Missing::of(plan, unit, store);
         // A Gram whose scores and maps are all there is not needed again.
         missing.grams.retain(|&layer| {
-            mapped.contains(&index) || work.scores.iter().any(|&i| plan.scores[i].gram == unit.layers[layer].gram && reads_gram(job, i))
+            mapped.contains(&index)
+                || work
+                    .scores
+                    .iter()
+                    .any(|&i| plan.scores[i].gram == unit.layers[layer].gram && reads_gram(job, i))
         });
         missing_grams += missing.grams.len();
         if !missing.is_empty() {
@@ -102,7 +106,10 @@ impl Work {
         let scores = count(|unit| matches!(unit, UnitRef::Score(_)));
         let maps = count(|unit| matches!(unit, UnitRef::Map(_)));
         let nothing_read = features == self.features.len();
-        self.cached == 0 && maps == self.maps.len() && (nothing_read || scores == self.scores.len()) && !self.unfit.is_empty()
+        self.cached == 0
+            && maps == self.maps.len()
+            && (nothing_read || scores == self.scores.len())
+            && !self.unfit.is_empty()
     }
 }
 
@@ -243,22 +250,15 @@ fn fail_layers(
     observer.on(&Event::Failed { unit: format!("reading {model}"), reason: reason.to_owned() });
 }
 
-fn fail_maps(
-    job: &Job,
-    unit: &FeaturesUnit,
-    missing: &Missing,
-    reason: &str,
-    failures: &mut Vec<Failure>,
-) {
+fn fail_maps(job: &Job, unit: &FeaturesUnit, missing: &Missing, reason: &str, failures: &mut Vec<Failure>) {
     let Some(&layer) = missing.grams.first() else { return };
     let name = &job.plan.models[unit.model].layers[unit.layers[layer].layer].name;
-    for map in &job.plan.maps {
-        let reads = map.features.and_then(|index| job.plan.features.get(index)) == Some(unit);
-        // Several layers may fail: the first says why.
-        if reads && failures.iter().all(|failure| failure.digest != map.digest) {
-            let reason = format!("layer {name} cannot be read: {reason}");
-            failures.push(Failure { digest: map.digest.clone(), unit: job.plan.map_title(map), reason });
-        }
+    let index = job.plan.features.iter().position(|other| other == unit);
+    // Several layers may fail: the first says why.
+    let known: BTreeSet<Digest> = failures.iter().map(|failure| failure.digest.clone()).collect();
+    for map in job.plan.maps.iter().filter(|map| map.features == index && !known.contains(&map.digest)) {
+        let reason = format!("layer {name} cannot be read: {reason}");
+        failures.push(Failure { digest: map.digest.clone(), unit: job.plan.map_title(map), reason });
     }
 }
 

@@ -434,8 +434,11 @@ impl Job {
             (self.lost_scores.len(), "scores could not be computed"),
             (self.lost_maps.len(), "pieces of maps could not be computed"),
         ];
-        let lost: Vec<String> =
-            lost.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")).collect();
+        let lost: Vec<String> = lost
+            .iter()
+            .filter(|(count, _)| *count > 0)
+            .map(|(count, what)| format!("{count} {what}"))
+            .collect();
         (!lost.is_empty()).then(|| format!("{}; the results say which and why", lost.join(" and ")))
     }
 

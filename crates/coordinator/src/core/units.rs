@@ -143,7 +143,8 @@ impl Evaluation {
     pub fn lost_layer(&self, features: u32, layer: u32, reason: &str) -> String {
         let unit = &self.plan.features[features as usize];
         let target = unit.layers.get(layer as usize);
-        let name = target.map_or("", |target| self.plan.models[unit.model].layers[target.layer].name.as_str());
+        let name =
+            target.map_or("", |target| self.plan.models[unit.model].layers[target.layer].name.as_str());
         format!("layer {name} cannot be read: {reason}")
     }
 
@@ -186,7 +187,11 @@ impl Evaluation {
     fn shard(&self, unit: u32) -> u16 {
         if let Some(map) = self.map_of(unit) {
             let map = &self.plan.maps[map];
-            return shard_of(&Digest::of_identity(&("subject", &self.plan.scans[map.scan].digest, map.subject)));
+            return shard_of(&Digest::of_identity(&(
+                "subject",
+                &self.plan.scans[map.scan].digest,
+                map.subject,
+            )));
         }
         let features = self.score_of(unit).map_or(unit, |score| self.source[score].0);
         shard_of(&self.features[features as usize])

@@ -9,8 +9,8 @@ use ventral_metrics::{CeilingRule, Precision};
 use ventral_plan::planner::MAX_UNITS;
 use ventral_plan::spec::{MAX_ENTRIES, MAX_NAME_CHARS};
 use ventral_plan::{
-    BenchmarkFacts, Consumes, Digest, Error, Facts, JobSpec, LayerFacts, MachineFacts, ModelFacts, Plan, SpecError,
-    plan,
+    BenchmarkFacts, Consumes, Digest, Error, Facts, JobSpec, LayerFacts, MachineFacts, ModelFacts, Plan,
+    SpecError, plan,
 };
 
 fn spec(text: &str) -> Result<JobSpec, SpecError> {

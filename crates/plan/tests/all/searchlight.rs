@@ -1,8 +1,8 @@
 //! Searchlights: specs, map units and their names.
 
 use ventral_plan::{
-    CommonFacts, Digest, Error, Facts, JobSpec, MapSource, MapUnit, Plan, ScanFacts, ScanStimuli, SubjectFacts,
-    UnitRef, plan_without,
+    CommonFacts, Digest, Error, Facts, JobSpec, MapSource, MapUnit, Plan, ScanFacts, ScanStimuli,
+    SubjectFacts, UnitRef, plan_without,
 };
 use ventral_searchlight::Grid;
 
@@ -75,7 +75,9 @@ fn ranges_cover_every_centre_of_every_source_once() {
     assert_eq!(of(MapSource::Ceiling, None), [[0, 100]]);
     assert_eq!(plan.features.len(), 1);
     assert_eq!((plan.features[0].scan, plan.features[0].layers.len()), (Some(0), 2));
-    assert!(plan.maps.iter().all(|unit| unit.features == matches!(unit.source, MapSource::Model(_)).then_some(0)));
+    assert!(
+        plan.maps.iter().all(|unit| unit.features == matches!(unit.source, MapSource::Model(_)).then_some(0))
+    );
     assert_eq!(plan.unit_count(), 2 + plan.maps.len());
     let title = plan.map_title(&plan.maps[2]);
     assert_eq!(title, "searchlight scan 01, centres 8192-8192, a");
@@ -115,7 +117,8 @@ fn names_of_maps_follow_what_changes_their_bytes_and_nothing_else() {
     }
     assert_ne!(with("permutations=10\nseed=1").digest, permuted);
     assert_ne!(with("permutations=10\nmethods=['raw']").digest, permuted);
-    let precise = unit("name='maps'\nmodels=['m']\n[features]\nprecision='f64'\n[searchlight]\nscans=['s']", &|_| ());
+    let precise =
+        unit("name='maps'\nmodels=['m']\n[features]\nprecision='f64'\n[searchlight]\nscans=['s']", &|_| ());
     assert_ne!(precise.digest, base.digest, "it reads other Grams");
 }
 
@@ -151,16 +154,22 @@ fn maps_of_nothing_are_refused() {
     (none.rdms, none.rdms_digest) = (Vec::new(), None);
     let without_models = "name='maps'\n[searchlight]\nscans=['s']";
     let alone = Facts { scans: vec![none.clone()], ..Facts::default() };
-    assert!(matches!(planned(without_models, alone), Err(Error::Searchlight { problem }) if problem.contains("add models")));
+    assert!(
+        matches!(planned(without_models, alone), Err(Error::Searchlight { problem }) if problem.contains("add models"))
+    );
     none.stimuli = None;
-    assert!(matches!(planned(SPEC, facts(none)), Err(Error::Searchlight { problem }) if problem.contains("[stimuli]")));
+    assert!(
+        matches!(planned(SPEC, facts(none)), Err(Error::Searchlight { problem }) if problem.contains("[stimuli]"))
+    );
     let many = scan(vec![subject("01", 4096 * 1_000_001, 1)]);
     assert!(matches!(planned(SPEC, facts(many)), Err(Error::TooManyUnits { .. })));
 }
 
 #[test]
 fn every_unusable_field_is_named() {
-    let refused = |lines: &str| JobSpec::from_toml(&format!("{SPEC}{lines}"), "spec.toml").expect_err(lines).to_string();
+    let refused = |lines: &str| {
+        JobSpec::from_toml(&format!("{SPEC}{lines}"), "spec.toml").expect_err(lines).to_string()
+    };
     for (lines, field) in [
         ("radius=0.0", "searchlight.radius"),
         ("radius=-1.0", "searchlight.radius"),
@@ -184,9 +193,11 @@ fn every_unusable_field_is_named() {
         assert!(message.contains(&format!("field '{field}'")), "{lines}: {message}");
     }
     assert!(refused("radios=1").contains("radios"));
-    let empty = JobSpec::from_toml("name='a'\n[searchlight]\nscans=[]", "s").expect_err("no scan").to_string();
+    let empty =
+        JobSpec::from_toml("name='a'\n[searchlight]\nscans=[]", "s").expect_err("no scan").to_string();
     assert!(empty.contains("searchlight.scans"), "{empty}");
-    let bare = JobSpec::from_toml("name='a'\nbenchmarks=['b']\n[searchlight]\nscans=['s']", "s").expect_err("no model");
+    let bare = JobSpec::from_toml("name='a'\nbenchmarks=['b']\n[searchlight]\nscans=['s']", "s")
+        .expect_err("no model");
     assert!(bare.to_string().contains("field 'models'"), "{bare}");
     assert!(JobSpec::from_toml("name='a'\n[searchlight]\nscans=['s']\npermutations=100000", "s").is_ok());
 }

@@ -143,7 +143,8 @@ impl Voxels {
         let common = common_voxels(subjects.iter().map(Patterns::voxels));
         let missing = || Error::Mismatch(format!("{} has no subject", scan.identifier()));
         let grid = scan.subjects.first().ok_or_else(missing)?.grid;
-        let neighbourhoods = Neighbourhoods::in_volume(&grid, &common, &spec.neighbourhood()).map_err(named)?;
+        let neighbourhoods =
+            Neighbourhoods::in_volume(&grid, &common, &spec.neighbourhood()).map_err(named)?;
         let patterns = subjects.into_iter().map(|patterns| restricted(&patterns, &common));
         let patterns = patterns.collect::<Result<_, _>>().map_err(named)?;
         Ok(Self { patterns, runs: None, neighbourhoods, places: common, left_out: Removed::default() })
@@ -197,9 +198,12 @@ pub fn common_voxels<'a>(lists: impl Iterator<Item = &'a [u32]>) -> Vec<u32> {
 }
 
 fn restricted(patterns: &Patterns, voxels: &[u32]) -> Result<Patterns, ventral_searchlight::Error> {
-    let rows: Vec<usize> = voxels.iter().filter_map(|voxel| patterns.voxels().binary_search(voxel).ok()).collect();
+    let rows: Vec<usize> =
+        voxels.iter().filter_map(|voxel| patterns.voxels().binary_search(voxel).ok()).collect();
     let run = |run: usize| {
-        Array2::from_shape_fn((rows.len(), patterns.images()), |(row, image)| patterns.response(rows[row], run)[image])
+        Array2::from_shape_fn((rows.len(), patterns.images()), |(row, image)| {
+            patterns.response(rows[row], run)[image]
+        })
     };
     let runs: Vec<Array2<f32>> = (0..patterns.runs()).map(run).collect();
     let views: Vec<ArrayView2<'_, f32>> = runs.iter().map(|run| run.view()).collect();

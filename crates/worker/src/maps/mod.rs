@@ -24,6 +24,9 @@ pub use load::{MapCache, Scans};
 pub(crate) use run::map_all;
 pub(crate) use scans::of_scan;
 
+/// Conditions up to which the RSMs of the layers are kept for figures.
+const MAX_DRAWN_CONDITIONS: usize = 128;
+
 /// Layers as a map compares with them.
 pub(crate) struct Layers {
     rsms: LayerRsms,
@@ -66,7 +69,8 @@ fn compute_and_store(
     }
     let mut record = match unit.source {
         MapSource::Model(_) | MapSource::Rdms => {
-            let layers = execution.scans.cache().layers((unit.source, unit.scan), || layers_of(execution, unit))?;
+            let layers =
+                execution.scans.cache().layers((unit.source, unit.scan), || layers_of(execution, unit))?;
             compared(execution, unit, &voxels, &layers, progress)?
         }
         MapSource::Reliability => reliability(execution, unit, &voxels)?,
@@ -103,7 +107,8 @@ fn compared(
     let patterns = voxels.only(execution, unit)?;
     let range = unit.centres[0]..unit.centres[1];
     let hoods = &voxels.neighbourhoods;
-    let map = map_range_parallel(patterns, hoods, range.clone(), &layers.rsms, &options, progress).map_err(&named)?;
+    let map = map_range_parallel(patterns, hoods, range.clone(), &layers.rsms, &options, progress)
+        .map_err(&named)?;
     let null = layers.null.as_ref().map(|(method, permutations)| {
         let observed = method.apply(map.values.view())?;
         permute_range(patterns, hoods, range, permutations, observed.view(), &options)
@@ -111,7 +116,9 @@ fn compared(
     let null = null.transpose().map_err(&named)?;
     let permutation = null.map(|null| PermutationRecord { exceed: null.reached, max: null.maxima });
     let record = of_map(map, layers.rsms.names().to_vec());
-    Ok(MapRecord { correlation: layers.rsms.correlations().to_owned(), permutation, ..record })
+    let drawn = unit.centres[0] == 0 && layers.rsms.images() <= MAX_DRAWN_CONDITIONS;
+    let rsms = if drawn { layers.rsms.vectors().mapv(|value| value as f32) } else { Array2::zeros((0, 0)) };
+    Ok(MapRecord { correlation: layers.rsms.correlations().to_owned(), rsms, permutation, ..record })
 }
 
 fn of_map(map: RangeMap, columns: Vec<String>) -> MapRecord {
@@ -124,6 +131,7 @@ fn of_map(map: RangeMap, columns: Vec<String>) -> MapRecord {
         too_small: map.too_small as u64,
         undefined: map.undefined as u64,
         correlation: Array2::zeros((0, 0)),
+        rsms: Array2::zeros((0, 0)),
         permutation: None,
     }
 }
@@ -170,7 +178,8 @@ fn of_columns(
     });
     let sizes: Vec<u32> = sizes.collect();
     let small = |size: u32| (size as usize) < minimum;
-    let missing = columns[0].iter().zip(&sizes).filter(|(value, size)| value.is_nan() && !small(**size)).count();
+    let missing =
+        columns[0].iter().zip(&sizes).filter(|(value, size)| value.is_nan() && !small(**size)).count();
     let values = Array2::from_shape_fn((sizes.len(), 2), |(centre, column)| columns[column][centre]);
     let map = RangeMap {
         values,
@@ -232,12 +241,15 @@ fn model_vectors(
     let scan = &execution.plan.scans[unit.scan];
     let stimuli = scan.stimuli.as_ref().map_or(0, |stimuli| stimuli.count);
     let bins = facts.time_bins.len().max(1);
-    let over_time = |pool: &Vec<usize>| (0..bins).flat_map(|bin| pool.iter().map(move |row| bin * stimuli + row)).collect();
+    let over_time = |pool: &Vec<usize>| {
+        (0..bins).flat_map(|bin| pool.iter().map(move |row| bin * stimuli + row)).collect()
+    };
     let pools: Vec<Vec<usize>> = pools.iter().map(over_time).collect();
     let mut names = Vec::new();
     let mut vectors = Vec::new();
     for (name, gram) in execution.plan.map_grams(unit) {
-        let context = |source| Error::Metric { context: format!("{}, layer {name}", facts.identifier), source };
+        let context =
+            |source| Error::Metric { context: format!("{}, layer {name}", facts.identifier), source };
         let gram = load_gram(execution, gram)?;
         let distances = gram.pooled(&pools).and_then(|gram| rdm(&gram)).map_err(context)?;
         if distances.iter().any(|distance| distance.is_nan()) {

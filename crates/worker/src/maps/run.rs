@@ -2,8 +2,9 @@
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Instant;
 
-use ventral_plan::{MapUnit, UnitRef};
+use ventral_plan::{FeaturesUnit, MapUnit, UnitRef};
 use ventral_store::{Failure, Store};
 
 use super::execute;
@@ -27,7 +28,9 @@ pub fn map_all(
     damaged: &mut bool,
 ) -> Result<(), Error> {
     let plan = &job.plan;
-    let readable = |&index: &usize| plan.map_grams(&plan.maps[index]).iter().all(|(_, gram)| store.contains(gram));
+    let reading = |unit: &FeaturesUnit| unit.layers.iter().all(|layer| store.contains(&layer.gram));
+    let read: Vec<bool> = plan.features.iter().map(reading).collect();
+    let readable = |&index: &usize| plan.maps[index].features.is_none_or(|unit| read[unit]);
     let all = work.maps.iter().copied().filter(readable);
     let (unfit, pending): (Vec<usize>, Vec<usize>) =
         all.partition(|&index| work.unfit_reason(UnitRef::Map(index)).is_some());
@@ -39,13 +42,16 @@ pub fn map_all(
         return Ok(());
     }
     let centres = |&index: &usize| plan.maps[index].centres[1] - plan.maps[index].centres[0];
-    observer.on(&Event::MapsStarted { missing: pending.len(), centres: pending.iter().map(centres).sum() });
+    let started = Instant::now();
+    let total: usize = pending.iter().map(centres).sum();
+    observer.on(&Event::MapsStarted { missing: pending.len(), centres: total });
     let mut outcomes = Vec::new();
     // Units of one subject follow each other, and share what was read of it.
     for group in pending.chunk_by(|&a, &b| place(&plan.maps[a]) == place(&plan.maps[b])) {
         outcomes.extend(map_group(job, store, observer, group)?);
     }
     job.map_cache().clear();
+    observer.on(&Event::MapsFinished { centres: total, seconds: started.elapsed().as_secs_f64() });
     for (index, error) in outcomes {
         *damaged |= matches!(error, Error::NoGram { .. });
         fail(job, observer, failures, index, error.to_string());

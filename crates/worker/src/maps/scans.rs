@@ -72,7 +72,10 @@ fn of_subject(scan: &Scan, index: usize, voxels: &Voxels) -> Result<SubjectFacts
 fn common(scan: &Scan, spec: &SearchlightSpec, lists: &[Vec<u32>]) -> Option<CommonFacts> {
     let (first, others) = scan.subjects.split_first()?;
     let one_grid = others.iter().all(|other| first.grid.same(&other.grid).is_ok());
-    if scan.subjects.len() < CEILING_SUBJECTS || !one_grid || scan.card.subjects.iter().any(|subject| subject.neighbourhoods.is_some()) {
+    if scan.subjects.len() < CEILING_SUBJECTS
+        || !one_grid
+        || scan.card.subjects.iter().any(|subject| subject.neighbourhoods.is_some())
+    {
         return None;
     }
     let voxels = common_voxels(lists.iter().map(Vec::as_slice));
