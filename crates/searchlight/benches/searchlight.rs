@@ -17,9 +17,9 @@ use faer::linalg::matmul::matmul;
 use faer::{Accum, Mat, Par};
 use ndarray::Array2;
 use ventral_searchlight::{
-    Comparison, Edge, FactoredLayers, Grid, LayerDesign, LayerRsms, Neighbourhoods, Options, Patterns, Permutations,
-    Radius, Residual, RsmKind, Shape, image_permutations, map_range, map_range_factored, map_range_parallel,
-    permute_range,
+    Comparison, Edge, FactoredLayers, Grid, LayerDesign, LayerRsms, Neighbourhoods, Options, Patterns,
+    Permutations, Radius, Residual, RsmKind, Shape, image_permutations, map_range, map_range_factored,
+    map_range_parallel, permute_range,
 };
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
@@ -53,7 +53,6 @@ fn mask(grid: &Grid) -> Vec<u32> {
     };
     (0..grid.len()).filter(inside).map(|voxel| voxel as u32).collect()
 }
-
 
 struct Data {
     grid: Grid,
@@ -110,7 +109,9 @@ impl Data {
 
     fn write(&self, directory: &Path) -> Result<()> {
         let n = self.patterns.images();
-        let values = Array2::from_shape_fn((self.patterns.voxels().len(), n), |(v, i)| self.patterns.response(v, 0)[i]);
+        let values = Array2::from_shape_fn((self.patterns.voxels().len(), n), |(v, i)| {
+            self.patterns.response(v, 0)[i]
+        });
         ndarray_npy::write_npy(directory.join(format!("patterns{n}.npy")), &values)?;
         ndarray_npy::write_npy(directory.join(format!("layers{n}.npy")), &self.vectors)?;
         let voxels = ndarray::Array1::from(self.patterns.voxels().to_vec());
@@ -208,7 +209,10 @@ fn map_line(
         })
     );
     if let Some(directory) = directory {
-        ndarray_npy::write_npy(directory.join(format!("ours_{comparison}_{edge}_{images}.npy")), &map.values)?;
+        ndarray_npy::write_npy(
+            directory.join(format!("ours_{comparison}_{edge}_{images}.npy")),
+            &map.values,
+        )?;
     }
     Ok(())
 }
@@ -225,7 +229,10 @@ fn threads_line(data: &Data, threads: usize) -> Result<()> {
         pool.install(run)?;
         wall_s = wall_s.min(start.elapsed().as_secs_f64());
     }
-    println!("{}", serde_json::json!({"threads": threads, "images": data.patterns.images(), "wall_s": wall_s}));
+    println!(
+        "{}",
+        serde_json::json!({"threads": threads, "images": data.patterns.images(), "wall_s": wall_s})
+    );
     Ok(())
 }
 
@@ -240,7 +247,14 @@ fn permutation_line(data: &Data, centres: usize, count: usize) -> Result<()> {
     let observed = method.apply(map.values.view())?;
     let permutations = Permutations::new(&layers, &method, image_permutations(images, count, 1)?)?;
     let (cost, _) = measure(1, || {
-        Ok(permute_range(&data.patterns, &neighbourhoods, range.clone(), &permutations, observed.view(), &OPTIONS)?)
+        Ok(permute_range(
+            &data.patterns,
+            &neighbourhoods,
+            range.clone(),
+            &permutations,
+            observed.view(),
+            &OPTIONS,
+        )?)
     })?;
     println!(
         "{}",

@@ -51,7 +51,11 @@ pub fn noise_ceiling(subjects: &[Vec<f64>], comparison: Comparison) -> Result<Ce
     }
     for vector in subjects {
         if vector.len() != pairs {
-            return Err(Error::Mismatch { what: "image pairs of a subject", expected: pairs, found: vector.len() });
+            return Err(Error::Mismatch {
+                what: "image pairs of a subject",
+                expected: pairs,
+                found: vector.len(),
+            });
         }
         if let Some(index) = vector.iter().position(|value| !value.is_finite()) {
             let advice = "leave the subject or the image out";
@@ -63,7 +67,8 @@ pub fn noise_ceiling(subjects: &[Vec<f64>], comparison: Comparison) -> Result<Ce
 
 fn pooled(subjects: &[Vec<f64>], comparison: Comparison, ranks: &mut Ranks) -> Ceiling {
     let nothing = Ceiling { lower: f64::NAN, upper: f64::NAN };
-    let units: Option<Vec<Vec<f64>>> = subjects.iter().map(|vector| normalised(vector, comparison, ranks)).collect();
+    let units: Option<Vec<Vec<f64>>> =
+        subjects.iter().map(|vector| normalised(vector, comparison, ranks)).collect();
     let Some(units) = units else { return nothing };
     let mut total = vec![0.0; subjects[0].len()];
     for unit in &units {
@@ -119,7 +124,9 @@ pub(crate) fn similarity(x: &[f64], y: &[f64], comparison: Comparison, ranks: &m
         ranks.ranker.rank(&mut x);
         ranks.ranker.rank(&mut y);
     }
-    let (Some(a), Some(b)) = (centre(&mut x, comparison), centre(&mut y, comparison)) else { return f64::NAN };
+    let (Some(a), Some(b)) = (centre(&mut x, comparison), centre(&mut y, comparison)) else {
+        return f64::NAN;
+    };
     let product: f64 = x.iter().zip(&y).map(|(x, y)| x * y).sum();
     let count = x.len() as f64;
     match comparison {
@@ -150,19 +157,28 @@ pub fn ceiling_range(
         check(patterns, neighbourhoods, &range, first.images(), options)?;
         if patterns.voxels() != first.voxels() {
             let (expected, found) = (first.voxels().len(), patterns.voxels().len());
-            return Err(Error::Mismatch { what: "voxels of a subject (use the common ones)", expected, found });
+            return Err(Error::Mismatch {
+                what: "voxels of a subject (use the common ones)",
+                expected,
+                found,
+            });
         }
     }
     let parts: Vec<Vec<Ceiling>> = chunks(&range)
         .into_par_iter()
         .map(|chunk| {
-            let rsms: Vec<_> =
-                subjects.iter().map(|patterns| local_rsms(patterns, neighbourhoods, chunk.clone(), options)).collect();
+            let rsms: Vec<_> = subjects
+                .iter()
+                .map(|patterns| local_rsms(patterns, neighbourhoods, chunk.clone(), options))
+                .collect();
             let mut ranks = Ranks::default();
             (0..chunk.len())
                 .map(|centre| {
-                    let vectors: Option<Vec<Vec<f64>>> = rsms.iter().map(|rsms| rsms[centre].clone()).collect();
-                    vectors.map_or(Ceiling { lower: f64::NAN, upper: f64::NAN }, |v| pooled(&v, comparison, &mut ranks))
+                    let vectors: Option<Vec<Vec<f64>>> =
+                        rsms.iter().map(|rsms| rsms[centre].clone()).collect();
+                    vectors.map_or(Ceiling { lower: f64::NAN, upper: f64::NAN }, |v| {
+                        pooled(&v, comparison, &mut ranks)
+                    })
                 })
                 .collect()
         })
@@ -196,7 +212,9 @@ pub(crate) fn local_rsms(
     options: &Options,
 ) -> Vec<Option<Vec<f64>>> {
     let count = pairs(patterns.images());
-    let visit = Visit { patterns, neighbourhoods, range, options, padded: count.next_multiple_of(LANES) };
+    let centres: Vec<usize> = range.collect();
+    let visit =
+        Visit { patterns, neighbourhoods, centres: &centres, options, padded: count.next_multiple_of(LANES) };
     Arch::new().dispatch(Collect { visit, count })
 }
 
@@ -210,7 +228,7 @@ impl WithSimd for Collect<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) -> Self::Output {
-        let mut found = Vec::with_capacity(self.visit.range.len());
+        let mut found = Vec::with_capacity(self.visit.centres.len());
         let count = self.count;
         self.visit.each::<f64, S>(simd, |_, _, state, values| {
             found.push((state == Centre::Defined).then(|| values[..count].to_vec()));
@@ -243,7 +261,11 @@ pub fn compare_vector(vector: &[f64], layers: &LayerRsms) -> Result<Vec<f64>, Er
         return Err(Error::Mismatch { what: "image pairs", expected, found: vector.len() });
     }
     if let Some(index) = vector.iter().position(|value| !value.is_finite()) {
-        return Err(Error::NonFinite { what: "similarity of image pair", index, advice: "leave the image out" });
+        return Err(Error::NonFinite {
+            what: "similarity of image pair",
+            index,
+            advice: "leave the image out",
+        });
     }
     let mut values = vec![0.0; layers.padded()];
     values[..expected].copy_from_slice(vector);

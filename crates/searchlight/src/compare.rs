@@ -82,7 +82,7 @@ fn dots<T: Real, const N: usize>(values: &[T], weights: [&[T]; N]) -> [f64; N] {
 }
 
 /// Makes a brain RSM what the comparison needs (`values` padded with zeros to a multiple of 16, `pairs` of them real):
-/// ranked, centred. Returns its norm; `None` where it does not vary.
+/// ranked, centred. Returns its norm; `None` where it does not vary enough for the number type.
 #[inline(always)]
 pub(crate) fn prepare<T: Real>(
     values: &mut [T],
@@ -106,7 +106,7 @@ pub(crate) fn prepare<T: Real>(
         let rest = sum(values);
         square = centred - rest * rest / pairs as f64;
     }
-    (square > T::CONSTANT_SHARE * raw && square > 0.0).then(|| square.sqrt())
+    (square > T::LEAST_SHARE * raw && square > 0.0).then(|| square.sqrt())
 }
 
 /// Memory for ranking.
@@ -116,7 +116,7 @@ pub(crate) struct Ranks {
     wide: Vec<f64>,
 }
 
-/// Compares a brain RSM with all layers; false, and NaN everywhere, where it does not vary.
+/// Compares a brain RSM with all layers; false, and NaN everywhere, where it does not vary enough for the number type.
 ///
 /// `values` has the layers' padded length; what is behind the pairs is zero and stays so.
 #[inline(always)]

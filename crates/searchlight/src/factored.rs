@@ -7,6 +7,7 @@
 use std::ops::Range;
 
 use faer::linalg::matmul::matmul;
+use faer::traits::ComplexField;
 use faer::{Accum, Mat, MatRef, Par, Side};
 use ndarray::{Array2, ArrayView2};
 use rayon::prelude::*;
@@ -15,7 +16,14 @@ use crate::neighbourhood::Neighbourhoods;
 use crate::patterns::{LANES, MAX_IMAGES};
 use crate::range::{Options, RangeMap, check, chunks};
 use crate::rsm::RsmKind;
+use crate::rsm::kernel::Real;
 use crate::{Error, Patterns};
+
+/// Variance of the brain's similarities as a share of their mean square below which f32 is not enough.
+const LEAST_SPREAD_F32: f64 = 1e-2;
+/// The same for f64: similarities with less than 3e-5 of relative spread count as equal, for sums of squares of whole
+/// matrices are subtracted here.
+const LEAST_SPREAD: f64 = 1e-9;
 
 /// Layer RSMs as products of factors, compared by Pearson correlation.
 #[derive(Debug, Clone)]
@@ -23,7 +31,8 @@ pub struct FactoredLayers {
     names: Vec<String>,
     images: usize,
     /// All layers' factors x images, padded.
-    factors: Vec<f32>,
+    wide: Vec<f64>,
+    narrow: Vec<f32>,
     spans: Vec<Range<usize>>,
     moments: Vec<Moments>,
     correlations: Array2<f64>,
@@ -86,7 +95,11 @@ impl FactoredLayers {
         let (mut factors, mut bounds) = (Vec::new(), Vec::new());
         for (layer, matrix) in similarities.iter().enumerate() {
             if matrix.ncols() != images {
-                return Err(Error::Mismatch { what: "columns of an RSM", expected: images, found: matrix.ncols() });
+                return Err(Error::Mismatch {
+                    what: "columns of an RSM",
+                    expected: images,
+                    found: matrix.ncols(),
+                });
             }
             let factor = factor_of(matrix, rank, &names[layer])?;
             bounds.push(bound(matrix, &factor));
@@ -109,7 +122,7 @@ impl FactoredLayers {
             let start = flat.len() / stride;
             for column in factor.columns() {
                 let end = flat.len() + stride;
-                flat.extend(column.iter().map(|&value| value as f32));
+                flat.extend(column);
                 flat.resize(end, 0.0);
             }
             spans.push(start..flat.len() / stride);
@@ -132,7 +145,8 @@ impl FactoredLayers {
             let product = cross(&factors[a], &factors[b]) - own - moments[a].sum * moments[b].sum / pairs;
             product / (moments[a].spread * moments[b].spread)
         });
-        Ok(Self { names, images, factors: flat, spans, moments, correlations, bounds })
+        let narrow = flat.iter().map(|&value: &f64| value as f32).collect();
+        Ok(Self { names, images, wide: flat, narrow, spans, moments, correlations, bounds })
     }
 
     /// Names of the layers.
@@ -175,7 +189,11 @@ fn check_layers(names: &[String], matrices: &[ArrayView2<'_, f64>]) -> Result<us
     }
     for matrix in matrices {
         if matrix.nrows() != images {
-            return Err(Error::Mismatch { what: "images of a layer", expected: images, found: matrix.nrows() });
+            return Err(Error::Mismatch {
+                what: "images of a layer",
+                expected: images,
+                found: matrix.nrows(),
+            });
         }
         if let Some(index) = matrix.iter().position(|value| !value.is_finite()) {
             let advice = "leave the unit or image out";
@@ -270,7 +288,7 @@ fn compute(
         too_small: 0,
         undefined: 0,
     };
-    let (mut members, mut units) = (Vec::new(), Vec::new());
+    let (mut members, mut narrow, mut wide) = (Vec::new(), Vec::new(), Vec::new());
     for (position, centre) in chunk.enumerate() {
         neighbourhoods.members(centre, &mut members);
         map.voxels.push(members.len() as u32);
@@ -278,11 +296,19 @@ fn compute(
             map.too_small += 1;
             continue;
         }
-        let values = unit_patterns(patterns, &members, options.rsm, &mut units)
-            .then(|| compare(&units, members.len(), layers))
-            .flatten();
+        let values = unit_patterns::<f32>(patterns, &members, options.rsm, &mut narrow)
+            .then(|| compare(&narrow, members.len(), (&layers.narrow, LEAST_SPREAD_F32), layers))
+            .flatten()
+            .or_else(|| {
+                // Similarities that hardly differ are lost in f32.
+                unit_patterns::<f64>(patterns, &members, options.rsm, &mut wide)
+                    .then(|| compare(&wide, members.len(), (&layers.wide, LEAST_SPREAD), layers))
+                    .flatten()
+            });
         match values {
-            Some(values) => map.values.row_mut(position).iter_mut().zip(values).for_each(|(slot, value)| *slot = value),
+            Some(values) => {
+                map.values.row_mut(position).iter_mut().zip(values).for_each(|(slot, value)| *slot = value)
+            }
             None => map.undefined += 1,
         }
     }
@@ -290,53 +316,63 @@ fn compute(
 }
 
 /// Unit patterns, voxels x images; false where an image has zero norm.
-fn unit_patterns(patterns: &Patterns, members: &[u32], rsm: RsmKind, units: &mut Vec<f32>) -> bool {
+fn unit_patterns<T: Real>(patterns: &Patterns, members: &[u32], rsm: RsmKind, units: &mut Vec<T>) -> bool {
     let (stride, images) = (patterns.stride(), patterns.images());
     let pivot = patterns.padded(members[0] as usize, 0);
     units.clear();
-    let mut mean = vec![0.0f32; stride];
+    let mut mean = vec![T::default(); stride];
     for &member in members {
         let row = patterns.padded(member as usize, 0);
         match rsm {
-            RsmKind::Pearson => units.extend(row.iter().zip(pivot).map(|(value, pivot)| value - pivot)),
-            _ => units.extend_from_slice(row),
+            RsmKind::Pearson => {
+                units.extend(row.iter().zip(pivot).map(|(&value, &pivot)| T::of(value) - T::of(pivot)))
+            }
+            _ => units.extend(row.iter().map(|&value| T::of(value))),
         }
         let start = units.len() - stride;
-        mean.iter_mut().zip(&units[start..]).for_each(|(sum, value)| *sum += value);
+        mean.iter_mut().zip(&units[start..]).for_each(|(sum, &value)| *sum += value);
     }
-    let share = if rsm == RsmKind::Pearson { 1.0 / members.len() as f32 } else { 0.0 };
-    mean.iter_mut().for_each(|sum| *sum *= share);
-    let mut squares = vec![0.0f32; stride];
+    let share = T::narrow(if rsm == RsmKind::Pearson { 1.0 / members.len() as f64 } else { 0.0 });
+    mean.iter_mut().for_each(|sum| *sum = *sum * share);
+    let mut squares = vec![T::default(); stride];
     for row in units.chunks_exact_mut(stride) {
-        for ((value, mean), square) in row.iter_mut().zip(&mean).zip(&mut squares) {
-            *value -= mean;
+        for ((value, &mean), square) in row.iter_mut().zip(&mean).zip(&mut squares) {
+            *value = *value - mean;
             *square += *value * *value;
         }
     }
-    if squares[..images].iter().any(|&square| square <= 0.0) {
+    if squares[..images].iter().any(|&square| square <= T::default()) {
         return false;
     }
-    let scales: Vec<f32> = squares.iter().map(|&s| if s > 0.0 { 1.0 / s.sqrt() } else { 0.0 }).collect();
+    let inverse = |square: &T| {
+        if *square > T::default() { T::narrow(1.0 / square.wide().sqrt()) } else { T::default() }
+    };
+    let scales: Vec<T> = squares.iter().map(inverse).collect();
     for row in units.chunks_exact_mut(stride) {
-        row.iter_mut().zip(&scales).for_each(|(value, scale)| *value *= scale);
+        row.iter_mut().zip(&scales).for_each(|(value, &scale)| *value = *value * scale);
     }
     true
 }
 
-/// Pearson correlation of the pairs with each layer's; none where the brain RSM does not vary.
-fn compare(units: &[f32], voxels: usize, layers: &FactoredLayers) -> Option<Vec<f64>> {
+/// Pearson correlation of the pairs with each layer's; none where the brain RSM does not vary enough for the number type.
+fn compare<T: Real + ComplexField>(
+    units: &[T],
+    voxels: usize,
+    (factors, least): (&[T], f64),
+    layers: &FactoredLayers,
+) -> Option<Vec<f64>> {
     let stride = units.len() / voxels;
     let count = layers.images as f64;
     let pairs = count * (count - 1.0);
     let z = MatRef::from_row_major_slice(units, voxels, stride);
     let square = squares(z, z).iter().sum::<f64>() - count;
-    let sum: f64 = units.chunks_exact(stride).map(|row| row.iter().map(|&v| f64::from(v)).sum::<f64>().powi(2)).sum::<f64>() - count;
+    let total = |row: &[T]| row.iter().map(|value| value.wide()).sum::<f64>().powi(2);
+    let sum = units.chunks_exact(stride).map(total).sum::<f64>() - count;
     let spread = square - sum * sum / pairs;
-    if spread <= 1e-9 * square.abs() {
+    if spread <= least * (square + count) {
         return None;
     }
-    let factors = layers.factors.len() / stride;
-    let products = squares(MatRef::from_row_major_slice(&layers.factors, factors, stride), z);
+    let products = squares(MatRef::from_row_major_slice(factors, factors.len() / stride, stride), z);
     let value = |(span, moments): (&Range<usize>, &Moments)| {
         // Unit patterns have 1 on the diagonal.
         let own: f64 = moments.diagonal.iter().sum();
@@ -347,8 +383,8 @@ fn compare(units: &[f32], voxels: usize, layers: &FactoredLayers) -> Option<Vec<
 }
 
 /// For each row of `a`, the sum of squares of its products with the rows of `b`.
-fn squares(a: MatRef<'_, f32>, b: MatRef<'_, f32>) -> Vec<f64> {
-    let mut product = Mat::<f32>::zeros(b.nrows(), a.nrows());
-    matmul(product.as_mut(), Accum::Replace, b, a.transpose(), 1.0, Par::Seq);
-    (0..a.nrows()).map(|row| product.col(row).iter().map(|&value| f64::from(value).powi(2)).sum()).collect()
+fn squares<T: Real + ComplexField>(a: MatRef<'_, T>, b: MatRef<'_, T>) -> Vec<f64> {
+    let mut product = Mat::<T>::zeros(b.nrows(), a.nrows());
+    matmul(product.as_mut(), Accum::Replace, b, a.transpose(), T::narrow(1.0), Par::Seq);
+    (0..a.nrows()).map(|row| product.col(row).iter().map(|value| value.wide().powi(2)).sum()).collect()
 }

@@ -85,25 +85,38 @@ impl Permutations {
     pub fn new(layers: &LayerRsms, method: &ResidualMap, orders: Vec<Vec<usize>>) -> Result<Self, Error> {
         if layers.comparison() == Comparison::TauA {
             let advice = "use rho-a, which takes ties as tau-a does, or Spearman";
-            return Err(Error::Invalid { what: "comparison with permutations", found: "TauA".into(), advice });
+            return Err(Error::Invalid {
+                what: "comparison with permutations",
+                found: "TauA".into(),
+                advice,
+            });
         }
         if orders.is_empty() {
             return Err(Error::TooFew { what: "permutations", needed: 1, found: 0 });
         }
         if orders.len() > MAX_PERMUTATIONS {
-            return Err(Error::TooMany { what: "permutations", limit: MAX_PERMUTATIONS, found: orders.len() });
+            return Err(Error::TooMany {
+                what: "permutations",
+                limit: MAX_PERMUTATIONS,
+                found: orders.len(),
+            });
         }
         for order in &orders {
             let mut sorted = order.clone();
             sorted.sort_unstable();
             if sorted.len() != layers.images() || sorted.iter().enumerate().any(|(i, &image)| i != image) {
                 let advice = "each order names every image once";
-                return Err(Error::Invalid { what: "permutation of images", found: format!("{order:?}"), advice });
+                return Err(Error::Invalid {
+                    what: "permutation of images",
+                    found: format!("{order:?}"),
+                    advice,
+                });
             }
         }
         let count = pairs(layers.images());
-        let units =
-            Array2::from_shape_fn((layers.layers(), count), |(l, pair)| layers.wide[l * layers.padded() + pair]);
+        let units = Array2::from_shape_fn((layers.layers(), count), |(l, pair)| {
+            layers.wide[l * layers.padded() + pair]
+        });
         method.apply(Array2::zeros((1, layers.layers())).view())?;
         let (weights, method) = match method.weights() {
             Some(mix) => (mix.dot(&units), None),
@@ -134,7 +147,10 @@ impl Permutations {
             for (layer, weights) in self.weights.rows().into_iter().enumerate() {
                 let start = (layer * width + lane / LANES) * count;
                 let panel = &mut panels[start..start + count];
-                panel.iter_mut().zip(&source).for_each(|(row, &pair)| row[lane % LANES] = weights[pair as usize] as f32);
+                panel
+                    .iter_mut()
+                    .zip(&source)
+                    .for_each(|(row, &pair)| row[lane % LANES] = weights[pair as usize] as f32);
             }
         }
         panels
@@ -166,7 +182,8 @@ impl RangeNull {
             maxima.zip_mut_with(&part.maxima, |largest, &value| *largest = largest.max(value));
         }
         let views: Vec<_> = parts.iter().map(|part| part.reached.view()).collect();
-        let mismatch = |_| Error::Mismatch { what: "layers of a range", expected: first.reached.ncols(), found: 0 };
+        let mismatch =
+            |_| Error::Mismatch { what: "layers of a range", expected: first.reached.ncols(), found: 0 };
         let reached = ndarray::concatenate(ndarray::Axis(0), &views).map_err(mismatch)?;
         Ok(Self { reached, maxima })
     }
@@ -193,7 +210,11 @@ impl RangeNull {
     ///
     /// # Errors
     /// [`Error::Mismatch`] for another number of layers.
-    pub fn corrected_p(&self, observed: ArrayView2<'_, f64>, over_layers: bool) -> Result<Array2<f64>, Error> {
+    pub fn corrected_p(
+        &self,
+        observed: ArrayView2<'_, f64>,
+        over_layers: bool,
+    ) -> Result<Array2<f64>, Error> {
         if observed.ncols() != self.maxima.ncols() {
             let (expected, found) = (self.maxima.ncols(), observed.ncols());
             return Err(Error::Mismatch { what: "layers of the observed map", expected, found });
@@ -203,8 +224,12 @@ impl RangeNull {
             column.sort_by(f64::total_cmp);
             column
         };
-        let over_all: Array1<f32> =
-            self.maxima.rows().into_iter().map(|row| row.iter().copied().fold(f32::NEG_INFINITY, f32::max)).collect();
+        let over_all: Array1<f32> = self
+            .maxima
+            .rows()
+            .into_iter()
+            .map(|row| row.iter().copied().fold(f32::NEG_INFINITY, f32::max))
+            .collect();
         let nulls: Vec<Vec<f64>> = (0..observed.ncols())
             .map(|layer| sorted(if over_layers { over_all.view() } else { self.maxima.column(layer) }))
             .collect();
@@ -260,45 +285,67 @@ fn brain_panels(
     let mut panels = vec![[0.0; LANES]; chunk.len().div_ceil(LANES) * count];
     panels.par_chunks_mut(count).enumerate().for_each(|(panel, out)| {
         let start = chunk.start + panel * LANES;
-        let range = start..chunk.end.min(start + LANES);
+        let centres: Vec<usize> = (start..chunk.end.min(start + LANES)).collect();
+        let mut lanes: Vec<usize> = (0..centres.len()).collect();
         let padded = count.next_multiple_of(LANES);
-        let visit = Visit { patterns, neighbourhoods, range, options, padded };
         let comparison = permutations.comparison;
-        if needs_f64(options.rsm, comparison) {
-            Arch::new().dispatch(Prepare::<f64> { visit, comparison, out, real: std::marker::PhantomData });
-        } else {
-            Arch::new().dispatch(Prepare::<f32> { visit, comparison, out, real: std::marker::PhantomData });
+        let visit = Visit { patterns, neighbourhoods, centres: &centres, options, padded };
+        if !needs_f64(options.rsm, comparison) {
+            let work =
+                Prepare::<f32> { visit, comparison, lanes: &lanes, out, real: std::marker::PhantomData };
+            lanes = Arch::new().dispatch(work);
         }
+        let rest: Vec<usize> = lanes.iter().map(|&lane| centres[lane]).collect();
+        let visit = Visit { centres: &rest, ..visit };
+        Arch::new().dispatch(Prepare::<f64> {
+            visit,
+            comparison,
+            lanes: &lanes,
+            out,
+            real: std::marker::PhantomData,
+        });
     });
     panels
 }
 
+/// Fills lanes of a panel; returns the lanes whose RSM does not vary enough for the number type.
 struct Prepare<'a, T> {
     visit: Visit<'a>,
     comparison: Comparison,
+    lanes: &'a [usize],
     out: &'a mut [[f32; LANES]],
     real: std::marker::PhantomData<T>,
 }
 
 impl<T: Weights> WithSimd for Prepare<'_, T> {
-    type Output = ();
+    type Output = Vec<usize>;
 
     #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
-        let Self { visit, comparison, out, .. } = self;
+    fn with_simd<S: Simd>(self, simd: S) -> Vec<usize> {
+        let Self { visit, comparison, lanes, out, .. } = self;
         let mut ranks = Ranks::default();
-        visit.each::<T, S>(simd, |lane, _, state, values| {
+        let mut left = Vec::new();
+        visit.each::<T, S>(simd, |position, _, state, values| {
             if state != Centre::Defined {
                 return;
             }
-            let Some(norm) = prepare(values, out.len(), comparison, &mut ranks) else { return };
+            let lane = lanes[position];
+            let Some(norm) = prepare(values, out.len(), comparison, &mut ranks) else {
+                left.push(lane);
+                return;
+            };
             let scale = if comparison == Comparison::RhoA { 1.0 } else { 1.0 / norm };
             out.iter_mut().zip(values).for_each(|(row, value)| row[lane] = (value.wide() * scale) as f32);
         });
+        left
     }
 }
 
-fn permute_chunk(brain: &[[f32; LANES]], permutations: &Permutations, observed: ArrayView2<'_, f64>) -> RangeNull {
+fn permute_chunk(
+    brain: &[[f32; LANES]],
+    permutations: &Permutations,
+    observed: ArrayView2<'_, f64>,
+) -> RangeNull {
     let (count, layers) = (permutations.count(), permutations.layers());
     let blocks: Vec<_> = (0..count)
         .step_by(BLOCK_PERMUTATIONS)
@@ -319,7 +366,8 @@ fn permute_chunk(brain: &[[f32; LANES]], permutations: &Permutations, observed: 
         reached += &part.reached;
         maxima.extend(part.maxima);
     }
-    let maxima = Array2::from_shape_fn((count, layers), |(permutation, layer)| maxima[permutation * layers + layer]);
+    let maxima =
+        Array2::from_shape_fn((count, layers), |(permutation, layer)| maxima[permutation * layers + layer]);
     RangeNull { reached, maxima }
 }
 

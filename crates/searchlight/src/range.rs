@@ -45,8 +45,9 @@ pub struct RangeMap {
     pub undefined: usize,
 }
 
-/// What an RSM is computed in: f32 where the comparison is continuous in it and nothing cancels, f64 otherwise. In f32, two
-/// pairs of images that are almost equally alike could change places, which moves rank correlations of few images a lot.
+/// Whether RSMs are computed in f64 from the start. In f32, two pairs of images that are almost equally alike could change
+/// places, which moves rank correlations of few images a lot; distances cancel. Where f32 is used, a centre whose
+/// similarities hardly differ (a pattern that all images share) is computed again in f64.
 pub(crate) fn needs_f64(rsm: RsmKind, comparison: Comparison) -> bool {
     comparison.ranks() || matches!(rsm, RsmKind::Euclidean | RsmKind::Crossnobis)
 }
@@ -160,28 +161,33 @@ fn compute(
     layers: &LayerRsms,
     options: &Options,
 ) -> RangeMap {
-    let centres = range.len();
-    let visit = Visit { patterns, neighbourhoods, range, options, padded: layers.padded() };
+    let centres: Vec<usize> = range.collect();
     let mut map = RangeMap {
-        values: Array2::from_elem((centres, layers.layers()), f64::NAN),
-        voxels: vec![0; centres],
+        values: Array2::from_elem((centres.len(), layers.layers()), f64::NAN),
+        voxels: vec![0; centres.len()],
         too_small: 0,
         undefined: 0,
     };
-    let arch = Arch::new();
-    if needs_f64(options.rsm, layers.comparison()) {
-        arch.dispatch(Compare::<f64> { visit, layers, map: &mut map, real: std::marker::PhantomData });
-    } else {
-        arch.dispatch(Compare::<f32> { visit, layers, map: &mut map, real: std::marker::PhantomData });
+    let mut rows: Vec<usize> = (0..centres.len()).collect();
+    let visit = Visit { patterns, neighbourhoods, centres: &centres, options, padded: layers.padded() };
+    if !needs_f64(options.rsm, layers.comparison()) {
+        let work =
+            Compare::<f32> { visit, layers, rows: &rows, map: &mut map, real: std::marker::PhantomData };
+        rows = Arch::new().dispatch(work);
     }
+    let rest: Vec<usize> = rows.iter().map(|&row| centres[row]).collect();
+    let visit = Visit { centres: &rest, ..visit };
+    let work = Compare::<f64> { visit, layers, rows: &rows, map: &mut map, real: std::marker::PhantomData };
+    map.undefined += Arch::new().dispatch(work).len();
     map
 }
 
-/// Visits the brain RSM of every centre of a range.
+/// Visits the brain RSM of every centre of a list.
+#[derive(Clone, Copy)]
 pub(crate) struct Visit<'a> {
     pub(crate) patterns: &'a Patterns,
     pub(crate) neighbourhoods: &'a Neighbourhoods,
-    pub(crate) range: Range<usize>,
+    pub(crate) centres: &'a [usize],
     pub(crate) options: &'a Options,
     pub(crate) padded: usize,
 }
@@ -195,7 +201,7 @@ pub(crate) enum Centre {
 }
 
 impl Visit<'_> {
-    /// Calls `each` with the position in the range, the number of voxels, the state, and the RSM's pairs (of no meaning
+    /// Calls `each` with the position in the list, the number of voxels, the state, and the RSM's pairs (of no meaning
     /// unless defined; padding must be left zero).
     #[inline(always)]
     pub(crate) fn each<T: Weights, S: Simd>(
@@ -206,7 +212,7 @@ impl Visit<'_> {
         let images = self.patterns.images();
         let mut members = Vec::with_capacity(self.neighbourhoods.largest());
         let mut local = LocalRsm::<T>::new(self.options.rsm, images, self.padded);
-        for (position, centre) in self.range.enumerate() {
+        for (position, &centre) in self.centres.iter().enumerate() {
             self.neighbourhoods.members(centre, &mut members);
             let state = if members.len() < self.options.minimum_voxels {
                 Centre::TooSmall
@@ -220,30 +226,36 @@ impl Visit<'_> {
     }
 }
 
+/// Fills rows of a map; returns the rows whose RSM does not vary enough for the number type.
 struct Compare<'a, T> {
     visit: Visit<'a>,
     layers: &'a LayerRsms,
+    rows: &'a [usize],
     map: &'a mut RangeMap,
     real: std::marker::PhantomData<T>,
 }
 
 impl<T: Weights> WithSimd for Compare<'_, T> {
-    type Output = ();
+    type Output = Vec<usize>;
 
     #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
+    fn with_simd<S: Simd>(self, simd: S) -> Vec<usize> {
         let mut ranks = Ranks::default();
-        let Self { visit, layers, map, .. } = self;
+        let mut left = Vec::new();
+        let Self { visit, layers, rows, map, .. } = self;
         let count = layers.layers();
         let values = map.values.as_slice_mut().unwrap_or_default();
         visit.each::<T, S>(simd, |position, voxels, state, pairs| {
-            map.voxels[position] = voxels;
-            let out = &mut values[position * count..(position + 1) * count];
+            let row = rows[position];
+            map.voxels[row] = voxels;
+            let out = &mut values[row * count..(row + 1) * count];
             match state {
                 Centre::TooSmall => map.too_small += 1,
                 Centre::ZeroNorm => map.undefined += 1,
-                Centre::Defined => map.undefined += usize::from(!compare(pairs, layers, &mut ranks, out)),
+                Centre::Defined if compare(pairs, layers, &mut ranks, out) => {}
+                Centre::Defined => left.push(row),
             }
         });
+        left
     }
 }

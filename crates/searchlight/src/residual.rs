@@ -117,7 +117,11 @@ impl LayerDesign {
         let unit = correlations.diag().iter().all(|value| (value - 1.0).abs() < 1e-6);
         if !unit || (&correlations - &correlations.t()).iter().any(|difference| difference.abs() > 1e-9) {
             let advice = "a correlation matrix is symmetric with ones on its diagonal";
-            return Err(Error::Invalid { what: "layer correlations", found: format!("{layers} layers"), advice });
+            return Err(Error::Invalid {
+                what: "layer correlations",
+                found: format!("{layers} layers"),
+                advice,
+            });
         }
         let (eigenvalues, eigenvectors) = eigen(&correlations)?;
         let largest = eigenvalues.last().copied().unwrap_or(0.0);
@@ -218,7 +222,9 @@ impl LayerDesign {
             Residual::UniqueVariance => Step::Squared(semi()?),
             Residual::Partial => Step::Partial(inverse(c)?),
             Residual::Regression => Step::Linear(inverse(c)?),
-            Residual::Ridge { lambda } => Step::Linear(inverse(&(c + &(Array2::<f64>::eye(layers) * lambda)))?),
+            Residual::Ridge { lambda } => {
+                Step::Linear(inverse(&(c + &(Array2::<f64>::eye(layers) * lambda)))?)
+            }
             Residual::Adjacent => Step::Linear(self.among(|l| l.saturating_sub(1)..layers.min(l + 2))?),
             Residual::Earlier => Step::Linear(self.among(|l| 0..l + 1)?),
             Residual::NonNegative => Step::NonNegative(c.clone()),
@@ -271,7 +277,11 @@ impl ResidualMap {
     /// [`Error::Mismatch`] for another number of layers.
     pub fn apply(&self, values: ArrayView2<'_, f64>) -> Result<Array2<f64>, Error> {
         if values.ncols() != self.layers {
-            return Err(Error::Mismatch { what: "layers of a map", expected: self.layers, found: values.ncols() });
+            return Err(Error::Mismatch {
+                what: "layers of a map",
+                expected: self.layers,
+                found: values.ncols(),
+            });
         }
         let mut out = Array2::zeros(values.dim());
         for (row, mut out) in values.rows().into_iter().zip(out.rows_mut()) {
@@ -370,7 +380,8 @@ fn numeric(what: &'static str, layers: usize) -> Error {
 fn eigen(matrix: &Array2<f64>) -> Result<(Vec<f64>, Array2<f64>), Error> {
     let size = matrix.nrows();
     let failed = |_| numeric("eigenvalues of the layer correlations", size);
-    let decomposition = Mat::from_fn(size, size, |i, j| matrix[[i, j]]).self_adjoint_eigen(Side::Lower).map_err(failed)?;
+    let decomposition =
+        Mat::from_fn(size, size, |i, j| matrix[[i, j]]).self_adjoint_eigen(Side::Lower).map_err(failed)?;
     let values = (0..size).map(|i| decomposition.S()[i]).collect();
     Ok((values, Array2::from_shape_fn((size, size), |(i, j)| decomposition.U()[(i, j)])))
 }

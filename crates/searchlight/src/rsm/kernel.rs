@@ -26,8 +26,8 @@ pub(crate) trait Real:
     + Sync
     + 'static
 {
-    /// A variance below this share of the mean square is rounding.
-    const CONSTANT_SHARE: f64;
+    /// Similarities whose variance is below this share of their mean square are lost in rounding.
+    const LEAST_SHARE: f64;
     fn of(value: f32) -> Self;
     fn narrow(value: f64) -> Self;
     fn wide(self) -> f64;
@@ -77,7 +77,7 @@ macro_rules! real {
         }
 
         impl Real for $type {
-            const CONSTANT_SHARE: f64 = $share;
+            const LEAST_SHARE: f64 = $share;
 
             #[inline(always)]
             fn of(value: f32) -> Self {
@@ -129,5 +129,5 @@ macro_rules! real {
     };
 }
 
-real!(f32, f32s, F32_LANES, splat_f32s, mul_add_f32s, as_simd_f32s, as_mut_simd_f32s, 1e-12, micro_f32);
+real!(f32, f32s, F32_LANES, splat_f32s, mul_add_f32s, as_simd_f32s, as_mut_simd_f32s, 1e-4, micro_f32);
 real!(f64, f64s, F64_LANES, splat_f64s, mul_add_f64s, as_simd_f64s, as_mut_simd_f64s, 1e-26, micro_f64);

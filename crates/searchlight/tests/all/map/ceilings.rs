@@ -1,7 +1,7 @@
 use ndarray::Array2;
 use ventral_searchlight::{
-    Comparison, Edge, Error, Neighbourhoods, Options, Patterns, RangeMap, RsmKind, ceiling_range, noise_ceiling, odd_even,
-    reliability_range, rsm_range, share_of_ceiling, spearman_brown,
+    Comparison, Edge, Error, Neighbourhoods, Options, Patterns, RangeMap, RsmKind, ceiling_range,
+    noise_ceiling, odd_even, reliability_range, rsm_range, share_of_ceiling, spearman_brown,
 };
 
 use super::plain;
@@ -68,7 +68,10 @@ fn ceilings_of_one_rsm_for_all_are_one() {
     let constant = noise_ceiling(&[subject(80), vec![0.5; 45]], Comparison::Pearson).expect("ceiling");
     assert!(constant.lower.is_nan() && constant.upper.is_nan());
     assert!(matches!(noise_ceiling(&subjects[..1], Comparison::Pearson), Err(Error::TooFew { .. })));
-    assert!(matches!(noise_ceiling(&[subject(1), vec![0.0; 3]], Comparison::Pearson), Err(Error::Mismatch { .. })));
+    assert!(matches!(
+        noise_ceiling(&[subject(1), vec![0.0; 3]], Comparison::Pearson),
+        Err(Error::Mismatch { .. })
+    ));
 }
 
 struct Case {
@@ -92,7 +95,8 @@ impl Case {
     }
 
     fn rsms(&self, patterns: &Patterns) -> Vec<Option<Vec<f64>>> {
-        rsm_range(patterns, &self.neighbourhoods, 0..self.neighbourhoods.centres(), &self.options).expect("rsms")
+        rsm_range(patterns, &self.neighbourhoods, 0..self.neighbourhoods.centres(), &self.options)
+            .expect("rsms")
     }
 }
 
@@ -104,8 +108,9 @@ fn ceiling_maps_are_ceilings_of_each_centre() {
         .collect();
     let rsms: Vec<_> = subjects.iter().map(|patterns| case.rsms(patterns)).collect();
     let all = 0..case.neighbourhoods.centres();
-    let map = ceiling_range(&subjects, &case.neighbourhoods, all.clone(), Comparison::Spearman, &case.options)
-        .expect("ceilings");
+    let map =
+        ceiling_range(&subjects, &case.neighbourhoods, all.clone(), Comparison::Spearman, &case.options)
+            .expect("ceilings");
     assert!(map.undefined > 0 && map.undefined < all.len());
     for centre in all {
         let vectors: Option<Vec<Vec<f64>>> = rsms.iter().map(|rsms| rsms[centre].clone()).collect();
@@ -116,7 +121,8 @@ fn ceiling_maps_are_ceilings_of_each_centre() {
         let ceiling = noise_ceiling(&vectors, Comparison::Spearman).expect("ceiling");
         assert_eq!((ceiling.lower, ceiling.upper), (map.lower[centre], map.upper[centre]));
     }
-    let fewer = Patterns::new(case.voxels[1..].to_vec(), case.values(1).slice(ndarray::s![1.., ..])).expect("patterns");
+    let fewer = Patterns::new(case.voxels[1..].to_vec(), case.values(1).slice(ndarray::s![1.., ..]))
+        .expect("patterns");
     let mixed = [subjects[0].clone(), fewer];
     let error = ceiling_range(&mixed, &case.neighbourhoods, 0..1, Comparison::Pearson, &case.options);
     assert!(matches!(error, Err(Error::Mismatch { .. })));
@@ -139,9 +145,15 @@ fn reliability_compares_the_halves() {
     let halves = odd_even(4);
     assert_eq!(halves, [vec![0, 2], vec![1, 3]]);
     let all = 0..case.neighbourhoods.centres();
-    let found =
-        reliability_range(&patterns, &halves, &case.neighbourhoods, all.clone(), Comparison::Pearson, &case.options)
-            .expect("reliability");
+    let found = reliability_range(
+        &patterns,
+        &halves,
+        &case.neighbourhoods,
+        all.clone(),
+        Comparison::Pearson,
+        &case.options,
+    )
+    .expect("reliability");
     let half = |runs: &[usize]| case.rsms(&patterns.select_runs(runs).expect("runs").averaged());
     let (a, b) = (half(&halves[0]), half(&halves[1]));
     for centre in all {

@@ -15,7 +15,9 @@ fn features(layer: u64, units: usize) -> Array2<f64> {
 }
 
 fn correlations(features: &Array2<f64>) -> Array2<f64> {
-    Array2::from_shape_fn((IMAGES, IMAGES), |(i, j)| plain::pearson(&features.row(i).to_vec(), &features.row(j).to_vec()))
+    Array2::from_shape_fn((IMAGES, IMAGES), |(i, j)| {
+        plain::pearson(&features.row(i).to_vec(), &features.row(j).to_vec())
+    })
 }
 
 fn names(layers: usize) -> Vec<String> {
@@ -57,7 +59,8 @@ impl Case {
     fn factored(&self, layers: &FactoredLayers, rsm: RsmKind) -> RangeMap {
         let range = 0..self.neighbourhoods.centres();
         let options = Options { rsm, minimum_voxels: 16 };
-        map_range_factored(&self.patterns, &self.neighbourhoods, range, layers, &options, &|_| ()).expect("map")
+        map_range_factored(&self.patterns, &self.neighbourhoods, range, layers, &options, &|_| ())
+            .expect("map")
     }
 }
 
@@ -111,6 +114,22 @@ fn what_few_factors_cost_stays_within_the_bound() {
     }
 }
 
+/// Similarities of 1 - 1e-3.
+#[test]
+fn a_pattern_that_all_images_share_is_computed_in_f64() {
+    let mut case = Case::new();
+    let voxels = case.patterns.voxels().to_vec();
+    let mut values = plain::responses(voxels.len(), IMAGES, 0.0, 3);
+    for (voxel, mut row) in values.rows_mut().into_iter().enumerate() {
+        row.mapv_inplace(|value| value + (60.0 * plain::noise(voxel, 0, 7)) as f32);
+    }
+    case.patterns = Patterns::new(voxels, values.view()).expect("patterns");
+    let views: Vec<ArrayView2<'_, f64>> = case.features.iter().map(|features| features.view()).collect();
+    let layers = FactoredLayers::from_features(names(3), &views).expect("layers");
+    let (_, direct) = case.direct(RsmKind::Pearson);
+    assert!(largest_difference(&case.factored(&layers, RsmKind::Pearson), &direct) < 1e-6);
+}
+
 #[test]
 fn factors_are_checked() {
     let case = Case::new();
@@ -118,9 +137,15 @@ fn factors_are_checked() {
     assert!(matches!(FactoredLayers::from_features(names(2), &views), Err(Error::Mismatch { .. })));
     assert!(matches!(FactoredLayers::from_similarities(names(3), &views, 4), Err(Error::Mismatch { .. })));
     let rsm = correlations(&case.features[0]);
-    assert!(matches!(FactoredLayers::from_similarities(names(1), &[rsm.view()], 0), Err(Error::TooFew { .. })));
+    assert!(matches!(
+        FactoredLayers::from_similarities(names(1), &[rsm.view()], 0),
+        Err(Error::TooFew { .. })
+    ));
     let same = Array2::from_elem((IMAGES, 5), 1.0);
-    assert!(matches!(FactoredLayers::from_features(names(1), &[same.view()]), Err(Error::ConstantLayer { .. })));
+    assert!(matches!(
+        FactoredLayers::from_features(names(1), &[same.view()]),
+        Err(Error::ConstantLayer { .. })
+    ));
     let layers = FactoredLayers::from_features(names(3), &views).expect("layers");
     let options = Options { rsm: RsmKind::Euclidean, minimum_voxels: 16 };
     assert!(matches!(

@@ -3,8 +3,8 @@
 use ndarray::{Array1, Array2};
 use serde::Deserialize;
 use ventral_searchlight::{
-    Comparison, Edge, LayerDesign, LayerRsms, Neighbourhoods, Options, Patterns, Permutations, Residual, RsmKind,
-    compare_vector, image_permutations, map_range, permute_range,
+    Comparison, Edge, LayerDesign, LayerRsms, Neighbourhoods, Options, Patterns, Permutations, Residual,
+    RsmKind, compare_vector, image_permutations, map_range, permute_range,
 };
 
 use super::plain::{ball, grid, pearson, ranks};
@@ -145,7 +145,8 @@ fn permutation_nulls_equal_the_plain_reference() {
     let golden = Golden::read();
     let (patterns, layers) = (golden.patterns(), golden.layers(Comparison::Pearson));
     let neighbourhoods = golden.neighbourhoods(Edge::Inclusive);
-    let orders = image_permutations(golden.images, golden.null.maxima.len(), golden.null.seed).expect("orders");
+    let orders =
+        image_permutations(golden.images, golden.null.maxima.len(), golden.null.seed).expect("orders");
     assert_eq!(orders[..3], golden.null.orders);
     let raw = LayerDesign::new(&layers).expect("design").prepare(Residual::Raw).expect("raw");
     let permutations = Permutations::new(&layers, &raw, orders).expect("permutations");
@@ -191,7 +192,8 @@ fn target_similarity_of_cosmomvpa() {
     near(&one(RsmKind::Pearson, Comparison::Spearman), &[0.2558], 5e-5);
     let mut reversed = TARGET;
     reversed.reverse();
-    let two = |other: &[f64], method| cosmomvpa(&[&TARGET, other], RsmKind::Pearson, Comparison::Pearson, method);
+    let two =
+        |other: &[f64], method| cosmomvpa(&[&TARGET, other], RsmKind::Pearson, Comparison::Pearson, method);
     near(&two(&reversed, Residual::Partial)[..1], &[0.3082], 5e-5);
     near(&two(&reversed, Residual::SemiPartial)[..1], &[0.3076], 5e-5);
     let mut half = TARGET;
@@ -205,7 +207,8 @@ fn target_similarity_of_cosmomvpa() {
 /// Method on raw vectors of any length.
 fn of_vectors(y: &[f64], x: &[&[f64]], method: Residual) -> Vec<f64> {
     let layers = x.len();
-    let correlations = Array2::from_shape_fn((layers, layers), |(a, b)| if a == b { 1.0 } else { pearson(x[a], x[b]) });
+    let correlations =
+        Array2::from_shape_fn((layers, layers), |(a, b)| if a == b { 1.0 } else { pearson(x[a], x[b]) });
     let names = (0..layers).map(|l| l.to_string()).collect();
     let design = LayerDesign::from_correlations(names, correlations).expect("design");
     let raw = Array2::from_shape_fn((1, layers), |(_, l)| pearson(y, x[l]));

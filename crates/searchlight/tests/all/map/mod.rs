@@ -8,4 +8,5 @@ mod patterns;
 mod permutations;
 mod plain;
 mod ranges;
+mod real;
 mod residuals;

@@ -1,7 +1,7 @@
 use ndarray::{Array2, s};
 use ventral_searchlight::{
-    Comparison, Edge, Error, LayerDesign, LayerRsms, MAX_PERMUTATIONS, Neighbourhoods, Options, Patterns, Permutations,
-    RangeNull, Residual, RsmKind, image_permutations, map_range, permute_range,
+    Comparison, Edge, Error, LayerDesign, LayerRsms, MAX_PERMUTATIONS, Neighbourhoods, Options, Patterns,
+    Permutations, RangeNull, Residual, RsmKind, image_permutations, map_range, permute_range,
 };
 
 use super::plain;
@@ -23,7 +23,12 @@ impl Case {
         let neighbourhoods = Neighbourhoods::in_volume(&grid, &voxels, &shape).expect("neighbourhoods");
         let names = (0..3).map(|l| format!("layer{l}")).collect();
         let layers = LayerRsms::new(names, 10, plain::layer_vectors(3, 10), comparison).expect("layers");
-        Self { patterns, neighbourhoods, layers, options: Options { rsm: RsmKind::Pearson, minimum_voxels: 16 } }
+        Self {
+            patterns,
+            neighbourhoods,
+            layers,
+            options: Options { rsm: RsmKind::Pearson, minimum_voxels: 16 },
+        }
     }
 
     fn observed(&self, layers: &LayerRsms, method: Residual) -> Array2<f64> {
@@ -34,7 +39,8 @@ impl Case {
 
     fn method(&self, method: Residual) -> ventral_searchlight::ResidualMap {
         let names = self.layers.names().to_vec();
-        let design = LayerDesign::from_correlations(names, self.layers.correlations().to_owned()).expect("design");
+        let design =
+            LayerDesign::from_correlations(names, self.layers.correlations().to_owned()).expect("design");
         design.prepare(method).expect("method")
     }
 
@@ -43,8 +49,14 @@ impl Case {
         let permutations =
             Permutations::new(&self.layers, &self.method(method), orders.to_vec()).expect("permutations");
         let range = 0..self.neighbourhoods.centres();
-        let null =
-            permute_range(&self.patterns, &self.neighbourhoods, range, &permutations, observed.view(), &self.options);
+        let null = permute_range(
+            &self.patterns,
+            &self.neighbourhoods,
+            range,
+            &permutations,
+            observed.view(),
+            &self.options,
+        );
         (observed, null.expect("null"))
     }
 }
@@ -71,7 +83,10 @@ fn nulls_equal_maps_of_reordered_layers() {
             }
             for layer in 0..3 {
                 let largest = values.column(layer).iter().copied().fold(f64::MIN, f64::max);
-                assert!((f64::from(null.maxima[[b, layer]]) - largest).abs() < 1e-5, "{comparison:?} {method:?}");
+                assert!(
+                    (f64::from(null.maxima[[b, layer]]) - largest).abs() < 1e-5,
+                    "{comparison:?} {method:?}"
+                );
             }
         }
         let different = reached.iter().zip(&null.reached).filter(|(a, b)| a != b).count();
@@ -87,7 +102,9 @@ fn the_identity_reaches_every_value() {
     let (observed, null) = case.null(Residual::SemiPartial, &[identity.clone(), identity]);
     let p = null.p_values(observed.view()).expect("p");
     let corrected = null.corrected_p(observed.view(), false).expect("p");
-    for ((observed, reached), (p, corrected)) in observed.iter().zip(&null.reached).zip(p.iter().zip(&corrected)) {
+    for ((observed, reached), (p, corrected)) in
+        observed.iter().zip(&null.reached).zip(p.iter().zip(&corrected))
+    {
         if observed.is_nan() {
             assert!(*reached == 0 && p.is_nan() && corrected.is_nan());
         } else {
@@ -110,8 +127,15 @@ fn ranges_join_exactly() {
             .map(|start| {
                 let range = start..centres.min(start + step);
                 let observed = observed.slice(s![range.clone(), ..]);
-                permute_range(&case.patterns, &case.neighbourhoods, range, &permutations, observed, &case.options)
-                    .expect("null")
+                permute_range(
+                    &case.patterns,
+                    &case.neighbourhoods,
+                    range,
+                    &permutations,
+                    observed,
+                    &case.options,
+                )
+                .expect("null")
             })
             .collect();
         assert_eq!(RangeNull::join(&parts).expect("join"), whole);

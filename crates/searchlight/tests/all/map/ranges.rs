@@ -144,6 +144,35 @@ fn a_large_offset_costs_no_more_than_the_data_have_lost() {
     }
 }
 
+/// Anatomy: a pattern that all images share, a thousand times as large as what differs. Similarities are 1 - 1e-6.
+#[test]
+fn a_pattern_that_all_images_share_costs_nothing() {
+    for images in [8, 20] {
+        let mut case = Case::new(images, 1, 0.0);
+        for (voxel, mut row) in case.values[0].rows_mut().into_iter().enumerate() {
+            row.mapv_inplace(|value| value + (2000.0 * plain::noise(voxel, 0, 7)) as f32);
+        }
+        let voxels = case.patterns.voxels().to_vec();
+        case.patterns = Patterns::new(voxels, case.values[0].view()).expect("patterns");
+        case.check(RsmKind::Pearson, Comparison::Pearson, 1e-6);
+        case.check(RsmKind::Cosine, Comparison::Pearson, 1e-6);
+    }
+}
+
+/// One voxel with data in a neighbourhood of zeros: all similarities are 1, up to rounding.
+#[test]
+fn a_single_voxel_with_data_is_undefined_not_noise() {
+    let mut case = Case::new(8, 1, 0.0);
+    case.values[0].fill(0.0);
+    let voxel = case.values[0].nrows() / 2;
+    case.values[0].row_mut(voxel).assign(&ndarray::Array1::from_shape_fn(8, |i| 0.3 + 0.1 * i as f32));
+    let voxels = case.patterns.voxels().to_vec();
+    case.patterns = Patterns::new(voxels, case.values[0].view()).expect("patterns");
+    let map = case.map(RsmKind::Pearson, Comparison::Pearson);
+    assert!(map.values.iter().all(|value| value.is_nan()));
+    assert_eq!(map.undefined + map.too_small, map.voxels.len());
+}
+
 #[test]
 fn bits_do_not_depend_on_ranges_or_threads() {
     let case = Case::new(20, 1, 0.0);

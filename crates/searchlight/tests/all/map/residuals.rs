@@ -1,6 +1,8 @@
 use ndarray::Array2;
 use proptest::prelude::*;
-use ventral_searchlight::{Comparison, Error, LayerDesign, LayerRsms, MAX_INFLATION, Residual, WARN_INFLATION};
+use ventral_searchlight::{
+    Comparison, Error, LayerDesign, LayerRsms, MAX_INFLATION, Residual, WARN_INFLATION,
+};
 
 use super::plain;
 
