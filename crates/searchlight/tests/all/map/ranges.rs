@@ -1,7 +1,7 @@
 use ndarray::{Array2, Axis, s};
 use ventral_searchlight::{
-    Comparison, Edge, LayerRsms, Neighbourhoods, Options, Patterns, RangeMap, RsmKind, map_range,
-    map_range_parallel,
+    Comparison, Edge, LayerRsms, Neighbourhoods, Options, Patterns, RangeMap, RsmKind, compare_vector,
+    map_range, map_range_parallel,
 };
 
 use super::plain;
@@ -281,6 +281,33 @@ fn images_without_variation_are_counted_not_computed() {
             .expect("map");
         assert!(map.values.iter().all(|value| value.is_nan()), "{rsm:?} {comparison:?}");
         assert_eq!(map.undefined + map.too_small, all.len());
+    }
+}
+
+/// Few levels, negative ones and both zeros among them; 780 pairs are sorted by digits, 28 by comparison.
+#[test]
+fn ties_are_ranked_and_counted() {
+    let levels = |p: usize, stream: u64| {
+        let level = (plain::noise(p, 0, stream) * 6.0).round() / 8.0;
+        if level == 0.0 && p % 2 == 0 { -0.0 } else { level }
+    };
+    for images in [8, 40] {
+        let pairs = images * (images - 1) / 2;
+        let x: Vec<f64> = (0..pairs).map(|p| levels(p, 1)).collect();
+        let y: Vec<f64> = (0..pairs).map(|p| levels(p, 2) + 0.5 * x[p]).collect();
+        let (a, b) = (plain::ranks(&y), plain::ranks(&x));
+        let (middle, p) = ((pairs as f64 + 1.0) / 2.0, pairs as f64);
+        let product: f64 = a.iter().zip(&b).map(|(a, b)| (a - middle) * (b - middle)).sum();
+        for (comparison, expected) in [
+            (Comparison::Spearman, plain::pearson(&a, &b)),
+            (Comparison::RhoA, 12.0 * product / (p.powi(3) - p)),
+            (Comparison::TauA, plain::tau_a(&y, &x)),
+        ] {
+            let vectors = Array2::from_shape_vec((1, pairs), x.clone()).expect("vector");
+            let layers = LayerRsms::new(vec!["x".into()], images, vectors, comparison).expect("layers");
+            let found = compare_vector(&y, &layers).expect("value")[0];
+            assert!((found - expected).abs() < 1e-12, "{images} {comparison:?}: {found} {expected}");
+        }
     }
 }
 
