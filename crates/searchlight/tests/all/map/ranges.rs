@@ -289,7 +289,7 @@ fn images_without_variation_are_counted_not_computed() {
 fn ties_are_ranked_and_counted() {
     let levels = |p: usize, stream: u64| {
         let level = (plain::noise(p, 0, stream) * 6.0).round() / 8.0;
-        if level == 0.0 && p % 2 == 0 { -0.0 } else { level }
+        if level == 0.0 && p.is_multiple_of(2) { -0.0 } else { level }
     };
     for images in [8, 40] {
         let pairs = images * (images - 1) / 2;
