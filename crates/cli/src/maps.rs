@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use ventral_aggregator::{MapFile, Maps, load_maps, map_files, save_maps};
+use ventral_aggregator::{MapFile, Maps, map_files, save_maps};
 use ventral_store::{JobRecord, Store};
 
 use crate::context::Context;
@@ -47,12 +47,10 @@ pub fn export(context: &Context, job: Option<&str>, output: Option<&Path>) -> Ou
         }
         Some(remote) => {
             let (id, record, _) = remote.load(job)?;
-            let store = context.shared_store()?;
-            let found = match load_maps(&store, &id)? {
-                Some(found) => Some(found),
-                None => map_files(&record.plan, &store, &record.failures)?,
-            };
-            (id, found)
+            let pieces = tempfile::tempdir().map_err(|error| Exit::Machine(error.into()))?;
+            let store = Store::open(pieces.path())?;
+            remote.fetch_maps(&record.plan, &store)?;
+            (id, map_files(&record.plan, &store, &record.failures)?)
         }
     };
     let Some((maps, files)) = found else {
@@ -132,7 +130,10 @@ pub fn text(written: &Written) -> String {
             .filter_map(|(method, value)| Some(format!("{method} {:.2}", (*value)?)))
             .collect();
         if !overlaps.is_empty() {
-            text.push_str(&format!("overlap of the layers' highest voxels (Dice): {}\n", overlaps.join(", ")));
+            text.push_str(&format!(
+                "overlap of the layers' highest voxels (Dice): {}\n",
+                overlaps.join(", ")
+            ));
         }
         for note in &source.notes {
             text.push_str(&format!("note: {note}\n"));

@@ -22,6 +22,7 @@ mod run;
 mod score;
 pub mod service;
 mod simulate;
+mod simulate_scan;
 mod tiles;
 
 pub use cards::{find_cards, resolve};
@@ -38,3 +39,4 @@ pub use maps::{MapCache, Scans};
 pub use model::LoadedModel;
 pub use run::{Report, Work, run, work};
 pub use simulate::{SimulationRequest, simulate};
+pub use simulate_scan::{BrainRequest, SimulatedBrains};

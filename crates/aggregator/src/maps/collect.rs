@@ -102,7 +102,8 @@ fn read(store: &Store, unit: &MapUnit) -> Result<Option<MapRecord>, Error> {
     let [first, end] = unit.centres;
     let found = (record.first, record.values.nrows());
     if found != (first as u64, end - first) {
-        let problem = format!("it has {} centres from {} on, the plan says {first} to {end}", found.1, found.0);
+        let problem =
+            format!("it has {} centres from {} on, the plan says {first} to {end}", found.1, found.0);
         return Err(damaged(problem));
     }
     Ok(Some(record))

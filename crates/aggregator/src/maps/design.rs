@@ -80,7 +80,8 @@ impl Design {
             design.notes.push("Raw maps are written instead.".to_owned());
         }
         if design.deciding() != spec.deciding() {
-            let note = format!("Thresholds and winners are those of the `{}` maps.", design.deciding().name());
+            let note =
+                format!("Thresholds and winners are those of the `{}` maps.", design.deciding().name());
             design.notes.push(note);
         }
         Ok(design)
@@ -106,10 +107,7 @@ impl Design {
 
 /// Whether values of a method are correlations, which are averaged as Fisher's z.
 pub(crate) fn is_correlation(method: Method) -> bool {
-    !matches!(
-        method,
-        Method::Regression | Method::Ridge | Method::NonNegative | Method::UniqueVariance
-    )
+    !matches!(method, Method::Regression | Method::Ridge | Method::NonNegative | Method::UniqueVariance)
 }
 
 /// Name of a method for people.

@@ -3,8 +3,9 @@
 use ndarray::{Array2, ArrayView2, Axis};
 use ventral_plan::{Correction, GroupSpec, SearchlightSpec, Threshold};
 use ventral_searchlight::group::{
-    DEFAULT_CLUSTER_DRAWS, Adjacency, ClusterForming, ClusterMeasure, Flips, MapStatistic, MaxStatistic, SignFlipTest, Tail, Tfce,
-    fdr_adjusted, fwe, fwe_over_layers, joint_maxima, max_statistic, sign_flip_test, t_of_upper_tail,
+    Adjacency, ClusterForming, ClusterMeasure, DEFAULT_CLUSTER_DRAWS, Flips, MapStatistic, MaxStatistic,
+    SignFlipTest, Tail, Tfce, fdr_adjusted, fwe, fwe_over_layers, joint_maxima, max_statistic,
+    sign_flip_test, t_of_upper_tail,
 };
 use ventral_searchlight::{Grid, fisher_z, inverse_fisher_z};
 
@@ -62,13 +63,15 @@ pub(crate) fn group(
         return Ok(None);
     }
     let flips = Flips::new(subjects.len(), spec.group.flips, u64::from(spec.seed))?;
-    let stacks = |method: usize| stack(subjects, &places, method, is_correlation(design.methods[method].method));
+    let stacks =
+        |method: usize| stack(subjects, &places, method, is_correlation(design.methods[method].method));
     let last = design.methods.len() - 1;
     let stacked: Vec<Vec<Array2<f64>>> = (0..design.methods.len()).map(stacks).collect();
     let tests = sign_flip_test(&views(&stacked[last]), &flips, Tail::TwoSided)?;
     let t = rows(tests.iter().map(|test| test.group.t.as_slice()));
     let space = Space { grid: &first.grid, places: &places };
-    let corrections = corrections(&spec.group, &stacked[last], &tests, (&flips, u64::from(spec.seed)), space)?;
+    let corrections =
+        corrections(&spec.group, &stacked[last], &tests, (&flips, u64::from(spec.seed)), space)?;
     let mut notes = Vec::new();
     let (masks, rule) = masks(&spec.group, &t, &corrections, &flips, &mut notes)?;
     let layers = layer_map(t.view(), masks, rule, Scale::Comparable, space, &spec.group)?;
@@ -76,12 +79,15 @@ pub(crate) fn group(
         if method == last {
             return top_overlap(t.view(), &spec.group);
         }
-        let tests = stacked[method].iter().map(|layer| Ok(ventral_searchlight::group::one_sample_t(layer.view())?.t));
+        let tests =
+            stacked[method].iter().map(|layer| Ok(ventral_searchlight::group::one_sample_t(layer.view())?.t));
         let t: Vec<Vec<f64>> = tests.collect::<Result<_, Error>>()?;
         top_overlap(rows(t.iter().map(Vec::as_slice)).view(), &spec.group)
     };
     let overlaps = (0..=last).map(overlap).collect::<Result<_, _>>()?;
-    let means = (0..=last).map(|method| means(&stacked[method], is_correlation(design.methods[method].method))).collect();
+    let means = (0..=last)
+        .map(|method| means(&stacked[method], is_correlation(design.methods[method].method)))
+        .collect();
     Ok(Some(GroupMaps {
         subjects: subjects.len(),
         grid: first.grid,
@@ -109,7 +115,9 @@ fn common(subjects: &[SubjectMaps]) -> Vec<u32> {
 fn stack(subjects: &[SubjectMaps], places: &[u32], method: usize, correlations: bool) -> Vec<Array2<f64>> {
     let rows: Vec<Vec<usize>> = subjects
         .iter()
-        .map(|subject| places.iter().filter_map(|place| subject.raw.places.binary_search(place).ok()).collect())
+        .map(|subject| {
+            places.iter().filter_map(|place| subject.raw.places.binary_search(place).ok()).collect()
+        })
         .collect();
     let value = |value: f64| if correlations { fisher_z(value) } else { value };
     let layers = subjects[0].methods[method].nrows();
@@ -209,7 +217,9 @@ fn masks(
         notes.extend(note);
         Ok((top_masks(t.view(), spec)?, top_rule(spec)))
     };
-    let (Threshold::Fwe, Some(first)) = (spec.threshold, corrections.first()) else { return top(notes, None) };
+    let (Threshold::Fwe, Some(first)) = (spec.threshold, corrections.first()) else {
+        return top(notes, None);
+    };
     // A flip and its mirror image have one |t|.
     let smallest = 2.0 / flips.count() as f64;
     if first.correction != Correction::Fdr && flips.exhaustive() && smallest >= spec.alpha {

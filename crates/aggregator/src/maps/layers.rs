@@ -5,8 +5,8 @@ use ventral_plan::GroupSpec;
 use ventral_searchlight::Grid;
 use ventral_searchlight::group::{Adjacency, ClusterForming, Connectivity, Tail, clusters};
 use ventral_searchlight::layermap::{
-    Hierarchy, OverlapTable, Shares, Standardisation, WinnerMap, hierarchy, overlap_table, selectivity_entropy,
-    spatial_correlations, standardise, top_share, winner_take_all,
+    Hierarchy, OverlapTable, Shares, Standardisation, WinnerMap, hierarchy, overlap_table,
+    selectivity_entropy, spatial_correlations, standardise, top_share, winner_take_all,
 };
 
 use crate::Error;

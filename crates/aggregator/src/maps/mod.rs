@@ -13,4 +13,6 @@ mod subject;
 mod summary;
 
 pub use files::MapFile;
-pub use summary::{FileEntry, LayerSummary, MAPS_DOCUMENT, Maps, SourceSummary, load_maps, map_files, save_maps};
+pub use summary::{
+    FileEntry, LayerSummary, MAPS_DOCUMENT, Maps, SourceSummary, load_maps, map_files, save_maps,
+};

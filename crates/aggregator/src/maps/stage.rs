@@ -110,12 +110,16 @@ fn source(plan: &Plan, spec: &SearchlightSpec, set: Set) -> Result<Option<Source
     let group = group(spec, &design, &subjects)?;
     let mut notes = design.notes.clone();
     if subjects.len() < all {
-        notes.push(format!("Only {} of {all} subjects are complete; the group is made of these.", subjects.len()));
+        notes.push(format!(
+            "Only {} of {all} subjects are complete; the group is made of these.",
+            subjects.len()
+        ));
     }
     match &group {
         Some(group) => notes.extend(group.notes.clone()),
         None if subjects.len() > 1 => notes.push(
-            "The subjects do not lie on one grid, so there are no group maps: resample them to one space.".to_owned(),
+            "The subjects do not lie on one grid, so there are no group maps: resample them to one space."
+                .to_owned(),
         ),
         None => {}
     }

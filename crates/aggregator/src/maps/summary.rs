@@ -146,7 +146,8 @@ pub fn load_maps(store: &Store, job: &str) -> Result<Option<(Maps, Vec<MapFile>)
     let maps: Maps = serde_json::from_slice(&bytes).map_err(|error| bad(error.to_string()))?;
     let mut files = Vec::with_capacity(maps.files.len());
     for entry in &maps.files {
-        let bytes = store.blob(&entry.digest)?.ok_or_else(|| bad(format!("names {}, which is gone", entry.name)))?;
+        let bytes =
+            store.blob(&entry.digest)?.ok_or_else(|| bad(format!("names {}, which is gone", entry.name)))?;
         files.push(MapFile { name: entry.name.clone(), what: entry.what.clone(), bytes });
     }
     Ok(Some((maps, files)))
@@ -161,7 +162,8 @@ fn summary(stage: &Stage<'_>, source: &Source) -> SourceSummary {
     let finite = |value: f64| Some(value).filter(|value| value.is_finite());
     let subject = source.subjects.first();
     let map = source.group.as_ref().map(|group| &group.layers).or(subject.map(|subject| &subject.layers));
-    let overlaps = source.group.as_ref().map(|group| &group.overlaps).or(subject.map(|subject| &subject.overlaps));
+    let overlaps =
+        source.group.as_ref().map(|group| &group.overlaps).or(subject.map(|subject| &subject.overlaps));
     let methods = source.design.methods.iter().map(|prepared| prepared.method.name().to_owned());
     let layer = |(index, name): (usize, &String)| LayerSummary {
         layer: name.clone(),
@@ -178,7 +180,10 @@ fn summary(stage: &Stage<'_>, source: &Source) -> SourceSummary {
         group: source.group.is_some(),
         method: source.design.deciding().name().to_owned(),
         condition_number: source.design.condition.and_then(finite),
-        overlap: methods.zip(overlaps.into_iter().flatten()).map(|(name, &value)| (name, finite(value))).collect(),
+        overlap: methods
+            .zip(overlaps.into_iter().flatten())
+            .map(|(name, &value)| (name, finite(value)))
+            .collect(),
         hierarchy: map.and_then(|map| finite(map.hierarchy.rank_correlation)),
         rule: map.map(|map| map.rule.clone()).unwrap_or_default(),
         layers: source.design.layers.iter().enumerate().map(layer).collect(),

@@ -22,15 +22,13 @@ pub(crate) fn add(
 ) -> Result<(), Error> {
     let first = source.subjects.first().map_or(0, |subject| subject.index);
     let facts = &stage.plan.scans[source.scan].subjects[first];
-    let frame = Frame {
-        grid: &maps.grid,
-        placement: placement(&facts.placement, &maps.grid),
-        places: &maps.places,
-    };
+    let frame =
+        Frame { grid: &maps.grid, placement: placement(&facts.placement, &maps.grid), places: &maps.places };
     let what = "centres that all subjects have";
     let ids: Vec<&str> = source.subjects.iter().map(|subject| subject.id.as_str()).collect();
     let special = json!({ "Subjects": ids, "Centres": maps.places.len() });
-    let labels = Labels { subject: None, entities: &[("desc", "brain")], suffix: "mask", what: what.into(), special };
+    let labels =
+        Labels { subject: None, entities: &[("desc", "brain")], suffix: "mask", what: what.into(), special };
     folder.add_map(labels, frame.mask(what)?)?;
     let mut writer = Writer { stage, source, maps, frame: &frame, folder };
     for (prepared, means) in source.design.methods.iter().zip(&maps.means) {
@@ -115,7 +113,9 @@ impl Writer<'_, '_> {
         let quality = self.stage.quality.iter().find(|quality| quality.scan == scan);
         let Some(ceiling) = quality.and_then(|quality| quality.ceiling.as_ref()) else { return Ok(()) };
         let methods = &self.source.design.methods;
-        let Some(raw) = methods.iter().position(|prepared| prepared.method == Method::Raw) else { return Ok(()) };
+        let Some(raw) = methods.iter().position(|prepared| prepared.method == Method::Raw) else {
+            return Ok(());
+        };
         let (lower, upper) = (ceiling.values.row(0), ceiling.values.row(1));
         let mut share = self.maps.means[raw].clone();
         for (centre, place) in self.maps.places.iter().enumerate() {

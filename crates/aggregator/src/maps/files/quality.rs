@@ -18,7 +18,11 @@ pub(crate) fn add(stage: &Stage<'_>, quality: &Quality, folder: &mut Folder<'_>)
         let frame = Frame { grid: &facts.grid, placement, places: &maps.places };
         for (row, column) in maps.values.rows().into_iter().zip(&maps.columns) {
             let all = column == "reliability";
-            let what = if all { "reliability of the RSM of all runs (Spearman-Brown)" } else { "RSM of odd against that of even runs" };
+            let what = if all {
+                "reliability of the RSM of all runs (Spearman-Brown)"
+            } else {
+                "RSM of odd against that of even runs"
+            };
             let bytes = frame.numbers(row.iter().copied(), Intent::Correlation(0.0), what)?;
             let desc = format!("{light}{}", bids_label(column));
             let entities = [("desc", desc.as_str()), ("stat", "r")];

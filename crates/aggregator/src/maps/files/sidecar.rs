@@ -7,7 +7,12 @@ use ventral_searchlight::RsmKind;
 use crate::maps::stage::Stage;
 
 /// What holds for all maps of a scan and source.
-pub(crate) fn common(stage: &Stage<'_>, scan: usize, source: MapSource, layers: &[String]) -> Map<String, Value> {
+pub(crate) fn common(
+    stage: &Stage<'_>,
+    scan: usize,
+    source: MapSource,
+    layers: &[String],
+) -> Map<String, Value> {
     let (plan, spec) = (stage.plan, stage.spec);
     let facts = &plan.scans[scan];
     let unit = plan.maps.iter().find(|unit| unit.scan == scan && unit.source == source);

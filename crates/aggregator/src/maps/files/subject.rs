@@ -88,7 +88,8 @@ fn add_deciding(
         let mut write = |stat: &str, what: String, intent: Intent, values: Vec<f64>| -> Result<(), Error> {
             let entities = [("contrast", name.as_str()), ("desc", &desc), ("stat", stat)];
             let special = json!({ "Layer": shown, "Method": method.name() });
-            let labels = Labels { subject: Some(&maps.id), entities: &entities, suffix: "statmap", what, special };
+            let labels =
+                Labels { subject: Some(&maps.id), entities: &entities, suffix: "statmap", what, special };
             let bytes = frame.numbers(values, intent, &labels.what)?;
             folder.add_map(labels, bytes)
         };

@@ -44,8 +44,20 @@ pub(crate) fn labels(layers: &[String]) -> Result<Vec<u8>, Error> {
 /// A row per subject (and the group) and layer.
 pub(crate) fn layers(source: &Source) -> Result<Vec<u8>, Error> {
     let header = [
-        "level", "layer", "depth", "variance_inflation", "voxels", "largest_cluster", "peak", "peak_p", "peak_x",
-        "peak_y", "peak_z", "centre_x", "centre_y", "centre_z",
+        "level",
+        "layer",
+        "depth",
+        "variance_inflation",
+        "voxels",
+        "largest_cluster",
+        "peak",
+        "peak_p",
+        "peak_x",
+        "peak_y",
+        "peak_z",
+        "centre_x",
+        "centre_y",
+        "centre_z",
     ];
     let mut rows = Vec::new();
     for (position, (level, map)) in maps(source).enumerate() {
@@ -89,7 +101,14 @@ pub(crate) fn group_p(group: &GroupMaps) -> Option<&Array2<f64>> {
 /// A row per subject (and the group) and pair of layers.
 pub(crate) fn overlap(source: &Source) -> Result<Vec<u8>, Error> {
     let header = [
-        "level", "first", "second", "voxels_first", "voxels_second", "dice", "jaccard", "overlap_coefficient",
+        "level",
+        "first",
+        "second",
+        "voxels_first",
+        "voxels_second",
+        "dice",
+        "jaccard",
+        "overlap_coefficient",
         "map_correlation",
     ];
     let layers = &source.design.layers;

@@ -97,17 +97,6 @@ pub(crate) fn bar(limit: f64, unit: &str) -> String {
     )
 }
 
-/// The colour bar of a matrix of similarities.
-pub(crate) fn sequential_bar(low: f64, high: f64, unit: &str) -> String {
-    let stops = gradient(sequential, 0.0, 1.0);
-    format!(
-        r#"<div class="bar-row"><span>{}</span><span class="ramp" style="background:linear-gradient(to right,{stops})"></span><span>{}</span><span class="unit">{}</span></div>"#,
-        number(low),
-        number(high),
-        escape(unit)
-    )
-}
-
 /// Three significant digits, without a leading zero in front of the point.
 pub(crate) fn number(value: f64) -> String {
     if !value.is_finite() {
@@ -144,13 +133,12 @@ pub(crate) fn legend(layers: &[String], colours: &[Rgb], voxels: Option<&[usize]
 
 /// The RSM of each layer as a picture of images x images, from the strict upper triangles.
 pub(crate) fn rsms(layers: &[String], rsms: ArrayView2<'_, f64>, images: usize) -> Result<String, Error> {
-    let (low, high) = rsms
-        .iter()
-        .filter(|v| v.is_finite())
-        .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), &v| (low.min(v), high.max(v)));
-    let span = if high > low { high - low } else { 1.0 };
     let mut html = String::from(r#"<div class="rsms">"#);
     for (layer, vector) in layers.iter().zip(rsms.rows()) {
+        let (low, high) = vector
+            .iter()
+            .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), &v| (low.min(v), high.max(v)));
+        let span = if high > low { high - low } else { 1.0 };
         let place = |i: usize, j: usize| i * (2 * images - i - 1) / 2 + j - i - 1;
         let mut pixels = Vec::with_capacity(4 * images * images);
         for row in 0..images {
@@ -165,10 +153,14 @@ pub(crate) fn rsms(layers: &[String], rsms: ArrayView2<'_, f64>, images: usize) 
         }
         let uri = data_uri(&png(&pixels, images, images)?);
         let name = escape(layer);
-        let _ = write!(html, r#"<figure><img src="{uri}" alt="RSM of {name}"><figcaption>{name}</figcaption></figure>"#);
+        let _ = write!(
+            html,
+            r#"<figure><img src="{uri}" alt="RSM of {name}"><figcaption>{name} <small>{} to {}</small></figcaption></figure>"#,
+            two(low),
+            two(high)
+        );
     }
     html.push_str("</div>");
-    html.push_str(&sequential_bar(low, high, "similarity of two images"));
     Ok(html)
 }
 
@@ -180,15 +172,19 @@ pub(crate) fn matrix(
     colour: impl Fn(f64) -> Rgb,
 ) -> String {
     const CELL: f64 = 46.0;
-    const NAMES: f64 = 118.0;
+    /// Of one character of a name.
+    const CHARACTER: f64 = 7.2;
+    const LONGEST: usize = 16;
     let count = names.len();
-    let cell = if count > MAX_NUMBERED { (46.0 * 16.0 / count as f64).max(3.0) } else { CELL };
+    let longest = names.iter().map(|name| name.chars().count().min(LONGEST)).max().unwrap_or(0);
+    let margin = 16.0 + CHARACTER * longest as f64;
+    let cell = if count > MAX_NUMBERED { (CELL * MAX_NUMBERED as f64 / count as f64).max(3.0) } else { CELL };
     let side = cell * count as f64;
-    let mut svg = Svg::new(NAMES + side + 8.0, NAMES + side + 4.0, "matrix", label);
+    let mut svg = Svg::new(margin + side + 8.0, margin + side + 4.0, "matrix", label);
     for row in 0..count {
         for column in 0..count {
             let value = matrix[[row, column]];
-            let (x, y) = (NAMES + cell * column as f64, NAMES + cell * row as f64);
+            let (x, y) = (margin + cell * column as f64, margin + cell * row as f64);
             if !value.is_finite() {
                 continue;
             }
@@ -204,20 +200,21 @@ pub(crate) fn matrix(
             ));
             if count <= MAX_NUMBERED {
                 let class = if is_light(fill) { "on-light" } else { "on-dark" };
-                let text = if row == column && (value - 1.0).abs() < 1e-9 { "1".to_owned() } else { two(value) };
+                let text =
+                    if row == column && (value - 1.0).abs() < 1e-9 { "1".to_owned() } else { two(value) };
                 svg.text(class, (x + cell / 2.0 - 0.5, y + cell / 2.0 + 3.5), Anchor::Middle, &text);
             }
         }
     }
     if cell > 9.0 {
         for (index, name) in names.iter().enumerate() {
-            let middle = NAMES + cell * (index as f64 + 0.5);
-            let name = shorten(name, 16);
-            svg.text("name", (NAMES - 8.0, middle + 4.0), Anchor::End, &name);
-            svg.text_turned("name", (middle + 4.0, NAMES - 8.0), Anchor::Start, -90, &name);
+            let middle = margin + cell * (index as f64 + 0.5);
+            let name = shorten(name, LONGEST);
+            svg.text("name", (margin - 8.0, middle + 4.0), Anchor::End, &name);
+            svg.text_turned("name", (middle + 4.0, margin - 8.0), Anchor::Start, -90, &name);
         }
     }
-    format!(r#"<div class="matrix-box" style="max-width:{:.0}px">{}</div>"#, NAMES + side + 8.0, svg.finish())
+    format!(r#"<div class="matrix-box" style="--width:{:.0}px">{}</div>"#, margin + side + 8.0, svg.finish())
 }
 
 /// Two decimals without a leading zero.

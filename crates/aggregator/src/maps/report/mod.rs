@@ -61,11 +61,12 @@ pub(crate) fn html(stage: &Stage<'_>) -> Result<String, Error> {
 fn counts(stage: &Stage<'_>) -> String {
     let plan = stage.plan;
     let subjects = plan.scans.iter().map(|scan| scan.subjects.len()).sum();
-    let centres: usize = plan.scans.iter().flat_map(|scan| &scan.subjects).map(|subject| subject.centres).sum();
+    let centres: usize =
+        plan.scans.iter().flat_map(|scan| &scan.subjects).map(|subject| subject.centres).sum();
     let mut parts = vec![
         counted(plan.scans.len(), "scan"),
         counted(subjects, "subject"),
-        counted(centres, "centre"),
+        format!("{} centres", views::thousands(centres)),
     ];
     if !plan.models.is_empty() {
         parts.insert(0, counted(plan.models.len(), "model"));

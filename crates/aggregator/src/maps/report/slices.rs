@@ -116,7 +116,10 @@ impl View {
         } else {
             String::new()
         };
-        format!("Axial slices every {} mm, heights in mm; left is left, the front is up{tilted}.", short(step))
+        format!(
+            "Axial slices every {} mm, heights in mm; left is left, the front is up{tilted}.",
+            short(step)
+        )
     }
 
     /// A slice as PNG: the colour of each voxel by its linear index, nothing where it has none.
@@ -146,7 +149,7 @@ pub(crate) fn png(pixels: &[u8], width: usize, height: usize) -> Result<Vec<u8>,
 /// "3", "2.5".
 pub(crate) fn short(value: f64) -> String {
     let text = format!("{value:.1}");
-    text.strip_suffix(".0").map_or(text.clone(), str::to_owned)
+    text.strip_suffix(".0").unwrap_or(&text).replace('-', "−")
 }
 
 /// The assignment of voxel axes to those of the world with the smallest angles, and the largest of these angles in degrees.

@@ -154,6 +154,19 @@ fn cards(source: &Source) -> Vec<Card> {
     cards
 }
 
+/// "91,012".
+pub(crate) fn thousands(count: usize) -> String {
+    let digits = count.to_string();
+    let mut text = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
 fn place(mm: [f64; 3]) -> String {
     let [x, y, z] = mm.map(|c| format!("{c:.0}").replace('-', "−").replace("−0", "0"));
     format!("{x}, {y}, {z} mm")
@@ -168,7 +181,13 @@ struct Shown<'a> {
     detailed: bool,
 }
 
-fn brain(source: &Source, shown: &Shown<'_>, colours: &[Rgb], title: String, line: String) -> Result<Brain, Error> {
+fn brain(
+    source: &Source,
+    shown: &Shown<'_>,
+    colours: &[Rgb],
+    title: String,
+    line: String,
+) -> Result<Brain, Error> {
     let names = &source.design.layers;
     let mut brain = Brain {
         title,
@@ -209,12 +228,13 @@ fn brain(source: &Source, shown: &Shown<'_>, colours: &[Rgb], title: String, lin
 fn group_brain(stage: &Stage<'_>, source: &Source, colours: &[Rgb]) -> Result<Option<Brain>, Error> {
     let Some(group) = &source.group else { return Ok(None) };
     let space = Space { grid: &group.grid, places: &group.places };
-    let shown = Shown { space, maps: &group.t, layers: &group.layers, unit: "t over subjects", detailed: true };
+    let shown =
+        Shown { space, maps: &group.t, layers: &group.layers, unit: "t over subjects", detailed: true };
     let flips = if group.exhaustive { "all " } else { "" };
     let line = format!(
         "{} subjects, {} voxels that all have; {}; {flips}{} sign flips",
         group.subjects,
-        group.places.len(),
+        thousands(group.places.len()),
         words(source.design.deciding()),
         group.flips
     );
@@ -243,7 +263,7 @@ fn subject_brain(source: &Source, index: usize, colours: &[Rgb]) -> Result<Brain
     };
     let line = format!(
         "{} centres; {} with too few voxels, {} undefined",
-        subject.raw.places.len(),
+        thousands(subject.raw.places.len()),
         subject.raw.too_small,
         subject.raw.undefined
     );
@@ -293,12 +313,14 @@ pub(crate) fn quality(stage: &Stage<'_>, quality: &Quality) -> Result<Vec<Qualit
         Ok::<(), Error>(())
     };
     for (index, maps) in quality.reliability.iter().take(MAX_SUBJECTS) {
-        let row = maps.values.row(maps.values.nrows() - 1);
+        let row = maps.values.row(0);
         let facts = &scan.subjects[*index];
         let space = Space { grid: &facts.grid, places: &maps.places };
         let title = format!("{}, subject {}: reliability", scan.identifier, facts.id);
         let middle = median("over centres", row.iter());
-        let line = format!("agreement of the RSMs of odd and even runs, for all runs (Spearman-Brown); {middle}");
+        let line = format!(
+            "agreement of the RSMs of odd and even runs; {middle}. Of all runs together it is 2r/(1 + r)"
+        );
         add(title, line, space, row)?;
     }
     if let (Some(ceiling), Some(first)) = (&quality.ceiling, scan.subjects.first()) {
@@ -356,10 +378,16 @@ pub(crate) fn settings(stage: &Stage<'_>) -> Vec<(String, String)> {
     facts.push(fact("preparation", if done.is_empty() { "none".to_owned() } else { done.join(", ") }));
     for scan in &stage.plan.scans {
         facts.push(fact(&format!("scan {} v{}", scan.identifier, scan.version), scan.digest.to_string()));
-        facts.extend(scan.citation.iter().map(|text| fact(&format!("cite {}", scan.identifier), text.clone())));
-        facts.extend(scan.notes.iter().map(|text| fact(&format!("note on {}", scan.identifier), text.clone())));
+        facts.extend(
+            scan.citation.iter().map(|text| fact(&format!("cite {}", scan.identifier), text.clone())),
+        );
+        facts.extend(
+            scan.notes.iter().map(|text| fact(&format!("note on {}", scan.identifier), text.clone())),
+        );
     }
-    facts.extend(stage.plan.models.iter().map(|m| fact(&format!("model {}", m.identifier), m.digest.to_string())));
+    facts.extend(
+        stage.plan.models.iter().map(|m| fact(&format!("model {}", m.identifier), m.digest.to_string())),
+    );
     facts.push(fact("numeric profile", stage.plan.machine.profile.clone()));
     facts.push(fact("ventral", env!("CARGO_PKG_VERSION").to_owned()));
     facts
