@@ -52,9 +52,8 @@ impl SubjectMaps {
         let overlaps =
             methods.iter().map(|maps| top_overlap(maps.view(), group)).collect::<Result<_, _>>()?;
         let deciding = methods.last().unwrap_or(&raw.values);
-        // The null is that of the method that the spec says.
-        let null = raw.null.as_ref().filter(|_| design.deciding() == spec.deciding());
-        let p = null.map(|null| permuted(null, deciding)).transpose()?;
+        // The null is that of the method that decides: the last one that the layers allow.
+        let p = raw.null.as_ref().map(|null| permuted(null, deciding)).transpose()?;
         let (masks, rule) = match &p {
             Some(p) if group.threshold == Threshold::Fwe => (
                 significant(p.fwe.view(), group.alpha)?,

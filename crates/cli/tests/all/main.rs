@@ -3,6 +3,7 @@
 mod errors;
 mod house;
 mod jobs;
+mod maps;
 mod readme;
 mod remote;
 mod serve;

@@ -259,13 +259,14 @@ impl Subject<'_> {
         notes: &mut Vec<String>,
     ) -> Result<Orientation> {
         let named = |problem: String| Error::field(&source.path, &source.field, problem);
+        // Notes go into results, which do not depend on where the data are.
+        let name = source.path.file_name().unwrap_or_default().to_string_lossy();
         let by_affine = Orientation::between(grid, file);
         match (self.card.alignment, by_affine) {
             (Alignment::Affine, Ok(orientation)) => {
                 if orientation != Orientation::same(grid) {
                     notes.push(format!(
-                        "{} stores its axes in another order or direction than the volumes; it was reordered by its affine",
-                        source.path.display()
+                        "{name} stores its axes in another order or direction than the volumes; it was reordered by its affine"
                     ));
                 }
                 Ok(orientation)
@@ -275,8 +276,7 @@ impl Subject<'_> {
                 same_shape(grid, file).map_err(named)?;
                 if by_affine != Ok(Orientation::same(grid)) {
                     notes.push(format!(
-                        "{} has another affine than the volumes; it was laid on them by voxel index, as the card says",
-                        source.path.display()
+                        "{name} has another affine than the volumes; it was laid on them by voxel index, as the card says"
                     ));
                 }
                 Ok(Orientation::same(grid))

@@ -107,7 +107,7 @@ pub(crate) fn number(value: f64) -> String {
         m if m >= 100.0 => format!("{m:.0}"),
         m if m >= 10.0 => format!("{m:.1}"),
         m if m >= 1.0 => format!("{m:.2}"),
-        m if m == 0.0 => "0".to_owned(),
+        0.0 => "0".to_owned(),
         m if m < 0.0005 => "<.001".to_owned(),
         m => format!("{m:.3}"),
     };
