@@ -151,6 +151,9 @@ const MAP_EFFICIENCY: f64 = 0.25;
 /// Operations of ranking per pair of images.
 const RANK_OPERATIONS: f64 = 60.0;
 
+/// Seconds of finding the voxels of a centre and putting their responses side by side.
+const CENTRE_SECONDS: f64 = 3e-6;
+
 /// Shape of a map unit.
 #[derive(Debug, Clone)]
 pub(crate) struct MapShape {
@@ -200,7 +203,8 @@ pub(crate) fn map_bytes(shape: &MapShape, threads: u64) -> u64 {
 
 /// Predicts a map unit.
 pub(crate) fn map(shape: &MapShape, machine: &MachineFacts) -> Estimate {
-    let pairs = (shape.images as f64).powi(2) / 2.0;
+    // Images are multiplied in blocks of 16.
+    let pairs = (shape.images.next_multiple_of(16) as f64).powi(2) / 2.0;
     let runs = if shape.crossnobis { 1.0 + shape.runs as f64 } else { 1.0 };
     let rsm = 2.0 * pairs * shape.members as f64 * runs * shape.subjects as f64;
     let comparisons = if shape.layers == 0 { 2.0 * shape.subjects as f64 } else { shape.layers as f64 };
@@ -210,6 +214,6 @@ pub(crate) fn map(shape: &MapShape, machine: &MachineFacts) -> Estimate {
     Estimate {
         memory_bytes: map_bytes(shape, machine.threads.max(1) as u64),
         least_bytes: map_bytes(shape, 1),
-        seconds: operations / (machine.f32_rate * MAP_EFFICIENCY),
+        seconds: operations / (machine.f32_rate * MAP_EFFICIENCY) + shape.centres as f64 * CENTRE_SECONDS,
     }
 }

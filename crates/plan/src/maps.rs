@@ -142,7 +142,7 @@ struct MapIdentity<'a> {
     options: Options,
     preparation: Preparation,
     comparison: Comparison,
-    permutations: Option<(usize, u32, Residual)>,
+    permutations: Option<(usize, u32, Vec<Residual>)>,
     centres: [usize; 2],
 }
 
@@ -250,7 +250,8 @@ impl Plan {
         let subjects = subjects.filter(|(index, _)| unit.subject.is_none_or(|subject| subject == *index));
         let is_model = matches!(unit.source, MapSource::Model(_));
         let compared = is_model || unit.source == MapSource::Rdms;
-        let method = spec.residual(spec.deciding());
+        // Where layers are too alike for the last method, the one before it decides.
+        let methods = || spec.methods.iter().map(|method| spec.residual(*method)).collect();
         Digest::of_identity(&MapIdentity {
             kind: "map",
             revision: RESULT_REVISION,
@@ -267,7 +268,7 @@ impl Plan {
             permutations: (compared && spec.permutations > 0).then_some((
                 spec.permutations,
                 spec.seed,
-                method,
+                methods(),
             )),
             centres: unit.centres,
         })

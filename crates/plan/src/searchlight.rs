@@ -35,7 +35,8 @@ pub struct SearchlightSpec {
     /// How the RSM of a neighbourhood is compared with that of a layer.
     #[serde(default)]
     pub comparison: Comparison,
-    /// Residual methods that maps are written for; the last one decides thresholds, winners and permutations.
+    /// Residual methods that maps are written for; the last one decides thresholds, winners and permutations, or where layers are
+    /// too alike for it the one before.
     #[serde(default = "default_methods")]
     pub methods: Vec<Method>,
     /// Penalty of the method `ridge`.

@@ -11,8 +11,8 @@ use ndarray::{Array2, stack};
 use ventral_metrics::rdm;
 use ventral_plan::{MapSource, MapUnit, SearchlightSpec};
 use ventral_searchlight::{
-    LayerDesign, LayerRsms, Permutations, RangeMap, ResidualMap, RsmKind, ceiling_range, image_permutations,
-    map_range_parallel, odd_even, permute_range, reliability_range,
+    LayerDesign, LayerRsms, Permutations, RangeMap, Residual, ResidualMap, RsmKind, ceiling_range,
+    image_permutations, map_range_parallel, odd_even, permute_range, reliability_range,
 };
 use ventral_store::{MapRecord, PermutationRecord};
 
@@ -207,6 +207,7 @@ fn layers_of(execution: &Execution<'_>, unit: &MapUnit) -> Result<Arc<Layers>, E
     Ok(Arc::new(Layers { null: null_of(spec, &rsms).map_err(named)?, rsms }))
 }
 
+/// Permutations for the last method that these layers allow; without them the raw maps and the others are still right.
 fn null_of(
     spec: &SearchlightSpec,
     rsms: &LayerRsms,
@@ -221,7 +222,13 @@ fn null_of(
         // Raw values alone: the spec was checked for it.
         LayerDesign::from_correlations(names, Array2::eye(rsms.layers()))?
     };
-    let method = design.prepare(spec.residual(spec.deciding()))?;
+    // Raw maps are always possible.
+    let methods = spec.methods.iter().rev().map(|method| spec.residual(*method)).chain([Residual::Raw]);
+    let too_alike =
+        |found: &Result<ResidualMap, _>| matches!(found, Err(ventral_searchlight::Error::Collinear { .. }));
+    let prepared =
+        methods.map(|method| design.prepare(method)).find(|found| !too_alike(found)).transpose()?;
+    let Some(method) = prepared else { return Ok(None) };
     let orders = image_permutations(rsms.images(), spec.permutations, spec.seed)?;
     let permutations = Permutations::new(rsms, &method, orders)?;
     Ok(Some((method, permutations)))

@@ -234,6 +234,24 @@ fn layers_of_a_model_are_read_on_the_images_of_the_scan() {
 }
 
 #[test]
+fn layers_that_are_too_alike_are_permuted_raw() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let scan = made_scan(&directory.path().join("scan"), 1);
+    let card = fs::read_to_string(scan.join("scan.toml")).expect("a card");
+    fs::write(scan.join("scan.toml"), format!("{card}[[rdm]]\nname = 'again'\nfile = 'rdm.csv'\n"))
+        .expect("writable");
+    let exceed = |methods: &str| {
+        let job = job(directory.path(), "", &format!("permutations = 20\nmethods = [{methods}]\n"));
+        let store = Store::open(directory.path().join("store")).expect("a store");
+        assert_eq!(run(&job, &store, &Silent).expect("a run").failures, []);
+        joined(&job, &store, MapSource::Rdms, Some(0)).permutation.expect("permutations").exceed
+    };
+    let raw = exceed("'raw'");
+    assert_eq!(exceed("'raw', 'semi_partial'"), raw, "one layer is the other");
+    assert_ne!(exceed("'raw', 'loewdin'"), raw);
+}
+
+#[test]
 fn a_layer_that_cannot_be_read_takes_its_maps_along() {
     let directory = tempfile::tempdir().expect("a directory");
     with_images(&made_scan(&directory.path().join("scan"), 1));
