@@ -10,5 +10,5 @@ rm -rf scan
 "$ventral" simulate-scan --model models/convnet_trained --stimuli stimulus_demo_scan.csv \
   --identifier DemoScan --subjects 6 --sigma 1.9 --snr 6 --seed 1 --output scan
 rm stimulus_demo_scan.zip
-# The card is to be found from anywhere.
+# The archive of all pictures has them.
 sed -i 's|^file = ".*/stimulus_demo_scan.zip"|file = "../stimulus_demo.zip"|' scan/scan.toml

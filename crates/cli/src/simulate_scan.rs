@@ -1,7 +1,7 @@
 //! `ventral simulate-scan`: brain volumes whose layers have a known place.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Component, Path, PathBuf};
 
 use ventral_data::{BenchmarkCard, Intent, MapValues, NiftiMap, Placement, read_volume};
 use ventral_models::ModelCard;
@@ -54,7 +54,7 @@ pub fn simulate(context: &Context, arguments: &SimulateScanArgs) -> Outcome {
     brain.write(folder, "mask.nii.gz", Intent::None, MapValues::U8(&mask))?;
     brain.write(folder, "truth.nii.gz", Intent::Label, MapValues::I16(&brains.truth()))?;
     let mut text = head(arguments, &card.identifier, &images.ids, &brains.layers);
-    text.push_str(&stimuli_section(&arguments.stimuli)?);
+    text.push_str(&stimuli_section(&arguments.stimuli, folder)?);
     for number in 1..=arguments.subjects {
         let name = format!("sub-{number:02}.nii.gz");
         let volumes = brains.volumes(u64::from(arguments.seed) << 32 | u64::from(number))?;
@@ -96,28 +96,33 @@ fn head(arguments: &SimulateScanArgs, model: &str, ids: &[String], layers: &[Str
     )
 }
 
-/// The images: as the benchmark card has them, or a table beside its archive.
-fn stimuli_section(path: &Path) -> Outcome<String> {
-    let full = |path: &Path| {
-        std::path::absolute(path).map_err(|error| Exit::input(format!("{}: {error}", path.display())))
-    };
+/// The images: as the benchmark card has them, or a table beside its archive. Paths are relative to the new card.
+fn stimuli_section(path: &Path, folder: &Path) -> Outcome<String> {
     if path.extension().is_some_and(|extension| extension == "csv") {
         let table = path.file_name().unwrap_or_default().to_string_lossy();
-        let archive = full(&path.with_extension("zip"))?;
-        return Ok(format!(
-            "[stimuli]\nformat = \"table\"\ntable = {table:?}\nfile = {:?}\n",
-            archive.display().to_string()
-        ));
+        let archive = relative(&path.with_extension("zip"), folder)?.display().to_string();
+        return Ok(format!("[stimuli]\nformat = \"table\"\ntable = {table:?}\nfile = {archive:?}\n"));
     }
     let file = card_file(path, "benchmark.toml");
     let text =
         fs::read_to_string(&file).map_err(|error| Exit::input(format!("{}: {error}", file.display())))?;
     let mut stimuli = BenchmarkCard::parse(&text, &file)?.stimuli;
-    if let Some(relative) = &stimuli.file {
-        stimuli.file = Some(full(&file.with_file_name("").join(relative))?);
+    if let Some(named) = &stimuli.file {
+        stimuli.file = Some(relative(&file.with_file_name("").join(named), folder)?);
     }
     let section = toml::to_string(&stimuli).map_err(|error| Exit::Internal(error.into()))?;
     Ok(format!("[stimuli]\n{section}"))
+}
+
+/// The way from a folder to a file; both are there.
+fn relative(file: &Path, folder: &Path) -> Outcome<PathBuf> {
+    let full = |path: &Path| {
+        path.canonicalize().map_err(|error| Exit::input(format!("{}: {error}", path.display())))
+    };
+    let (file, folder) = (full(file)?, full(folder)?);
+    let common = file.components().zip(folder.components()).take_while(|(a, b)| a == b).count();
+    let up = folder.components().skip(common).map(|_| Component::ParentDir);
+    Ok(up.chain(file.components().skip(common)).collect())
 }
 
 fn from_mask(path: &Path) -> Outcome<Brain> {

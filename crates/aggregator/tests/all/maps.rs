@@ -254,6 +254,10 @@ fn the_page_needs_nothing_but_itself() {
         assert!(page.contains(inside), "{inside}");
     }
     assert!(!page.contains("This job is partial"));
+    for whose in ["group", "sub-01", "sub-06"] {
+        let picture = &files[&format!("made1/rdms/figures/{whose}_winner.png")].bytes;
+        assert!(picture.starts_with(b"\x89PNG"), "{whose}");
+    }
 }
 
 #[test]

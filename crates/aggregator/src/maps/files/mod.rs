@@ -1,5 +1,6 @@
 //! The maps of a job as files: volumes with sidecars, tables. All are made before any is written.
 
+mod figures;
 pub(crate) mod group;
 pub(crate) mod names;
 pub(crate) mod quality;
@@ -132,6 +133,7 @@ fn add_source(stage: &Stage<'_>, source: &Source, files: &mut Vec<MapFile>) -> R
     if let Some(maps) = &source.group {
         group::add(stage, source, maps, &mut folder)?;
     }
+    figures::add(source, &mut folder)?;
     folder.add("layers.tsv", "layers: variance inflation, voxels, peak, cluster", tables::layers(source)?);
     if layers.len() > 1 {
         folder.add("overlap.tsv", "overlap of each pair of layers", tables::overlap(source)?);

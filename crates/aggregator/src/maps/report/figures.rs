@@ -64,13 +64,20 @@ pub(crate) fn values(
     limit: f64,
 ) -> Result<String, Error> {
     montage(view, places, name, |centre| {
-        let value = map[centre];
-        if !value.is_finite() {
-            return GREY;
-        }
-        let inside = mask.is_none_or(|mask| mask[centre]);
-        mix(GREY, diverging(value / limit), if inside { 1.0 } else { FAINT })
+        value_colour(map[centre], mask.is_none_or(|mask| mask[centre]), limit)
     })
+}
+
+/// The colour of a value; voxels outside of the mask are faint.
+pub(crate) fn value_colour(value: f64, inside: bool, limit: f64) -> Rgb {
+    let share = if inside { 1.0 } else { FAINT };
+    if value.is_finite() { mix(GREY, diverging(value / limit), share) } else { GREY }
+}
+
+/// The colour of a label; 0 is nobody's.
+pub(crate) fn label_colour(label: u16, colours: &[Rgb]) -> Rgb {
+    let found = usize::from(label).checked_sub(1).and_then(|layer| colours.get(layer));
+    found.copied().unwrap_or(GREY)
 }
 
 /// A map of labels: 0 is nobody's.
@@ -81,10 +88,7 @@ pub(crate) fn labels(
     labels: &[u16],
     colours: &[Rgb],
 ) -> Result<String, Error> {
-    montage(view, places, name, |centre| match labels[centre] {
-        0 => GREY,
-        label => colours.get(usize::from(label) - 1).copied().unwrap_or(GREY),
-    })
+    montage(view, places, name, |centre| label_colour(labels[centre], colours))
 }
 
 /// The colour bar of a map with its ends.

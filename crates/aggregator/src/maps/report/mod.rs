@@ -1,8 +1,8 @@
 //! The page of the maps: one self-contained file, read without network and without a script.
 
-mod figures;
+pub(crate) mod figures;
 pub(crate) mod palette;
-mod slices;
+pub(crate) mod slices;
 mod views;
 
 use askama::Template;

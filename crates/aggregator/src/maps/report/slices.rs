@@ -138,6 +138,46 @@ impl View {
     }
 }
 
+/// Pixels of the smallest side of a voxel on a sheet.
+const SHEET_SCALE: f64 = 3.0;
+/// Slices in a row of a sheet.
+const SHEET_COLUMNS: usize = 8;
+/// Pixels between slices.
+const SHEET_GAP: usize = 8;
+
+impl View {
+    /// All slices of a montage as one PNG in true proportions, row by row from below, without text; clear around the brain.
+    pub(crate) fn sheet(&self, colour: impl Fn(u32) -> Option<Rgb>) -> Result<Vec<u8>, Error> {
+        let slices = self.slices();
+        let unit = self.size_mm.iter().copied().fold(f64::INFINITY, f64::min) / SHEET_SCALE;
+        let [width, height] = self.pixels();
+        let side =
+            |count: usize, axis: usize| ((count as f64 * self.size_mm[axis] / unit).round() as usize).max(1);
+        let (tile_width, tile_height) = (side(width, 0), side(height, 1));
+        let columns = slices.len().clamp(1, SHEET_COLUMNS);
+        let rows = slices.len().div_ceil(columns).max(1);
+        let total_width = columns * (tile_width + SHEET_GAP) - SHEET_GAP;
+        let total_height = rows * (tile_height + SHEET_GAP) - SHEET_GAP;
+        let mut pixels = vec![0u8; 4 * total_width * total_height];
+        for (number, slice) in slices.iter().enumerate() {
+            let left = number % columns * (tile_width + SHEET_GAP);
+            let top = number / columns * (tile_height + SHEET_GAP);
+            for y in 0..tile_height {
+                for x in 0..tile_width {
+                    let (column, row) = (x * width / tile_width, y * height / tile_height);
+                    let shown = [self.window[0][0] + column, self.window[1][1] - row, slice.index];
+                    let Some([r, g, b]) = colour(self.grid.linear(self.voxel(shown)) as u32) else {
+                        continue;
+                    };
+                    let at = 4 * ((top + y) * total_width + left + x);
+                    pixels[at..at + 4].copy_from_slice(&[r, g, b, 255]);
+                }
+            }
+        }
+        png(&pixels, total_width, total_height)
+    }
+}
+
 /// RGBA pixels as PNG.
 pub(crate) fn png(pixels: &[u8], width: usize, height: usize) -> Result<Vec<u8>, Error> {
     let mut bytes = Vec::new();
