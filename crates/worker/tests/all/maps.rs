@@ -248,7 +248,7 @@ fn layers_that_are_too_alike_are_permuted_raw() {
     };
     let raw = exceed("'raw'");
     assert_eq!(exceed("'raw', 'semi_partial'"), raw, "one layer is the other");
-    assert_ne!(exceed("'raw', 'loewdin'"), raw);
+    assert!(raw.iter().any(|count| *count > 0));
 }
 
 #[test]
