@@ -6,7 +6,7 @@ PROFILE_DIR := $(if $(filter dev,$(PROFILE)),debug,$(PROFILE))
 comma := ,
 VENTRAL := $(TARGET_DIR)/$(PROFILE_DIR)/ventral
 
-.PHONY: help setup build demo test lint kube-lint kube-smoke chaos scale bench docs clean
+.PHONY: help setup build demo test lint kube-lint kube-smoke chaos scale bench bench-searchlight docs clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,6 +44,9 @@ scale: setup ## units by SCALE (default 10000,100000,1000000) over 50 jobs and 1
 
 bench: build ## ours and the Python peers on the same work, ratios printed
 	@scripts/bench/all.sh
+
+bench-searchlight: setup ## whole-brain maps, ours, BrainIAK and rsatoolbox on the same data; CENTRES of rsatoolbox (default 1000)
+	@PATH="$$HOME/.cargo/bin:$$PATH" scripts/bench/searchlight.sh $(CENTRES)
 
 docs: setup ## API documentation in target/doc
 	@PATH="$$HOME/.cargo/bin:$$PATH" RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --workspace --no-deps

@@ -1,8 +1,9 @@
-//! Benchmark cards and data set manifests.
+//! Benchmark cards, scan cards and data set manifests.
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     let (text, path) = (String::from_utf8_lossy(bytes), std::path::Path::new("fuzz"));
     let _ = ventral_data::BenchmarkCard::parse(&text, path);
+    let _ = ventral_data::ScanCard::parse(&text, path);
     let _ = ventral_data::DatasetManifest::parse(&text, path);
 });

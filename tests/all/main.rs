@@ -5,6 +5,7 @@ mod chaos;
 mod cluster;
 mod fairness;
 mod faults;
+mod maps;
 mod reference;
 mod scale;
 mod simulated;

@@ -77,7 +77,12 @@ pub fn assemble(plan: &Plan, store: &Store, failures: &[Failure]) -> Result<Resu
     let counted = if plan.spec.preset.is_some() { LeafScore::Raw } else { LeafScore::Ceiled };
     let mut tree = region_tree_by(counted, BRAIN_SCORE, &branches(&rules));
     leave_out_engineering(&mut tree, plan);
-    let leaderboard = leaderboard(&tree, &models, &selections, Ranking::TwoDecimals)?;
+    // A job of brain maps alone has nothing to rank.
+    let leaderboard = if rules.is_empty() {
+        Leaderboard { ranking: Ranking::TwoDecimals, columns: Vec::new(), rows: Vec::new() }
+    } else {
+        leaderboard(&tree, &models, &selections, Ranking::TwoDecimals)?
+    };
     let refused = plan.refused.clone();
     Ok(Results { layers, missing, missing_scores, refused, selections, leaderboard })
 }

@@ -51,6 +51,34 @@ pub enum Error {
         /// Why.
         source: ventral_store::CodecError,
     },
+    /// A stored piece of a map is not what its name says.
+    #[error("{}: {problem}; delete it and run again, it will be recomputed", object.display())]
+    Map {
+        /// The object.
+        object: std::path::PathBuf,
+        /// What was found.
+        problem: String,
+    },
+    /// Pieces of one map do not belong together.
+    #[error("{problem}; this is an error of the program, please report it")]
+    Ranges {
+        /// What was found.
+        problem: String,
+    },
+    /// Statistics over maps cannot be computed.
+    #[error("brain maps: {0}")]
+    Searchlight(#[from] ventral_searchlight::Error),
+    /// A volume cannot be written.
+    #[error("writing the map {name}: {source}")]
+    Volume {
+        /// Name of its file.
+        name: String,
+        /// Why.
+        source: ventral_data::ParseError,
+    },
+    /// A picture cannot be written.
+    #[error("writing a picture of a map: {0}")]
+    Picture(#[from] image::ImageError),
     /// A document of the job cannot be used.
     #[error("the job's document {document} {problem}")]
     Document {

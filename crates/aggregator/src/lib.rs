@@ -9,6 +9,7 @@ mod assemble;
 mod error;
 mod export;
 mod leaderboard;
+mod maps;
 mod parts;
 mod report;
 mod scores;
@@ -25,6 +26,9 @@ pub use export::{
     leaderboard_markdown, raw_csv, raw_rows,
 };
 pub use leaderboard::{Cell, Column, Leaderboard, Ranking, Row, leaderboard, ranks};
+pub use maps::{
+    FileEntry, LayerSummary, MAPS_DOCUMENT, MapFile, Maps, SourceSummary, load_maps, map_files, save_maps,
+};
 pub use report::{BenchmarkInfo, Cost, Provenance, Report, TopOne, html, report_of};
 pub use scores::{Ceiled, LayerScore};
 pub use selection::{ChosenBy, Commitment, RegionRule, Reported, Selection, SkippedLayer, select};

@@ -12,7 +12,7 @@ pub const MAX_SEARCH_DEPTH: usize = 8;
 
 /// The card files that `patterns` name, in their order; each is a card, its directory, or a glob of either.
 ///
-/// `file_name` is `model.toml` or `benchmark.toml`; relative entries start at the directory of `spec`.
+/// `file_name` is `model.toml`, `benchmark.toml` or `scan.toml`; relative entries start at the directory of `spec`.
 ///
 /// # Errors
 /// [`Error::NoCard`] for an entry without a card.

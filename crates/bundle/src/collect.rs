@@ -5,7 +5,7 @@ use std::fs::{self, File};
 use std::io::Read;
 use std::path::{Component, Path, PathBuf};
 
-use ventral_data::benchmark_files;
+use ventral_data::{CardFiles, SCAN_FILE, benchmark_files, scan_files};
 use ventral_models::ModelCard;
 use ventral_plan::spec::MAX_SPEC_BYTES;
 use ventral_plan::{CardKind, JobSpec};
@@ -53,10 +53,11 @@ pub fn collect(spec_file: &Path, data_dir: Option<&Path>) -> Result<Collected, E
         cards.push(model_card(file, data_dir, &mut problems));
     }
     for file in resolve(spec_file, "benchmarks", &spec.benchmarks, "benchmark.toml")? {
-        let listed = benchmark_files(&file, data_dir);
-        problems.extend(listed.problem.map(|problem| problem.to_string()));
-        let files = listed.files.into_iter().map(|file| Found { source: file.path, in_data: file.in_data });
-        cards.push(FoundCard { kind: CardKind::Benchmark, files: files.collect() });
+        cards.push(listed_card(CardKind::Benchmark, benchmark_files(&file, data_dir), &mut problems));
+    }
+    let scans = spec.searchlight.iter().flat_map(|searchlight| searchlight.scans.clone()).collect::<Vec<_>>();
+    for file in resolve(spec_file, "searchlight.scans", &scans, SCAN_FILE)? {
+        cards.push(listed_card(CardKind::Scan, scan_files(&file, data_dir), &mut problems));
     }
     let spec_file = Found { source: spec_file.to_owned(), in_data: false };
     let names = Names::of(&spec_file, &cards, data_dir)?;
@@ -95,6 +96,12 @@ fn read_spec(path: &Path) -> Result<JobSpec, Error> {
         return Err(Error::File { path: path.to_owned(), problem });
     }
     Ok(JobSpec::from_toml(&text, &path.display().to_string())?)
+}
+
+fn listed_card(kind: CardKind, listed: CardFiles, problems: &mut Vec<String>) -> FoundCard {
+    problems.extend(listed.problem.map(|problem| problem.to_string()));
+    let files = listed.files.into_iter().map(|file| Found { source: file.path, in_data: file.in_data });
+    FoundCard { kind, files: files.collect() }
 }
 
 fn model_card(file: PathBuf, data_dir: Option<&Path>, problems: &mut Vec<String>) -> FoundCard {

@@ -43,7 +43,7 @@ pub struct Manifest {
     pub spec: String,
     /// All files, sorted by path.
     pub files: Vec<FileEntry>,
-    /// The cards among them in the order of the spec, models before benchmarks: who has the bundle need not search for them.
+    /// The cards among them in the order of the spec, models before benchmarks before scans: who has the bundle need not search for them.
     pub cards: Vec<CardEntry>,
 }
 
@@ -63,7 +63,7 @@ pub struct FileEntry {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CardEntry {
-    /// Model or benchmark.
+    /// Model, benchmark or scan.
     pub kind: CardKind,
     /// Virtual path of the card.
     pub path: String,
@@ -186,13 +186,11 @@ impl Manifest {
         if entries > MAX_CARD_ENTRIES {
             return refuse(format!("{entries} entries; at most {MAX_CARD_ENTRIES} are allowed"));
         }
-        if !self.cards.is_sorted_by_key(|card| card.kind == CardKind::Benchmark) {
-            return refuse("models must come before benchmarks".to_owned());
+        if !self.cards.is_sorted_by_key(|card| card.kind) {
+            return refuse("models must come before benchmarks, and these before scans".to_owned());
         }
         let mut seen = HashSet::with_capacity(self.cards.len());
-        if let Some(twice) =
-            self.cards.iter().find(|card| !seen.insert((card.kind == CardKind::Model, &card.path)))
-        {
+        if let Some(twice) = self.cards.iter().find(|card| !seen.insert((card.kind, &card.path))) {
             return refuse(format!("{:?} is there twice", shown(&twice.path)));
         }
         for card in &self.cards {

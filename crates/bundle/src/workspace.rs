@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;
 
-use ventral_data::benchmark_references;
+use ventral_data::{benchmark_references, scan_references};
 use ventral_models::ModelCard;
 use ventral_plan::CardKind;
 
@@ -129,6 +129,7 @@ impl Workspace {
                 ModelCard::load(&path, Some(&data_dir)).map(|card| vec![card.source().to_owned()]).ok()
             }
             CardKind::Benchmark => benchmark_references(&path, &data_dir).ok(),
+            CardKind::Scan => scan_references(&path, &data_dir).ok(),
         };
         let (inside, data) = (without_dots(&self.root.join(FILES)), without_dots(&data_dir));
         let outside = |found: &PathBuf| {

@@ -94,7 +94,7 @@ pub enum Command {
         /// File format; from the extension of --output when absent, else csv.
         #[arg(long, value_enum)]
         format: Option<Format>,
-        /// The file; standard output when absent (not for parquet).
+        /// The file, for maps a new folder; standard output when absent (not for parquet).
         #[arg(long, short, value_name = "FILE")]
         output: Option<PathBuf>,
     },
@@ -134,6 +134,8 @@ pub enum Command {
     },
     /// Make recordings from a layer of a model, with known noise: for model recovery and for trying things out.
     Simulate(SimulateArgs),
+    /// Make brain volumes of people in which each layer of a model has a known place: for maps that can be checked.
+    SimulateScan(SimulateScanArgs),
     /// Say what this machine has, what is missing and how to get it.
     Doctor,
     /// Run a role of a cluster.
@@ -210,6 +212,40 @@ pub struct SimulateArgs {
     pub output: PathBuf,
 }
 
+#[derive(Debug, Args)]
+pub struct SimulateScanArgs {
+    /// Model card; its layers get places, the first at the back.
+    #[arg(long)]
+    pub model: PathBuf,
+    /// Only these of its layers, separated by commas.
+    #[arg(long, value_delimiter = ',', value_name = "NAMES")]
+    pub layers: Vec<String>,
+    /// Stimulus set: a benchmark card whose stimuli are shown, or a CSV with a ZIP of the same name.
+    #[arg(long)]
+    pub stimuli: PathBuf,
+    /// NIfTI volume whose voxels above zero are the brain; a small egg of 4 x 4 x 5 mm voxels when absent.
+    #[arg(long)]
+    pub mask: Option<PathBuf>,
+    /// Identifier of the scan.
+    #[arg(long)]
+    pub identifier: String,
+    /// Number of people.
+    #[arg(long, default_value_t = 6, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub subjects: u16,
+    /// Width of the place of a layer: standard deviation in voxels.
+    #[arg(long, default_value_t = 2.0)]
+    pub sigma: f64,
+    /// Standard deviation of the signal at the middle of a place over that of the noise.
+    #[arg(long, default_value_t = 1.0)]
+    pub snr: f64,
+    /// Seed of the random numbers.
+    #[arg(long, default_value_t = 1)]
+    pub seed: u32,
+    /// The folder to write: a scan card, a mask, the truth, the volumes.
+    #[arg(long, short, value_name = "DIR")]
+    pub output: PathBuf,
+}
+
 /// Results that can be exported.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Table {
@@ -219,6 +255,8 @@ pub enum Table {
     Layers,
     /// One row per model, layer, benchmark, split and neuroid.
     Raw,
+    /// Brain maps: a folder of volumes, tables and a page.
+    Maps,
 }
 
 /// Export formats.

@@ -8,6 +8,7 @@ mod datasets;
 mod doctor;
 mod exit;
 mod export;
+mod maps;
 mod parquet;
 mod plan;
 mod progress;
@@ -16,6 +17,7 @@ mod results;
 mod run;
 mod serve;
 mod simulate;
+mod simulate_scan;
 mod site;
 mod table;
 mod telemetry;
@@ -66,6 +68,7 @@ fn dispatch(cli: Cli) -> Outcome {
         Command::Benchmarks { cards, action: None } => cards::benchmarks(&context, &cards),
         Command::Datasets { manifests, action } => datasets::datasets(&context, &manifests, action),
         Command::Simulate(arguments) => simulate::simulate(&context, &arguments),
+        Command::SimulateScan(arguments) => simulate_scan::simulate(&context, &arguments),
         Command::Doctor => doctor::doctor(&context),
         Command::Serve { role } => serve::serve(&context, *role),
         Command::Cluster(_) => unreachable!("taken above"),

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use serde::Serialize;
+use ventral_plan::{MapSource, MapUnit};
 use ventral_worker::{Job, Work, work};
 
 use crate::context::Context;
@@ -23,6 +24,7 @@ struct Summary<'a> {
     cached: usize,
     features_units: usize,
     score_units: usize,
+    map_units: usize,
     predicted_seconds: f64,
     predicted_core_hours: f64,
     predicted_peak_bytes: u64,
@@ -48,6 +50,7 @@ impl<'a> Summary<'a> {
             cached: work.cached,
             features_units: work.features.len(),
             score_units: work.scores.len(),
+            map_units: work.maps.len(),
             predicted_seconds: work.seconds,
             predicted_core_hours: core_hours(job, work),
             predicted_peak_bytes: work.peak_bytes,
@@ -95,19 +98,70 @@ fn text(job: &Job, work: &Work) -> String {
             if missing == 0 { "cached".to_owned() } else { format!("{missing} layers") },
         ]);
     }
-    format!(
-        "job {}\n\n{models}\n\n{benchmarks}\n\n{}{}",
-        plan.job_id(),
-        totals(job, work),
-        left_out(job, work)
-    )
+    let tables = [
+        (!plan.models.is_empty()).then(|| models.to_string()),
+        (!plan.benchmarks.is_empty()).then(|| benchmarks.to_string()),
+        (!plan.maps.is_empty()).then(|| maps(job, work)),
+    ];
+    let tables: String = tables.into_iter().flatten().map(|table| format!("{table}\n\n")).collect();
+    format!("job {}\n\n{tables}{}{}", plan.job_id(), totals(job, work), left_out(job, work))
+}
+
+/// A row per subject and what is mapped: its units, their memory and hours.
+fn maps(job: &Job, work: &Work) -> String {
+    let plan = &job.plan;
+    let mut table = table::new(&[
+        "scan",
+        "subject",
+        "map",
+        "centres",
+        "layers",
+        "units",
+        "to compute",
+        "memory",
+        "core-hours",
+    ]);
+    let same = |a: &MapUnit, b: &MapUnit| (a.scan, a.subject, a.source) == (b.scan, b.subject, b.source);
+    let mut first = 0;
+    for units_of_map in plan.maps.chunk_by(same) {
+        let range = first..first + units_of_map.len();
+        first = range.end;
+        let Some(unit) = units_of_map.first() else { continue };
+        let scan = &plan.scans[unit.scan];
+        let missing = range.filter(|index| work.maps.binary_search(index).is_ok()).count();
+        let centres = units_of_map.iter().map(|unit| unit.centres[1] - unit.centres[0]).sum::<usize>();
+        let seconds: f64 = units_of_map.iter().map(|unit| unit.estimate.seconds).sum();
+        let memory = units_of_map.iter().map(|unit| unit.estimate.memory_bytes).max().unwrap_or(0);
+        let layers = match unit.source {
+            MapSource::Model(model) => plan.models[model].layers.len().to_string(),
+            MapSource::Rdms => scan.rdms.len().to_string(),
+            MapSource::Reliability | MapSource::Ceiling => String::new(),
+        };
+        table.add_row([
+            format!("{} v{}", scan.identifier, scan.version),
+            unit.subject.map_or("all".to_owned(), |subject| scan.subjects[subject].id.clone()),
+            plan.map_source(unit),
+            units::count(centres as u64),
+            layers,
+            units_of_map.len().to_string(),
+            if missing == 0 { "cached".to_owned() } else { missing.to_string() },
+            units::bytes(memory),
+            format!("{:.4}", seconds * plan.machine.threads as f64 / 3600.0),
+        ]);
+    }
+    table.to_string()
 }
 
 fn totals(job: &Job, work: &Work) -> String {
     let plan = &job.plan;
     let grams: usize = work.features.iter().map(|(_, missing)| missing.grams.len()).sum();
+    let maps = if plan.maps.is_empty() {
+        String::new()
+    } else {
+        format!(", {} map units", units::count(work.maps.len() as u64))
+    };
     format!(
-        "{} units, {} cached; to do: {} features units ({} layers), {} score units\n\
+        "{} units, {} cached; to do: {} features units ({} layers), {} score units{maps}\n\
          about {} on this machine, {:.2} core-hours; at most {} of memory (limit {})\n",
         units::count(plan.unit_count() as u64),
         units::count(work.cached as u64),

@@ -102,7 +102,7 @@ impl Observer for Progress<'_> {
         match event {
             Event::FeaturesStarted { unit, missing } => {
                 let model = &self.plan.models[unit.model].identifier;
-                let stimuli = self.plan.benchmarks[unit.benchmark].stimulus_count;
+                let (stimuli, _) = self.plan.stimuli_of(unit);
                 self.line(&format!(
                     "{model}: reading {missing} of {} layers on {stimuli} stimuli",
                     unit.layers.len()
@@ -128,6 +128,25 @@ impl Observer for Progress<'_> {
                 self.start(*missing as u64, "scoring".to_owned(), "scores");
             }
             Event::ScoreStored { .. } => self.with_bar(|bar| bar.inc(1)),
+            Event::MapsStarted { missing, centres } => {
+                self.line(&format!("mapping {} centres in {missing} units", units::count(*centres as u64)));
+                self.start(*centres as u64, "mapping".to_owned(), "centres");
+            }
+            Event::Centres { done } => self.with_bar(|bar| bar.inc(*done as u64)),
+            Event::MapStored { unit } => {
+                let subject =
+                    unit.subject.map_or("all", |subject| &self.plan.scans[unit.scan].subjects[subject].id);
+                self.with_bar(|bar| bar.set_message(format!("{subject} {}", self.plan.map_source(unit))));
+            }
+            Event::MapsFinished { centres, seconds } => {
+                self.clear();
+                let rate = *centres as f64 / seconds.max(1e-3);
+                let (time, rate) = (units::duration(*seconds), units::count(rate as u64));
+                self.line(&format!(
+                    "mapped {} centres in {time} ({rate} per second)",
+                    units::count(*centres as u64)
+                ));
+            }
             Event::Failed { unit, reason, .. } => self.line(&format!("failed: {unit}: {reason}")),
         }
     }

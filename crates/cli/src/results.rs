@@ -66,7 +66,9 @@ pub fn jobs(context: &Context) -> Outcome {
 }
 
 fn state(record: &JobRecord, store: &Store) -> &'static str {
-    let complete = record.plan.scores.iter().all(|unit| store.contains(&unit.digest));
+    let scores = record.plan.scores.iter().map(|unit| &unit.digest);
+    let complete =
+        scores.chain(record.plan.maps.iter().map(|unit| &unit.digest)).all(|name| store.contains(name));
     // Failures are written when a run ends.
     match (complete, record.failures.is_empty()) {
         (true, true) => "complete",
@@ -210,7 +212,9 @@ pub fn leaderboard_text(results: &Results) -> String {
         }
         table.add_row(cells);
     }
-    let mut text = format!("{table}\n{}", tree_text(board, with_layers));
+    // A job of maps alone has no models to rank.
+    let mut text =
+        if shown.len() > 1 { format!("{table}\n{}", tree_text(board, with_layers)) } else { String::new() };
     let on_itself = |cell: &Cell| matches!(cell.chosen_by, Some(ChosenBy::SameBenchmark));
     if board.rows.iter().flat_map(|row| &row.cells).any(on_itself) {
         text.push_str(

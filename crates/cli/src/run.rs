@@ -10,7 +10,7 @@ use ventral_worker::run as compute;
 use crate::context::Context;
 use crate::exit::{Exit, Outcome};
 use crate::progress::{Progress, stop_on_signal};
-use crate::{results, units};
+use crate::{maps, results, units};
 
 #[derive(Serialize)]
 struct Summary<'a> {
@@ -19,6 +19,8 @@ struct Summary<'a> {
     failures: &'a [Failure],
     usage: Usage,
     report: Option<PathBuf>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    maps: Option<&'a ventral_aggregator::Maps>,
 }
 
 /// Scores what a spec names, prints the leaderboard, writes the report.
@@ -61,11 +63,24 @@ fn finish(
     report: bool,
 ) -> Outcome {
     let results = assemble(&record.plan, store, &record.failures)?;
-    let report = if report { Some(results::write_report(store, id, record, &results, None)?) } else { None };
-    let summary =
-        Summary { job: id, leaderboard: &results.leaderboard, failures: &record.failures, usage, report };
+    let written = maps::after_run(store, id, record)?;
+    // A job of maps alone has no scores to report.
+    let scored = !record.plan.benchmarks.is_empty() || written.is_none();
+    let report =
+        if report && scored { Some(results::write_report(store, id, record, &results, None)?) } else { None };
+    let summary = Summary {
+        job: id,
+        leaderboard: &results.leaderboard,
+        failures: &record.failures,
+        usage,
+        report,
+        maps: written.as_ref().map(|written| &written.maps),
+    };
     context.print(&summary, || {
-        let mut text = results::leaderboard_text(&results);
+        let mut text = if scored { results::leaderboard_text(&results) } else { String::new() };
+        if let Some(written) = &written {
+            text.push_str(&maps::text(written));
+        }
         text.push_str(&format!("\njob {id}: {}\n", usage_text(&usage)));
         // Cards that were left out are named below the table.
         let left_out =
@@ -78,7 +93,8 @@ fn finish(
         }
         text
     })?;
-    if record.failures.is_empty() && results.missing == 0 { Ok(()) } else { Err(Exit::Partial) }
+    let partial = written.is_some_and(|written| written.maps.is_partial());
+    if record.failures.is_empty() && results.missing == 0 && !partial { Ok(()) } else { Err(Exit::Partial) }
 }
 
 fn usage_text(usage: &Usage) -> String {

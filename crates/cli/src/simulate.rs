@@ -14,7 +14,7 @@ use crate::context::Context;
 use crate::exit::{Exit, Outcome};
 use crate::progress::{interrupted, stop_on_signal};
 
-struct Quiet;
+pub struct Quiet;
 
 impl Observer for Quiet {
     fn on(&self, _: &Event<'_>) {}
@@ -57,7 +57,7 @@ pub fn simulate(context: &Context, arguments: &SimulateArgs) -> Outcome {
 }
 
 /// The stimuli of a benchmark card, or of a CSV with a ZIP of the same name beside it.
-fn stimuli(context: &Context, path: &Path) -> Outcome<StimulusSet> {
+pub fn stimuli(context: &Context, path: &Path) -> Outcome<StimulusSet> {
     if path.extension().is_some_and(|extension| extension == "csv") {
         let archive = path.with_extension("zip");
         let identifier = path.file_stem().unwrap_or_default().to_string_lossy();

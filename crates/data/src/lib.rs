@@ -14,6 +14,8 @@ mod image;
 pub mod limits;
 mod mat;
 mod netcdf;
+mod nifti;
+mod scan;
 mod stimuli;
 mod table;
 
@@ -38,5 +40,15 @@ pub use files::sha256_file;
 pub use image::Image;
 pub use mat::{MatFile, MatStruct, MatValue, parse_mat, read_mat};
 pub use netcdf::{assembly_to_bytes, parse_assembly, read_assembly, write_assembly};
+pub use nifti::{
+    Intent, MapValues, NiftiHeader, NiftiMap, NiftiReader, NiftiType, NiftiVolume, Placement, read_header,
+    read_volume,
+};
+pub use scan::{
+    Alignment, BidsCard, BidsName, ConditionsCard, FileCard, GivenRdm, LabelsCard, NeighbourLists, RdmCard,
+    Removed, RunCard, RunData, SCAN_FILE, Scan, ScanCard, ScanSubject, SubjectCard, SubjectData, Texts,
+    bids_label, dataset_description, load_anatomy, load_neighbourhoods, load_scan, load_subject,
+    parse_neighbourhoods, scan_files, scan_references, write_json,
+};
 pub use stimuli::StimulusSet;
 pub use table::{Column, Table, Values, parse_table, read_table};

@@ -26,3 +26,23 @@ pub const MAX_NESTING: usize = 16;
 pub const MAX_NPY_HEADER_BYTES: usize = 64 << 10;
 /// Most columns of a table.
 pub const MAX_COLUMNS: usize = 100_000;
+/// Longest axis of a brain volume.
+pub const MAX_VOLUME_AXIS: u64 = 1 << 20;
+/// Most voxels of one brain volume (0.2 mm isotropic over a head); indices of voxels have 32 bits.
+pub const MAX_VOXELS: u64 = 1 << 30;
+/// Most bytes of one brain volume.
+pub const MAX_VOLUME_BYTES: u64 = 4 << 30;
+/// Most volumes of one NIfTI file.
+pub const MAX_VOLUMES: usize = 1 << 20;
+/// Largest header of a NIfTI file with its extensions.
+pub const MAX_NIFTI_OFFSET: u64 = 64 << 20;
+/// Most numbers (voxels x conditions x runs) that one subject of a scan may need in memory.
+pub const MAX_SCAN_VALUES: u64 = 4 << 30;
+/// Most subjects of a scan.
+pub const MAX_SUBJECTS: usize = 10_000;
+/// Most conditions of a scan.
+pub const MAX_CONDITIONS: usize = 100_000;
+/// Most files that a BIDS directory is searched through.
+pub const MAX_BIDS_FILES: usize = 1_000_000;
+/// Most members of all neighbourhoods of a file together.
+pub const MAX_NEIGHBOURS: u64 = 1 << 30;

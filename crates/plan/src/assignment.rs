@@ -35,6 +35,11 @@ pub enum Work {
         /// Index.
         index: usize,
     },
+    /// The map unit of this index in the job's plan.
+    Map {
+        /// Index.
+        index: usize,
+    },
     /// Assemble the job's results from the scores its plan lists and from `jobs/<id>/failures.json`.
     Assemble,
     /// Waits and does nothing: drills of the cluster.

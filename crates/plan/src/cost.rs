@@ -137,3 +137,83 @@ pub(crate) fn score(benchmark: &BenchmarkFacts, machine: &MachineFacts) -> Estim
         seconds: slower * operations / (machine.f64_rate * SCORE_EFFICIENCY),
     }
 }
+
+/// Centres a thread computes RSMs of at once where these are kept as vectors.
+const RSM_CHUNK: u64 = 256;
+/// Centres whose RSMs are held while permuted layers are compared with them.
+const PERMUTED_CHUNK: u64 = 2048;
+/// Permutations a thread holds the layer vectors of.
+const PERMUTED_BLOCK: u64 = 32;
+/// Copies of a subject's responses while they are read and put in order.
+const RESPONSE_COPIES: u64 = 4;
+/// Share of the measured matrix product rate that small products of neighbourhoods reach, comparison included.
+const MAP_EFFICIENCY: f64 = 0.25;
+/// Operations of ranking per pair of images.
+const RANK_OPERATIONS: f64 = 60.0;
+
+/// Seconds of finding the voxels of a centre and putting their responses side by side.
+const CENTRE_SECONDS: f64 = 3e-6;
+
+/// Shape of a map unit.
+#[derive(Debug, Clone)]
+pub(crate) struct MapShape {
+    pub centres: usize,
+    /// Usable voxels of a subject.
+    pub voxels: usize,
+    /// Voxels of the grid.
+    pub grid: usize,
+    /// Most voxels of a neighbourhood.
+    pub members: usize,
+    pub images: usize,
+    pub runs: usize,
+    /// Subjects read at once.
+    pub subjects: usize,
+    pub layers: usize,
+    /// Rows of the Grams that are read; 0 without.
+    pub stimuli: usize,
+    pub permutations: usize,
+    pub crossnobis: bool,
+    pub ranks: bool,
+}
+
+/// Bytes of a map unit with `threads` threads.
+pub(crate) fn map_bytes(shape: &MapShape, threads: u64) -> u64 {
+    let of = |count: usize| count as u64;
+    let mul = |a: u64, b: u64| a.saturating_mul(b);
+    let pairs = mul(of(shape.images), of(shape.images)) / 2 + 16;
+    let responses = mul(mul(of(shape.voxels), of(shape.images.next_multiple_of(16))), of(shape.runs) * 4);
+    let subjects = mul(mul(responses, RESPONSE_COPIES), of(shape.subjects));
+    // Positions of the voxels, with room around the grid.
+    let index = mul(of(shape.grid), 8);
+    let gram = mul(mul(of(shape.stimuli), of(shape.stimuli)), 16);
+    let layers = mul(mul(pairs, of(shape.layers)), 48);
+    let local =
+        mul(pairs, 24).saturating_add(mul(of(shape.members) * (1 + of(shape.runs)), of(shape.images) * 16));
+    let kept = if shape.layers == 0 { mul(mul(pairs, RSM_CHUNK * 8), of(shape.subjects).max(2)) } else { 0 };
+    let permuted = if shape.permutations == 0 {
+        0
+    } else {
+        let block = mul(mul(pairs, PERMUTED_BLOCK * 4), of(shape.layers));
+        let maxima = mul(of(shape.permutations), of(shape.layers) * 12);
+        mul(pairs, PERMUTED_CHUNK * 4).saturating_add(mul(block, threads)).saturating_add(maxima)
+    };
+    let per_thread = mul(local.saturating_add(kept), threads);
+    [subjects, index, gram, layers, per_thread, permuted].into_iter().fold(BASE_BYTES, u64::saturating_add)
+}
+
+/// Predicts a map unit.
+pub(crate) fn map(shape: &MapShape, machine: &MachineFacts) -> Estimate {
+    // Images are multiplied in blocks of 16.
+    let pairs = (shape.images.next_multiple_of(16) as f64).powi(2) / 2.0;
+    let runs = if shape.crossnobis { 1.0 + shape.runs as f64 } else { 1.0 };
+    let rsm = 2.0 * pairs * shape.members as f64 * runs * shape.subjects as f64;
+    let comparisons = if shape.layers == 0 { 2.0 * shape.subjects as f64 } else { shape.layers as f64 };
+    let ranked = if shape.ranks { RANK_OPERATIONS * shape.subjects as f64 } else { 0.0 };
+    let permuted = 2.0 * shape.layers as f64 * shape.permutations as f64;
+    let operations = shape.centres as f64 * (rsm + pairs * (2.0 * comparisons + ranked + permuted));
+    Estimate {
+        memory_bytes: map_bytes(shape, machine.threads.max(1) as u64),
+        least_bytes: map_bytes(shape, 1),
+        seconds: operations / (machine.f32_rate * MAP_EFFICIENCY) + shape.centres as f64 * CENTRE_SECONDS,
+    }
+}

@@ -25,6 +25,8 @@ pub enum UnitRef {
     Features(usize),
     /// A score unit.
     Score(usize),
+    /// A map unit.
+    Map(usize),
 }
 
 impl Unfit {
@@ -45,7 +47,7 @@ impl From<Unfit> for Error {
 }
 
 impl Plan {
-    /// Units that cannot run in `available_bytes`, features units first. Scores that read tiles are part of their features unit.
+    /// Units that cannot run in `available_bytes`, features units first, maps last. Scores that read tiles are part of their features unit.
     pub fn unfit(&self, available_bytes: u64) -> Vec<Unfit> {
         let too_large = |estimate: &Estimate| estimate.least_bytes > available_bytes;
         let make = |unit, title, estimate: &Estimate| Unfit {
@@ -61,14 +63,27 @@ impl Plan {
         let scores = self.scores.iter().enumerate();
         let scores = scores.filter(|(_, unit)| too_large(&unit.estimate) && reads_gram(unit));
         let scores = scores.map(|(i, unit)| make(UnitRef::Score(i), self.score_title(unit), &unit.estimate));
-        features.chain(scores).collect()
+        let maps = self.maps.iter().enumerate().filter(|(_, unit)| too_large(&unit.estimate));
+        let maps = maps.map(|(i, unit)| make(UnitRef::Map(i), self.map_title(unit), &unit.estimate));
+        features.chain(scores).chain(maps).collect()
     }
 
     /// Model and stimuli of a features unit, in words.
     pub fn features_title(&self, unit: &FeaturesUnit) -> String {
         let model = &self.models[unit.model].identifier;
-        let benchmark = &self.benchmarks[unit.benchmark];
-        format!("reading {model} on {} stimuli of {}", benchmark.stimulus_count, benchmark.identifier)
+        let (count, identifier) = self.stimuli_of(unit);
+        format!("reading {model} on {count} stimuli of {identifier}")
+    }
+
+    /// Number of the stimuli of a features unit, and the benchmark or scan that has them.
+    pub fn stimuli_of(&self, unit: &FeaturesUnit) -> (usize, &str) {
+        match unit.scan.and_then(|index| self.scans.get(index)) {
+            Some(scan) => (scan.stimuli.as_ref().map_or(0, |stimuli| stimuli.count), &scan.identifier),
+            None => {
+                let benchmark = &self.benchmarks[unit.benchmark];
+                (benchmark.stimulus_count, &benchmark.identifier)
+            }
+        }
     }
 
     /// Model, layer and benchmark of a score unit, in words.
@@ -83,6 +98,7 @@ impl Plan {
         match unit {
             UnitRef::Features(index) => Some(self.features_digest(self.features.get(index)?)),
             UnitRef::Score(index) => Some(self.scores.get(index)?.digest.clone()),
+            UnitRef::Map(index) => Some(self.maps.get(index)?.digest.clone()),
         }
     }
 }

@@ -5,6 +5,8 @@
 //!
 //! - [`spec`]: the job spec a user writes
 //! - [`facts`]: what planning needs to know about models, benchmarks and the machine
+//! - [`searchlight`]: what a spec says about brain maps
+//! - [`maps`]: map units and the scans they are of
 //! - [`unit`]: features units and score units, and the identity each is named by
 //! - [`assignment`]: what a worker is told about a unit
 //! - [`cost`]: predicted memory and time of a unit
@@ -19,9 +21,11 @@ pub mod cost;
 mod digest;
 pub mod facts;
 pub mod fit;
+pub mod maps;
 pub mod planned;
 pub mod planner;
 pub mod pool;
+pub mod searchlight;
 pub mod spec;
 pub mod unit;
 
@@ -33,7 +37,9 @@ pub use facts::{
     Variant,
 };
 pub use fit::{Unfit, UnitRef};
+pub use maps::{CENTRES_PER_UNIT, CommonFacts, MapSource, MapUnit, ScanFacts, ScanStimuli, SubjectFacts};
 pub use planned::{CardKind, PLAN_DOCUMENT, PlannedJob, Refused};
-pub use planner::{Error, Plan, plan, plan_without};
+pub use planner::{Error, Facts, Plan, plan, plan_without};
+pub use searchlight::{Correction, GroupSpec, Method, SearchlightSpec, Threshold};
 pub use spec::{JobSpec, Preset, Selection, SpecError};
 pub use unit::{FeaturesUnit, LayerTarget, ScoreUnit, Screen};

@@ -18,16 +18,21 @@ pub struct PlannedJob {
     pub model_cards: Vec<String>,
     /// Virtual path of each benchmark's card, in the order of the plan's benchmarks.
     pub benchmark_cards: Vec<String>,
+    /// Virtual path of each scan's card, in the order of the plan's scans.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub scan_cards: Vec<String>,
 }
 
 /// Kinds of cards.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CardKind {
     /// A model card.
     Model,
     /// A benchmark card.
     Benchmark,
+    /// A scan card.
+    Scan,
 }
 
 impl std::fmt::Display for CardKind {
@@ -35,6 +40,7 @@ impl std::fmt::Display for CardKind {
         f.write_str(match self {
             Self::Model => "model",
             Self::Benchmark => "benchmark",
+            Self::Scan => "scan",
         })
     }
 }

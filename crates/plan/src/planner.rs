@@ -8,7 +8,7 @@ use crate::cost::{self, FeaturesShape};
 use crate::unit::{GramIdentity, RESULT_REVISION, ScoreIdentity};
 use crate::{
     BenchmarkFacts, CardKind, Consumes, Digest, Estimate, FeaturesUnit, JobSpec, LayerTarget, MachineFacts,
-    ModelFacts, Refused, ScoreUnit, Screen,
+    MapUnit, ModelFacts, Refused, ScanFacts, ScoreUnit, Screen,
 };
 
 /// Most units of one job.
@@ -29,6 +29,12 @@ pub struct Plan {
     pub features: Vec<FeaturesUnit>,
     /// Score units, by model, then benchmark, then layer.
     pub scores: Vec<ScoreUnit>,
+    /// Scans, in the order of the spec.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub scans: Vec<ScanFacts>,
+    /// Map units, by scan, then subject, then what they show, then range; ceilings after all subjects of their scan.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub maps: Vec<MapUnit>,
     /// Cards of the spec that cannot be used; the job goes on without them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub refused: Vec<Refused>,
@@ -40,7 +46,7 @@ pub enum Error {
     /// Two cards have one identifier.
     #[error("{kind} '{identifier}' is named twice; identifiers must be unique within a job")]
     Duplicate {
-        /// "model" or "benchmark".
+        /// "model", "benchmark" or "scan".
         kind: &'static str,
         /// The identifier.
         identifier: String,
@@ -58,6 +64,12 @@ pub enum Error {
     /// A preset asks for something that is not in the job.
     #[error("preset: {problem}")]
     Preset {
+        /// What is wrong and what to do.
+        problem: String,
+    },
+    /// Brain maps of nothing.
+    #[error("searchlight: {problem}")]
+    Searchlight {
         /// What is wrong and what to do.
         problem: String,
     },
@@ -91,24 +103,35 @@ pub fn plan(
     benchmarks: Vec<BenchmarkFacts>,
     machine: MachineFacts,
 ) -> Result<Plan, Error> {
-    plan_without(Vec::new(), spec, models, benchmarks, machine)
+    let facts = Facts { models, benchmarks, scans: Vec::new(), refused: Vec::new() };
+    plan_without(facts, spec, machine)
 }
 
-/// As [`plan()`], for a spec some of whose cards cannot be used.
+/// What the cards of a spec are about.
+#[derive(Debug, Clone, Default)]
+pub struct Facts {
+    /// Models, in the order of the spec.
+    pub models: Vec<ModelFacts>,
+    /// Benchmarks, in the order of the spec.
+    pub benchmarks: Vec<BenchmarkFacts>,
+    /// Scans, in the order of the spec.
+    pub scans: Vec<ScanFacts>,
+    /// Cards that cannot be used.
+    pub refused: Vec<Refused>,
+}
+
+/// As [`plan()`], for a spec with scans, or some of whose cards cannot be used.
 ///
 /// # Errors
-/// Those of [`plan()`]; a selection may name a benchmark that was refused, its region then has no layer.
-pub fn plan_without(
-    refused: Vec<Refused>,
-    spec: JobSpec,
-    models: Vec<ModelFacts>,
-    benchmarks: Vec<BenchmarkFacts>,
-    machine: MachineFacts,
-) -> Result<Plan, Error> {
+/// Those of [`plan()`]; a selection may name a benchmark that was refused, its region then has no layer. Scans that there is
+/// nothing to compare with.
+pub fn plan_without(facts: Facts, spec: JobSpec, machine: MachineFacts) -> Result<Plan, Error> {
+    let Facts { models, benchmarks, scans, refused } = facts;
     unique("model", models.iter().map(|model| &model.identifier))?;
     unique("benchmark", benchmarks.iter().map(|benchmark| &benchmark.identifier))?;
+    unique("scan", scans.iter().map(|scan| &scan.identifier))?;
     // A benchmark that was refused may be the one that is looked for.
-    if refused.iter().all(|card| card.kind == CardKind::Model) {
+    if refused.iter().all(|card| card.kind != CardKind::Benchmark) {
         check_selection(&spec, &benchmarks)?;
     }
     check_preset(&spec, &benchmarks, &refused)?;
@@ -117,11 +140,12 @@ pub fn plan_without(
     if found > MAX_UNITS {
         return Err(Error::TooManyUnits { found });
     }
-    let mut plan =
-        Plan { spec, models, benchmarks, machine, features: Vec::new(), scores: Vec::new(), refused };
+    let (features, scores, maps) = (Vec::new(), Vec::new(), Vec::new());
+    let mut plan = Plan { spec, models, benchmarks, machine, features, scores, scans, maps, refused };
     for model in 0..plan.models.len() {
         plan.add_model(model);
     }
+    plan.add_maps()?;
     Ok(plan)
 }
 
@@ -129,14 +153,19 @@ impl Plan {
     /// The job's id: its name and the digest of the names of all its results.
     pub fn job_id(&self) -> String {
         let digests: Vec<&Digest> = self.scores.iter().map(|unit| &unit.digest).collect();
-        let digest = Digest::of_identity(&(&self.spec, digests));
+        let digest = if self.maps.is_empty() {
+            Digest::of_identity(&(&self.spec, digests))
+        } else {
+            let maps: Vec<&Digest> = self.maps.iter().map(|unit| &unit.digest).collect();
+            Digest::of_identity(&(&self.spec, digests, maps))
+        };
         format!("{}-{}", self.spec.name, &digest.as_str()[..8])
     }
 
-    /// Number of units: one per Gram and one per score.
+    /// Number of units: one per Gram, one per score and one per map unit.
     pub fn unit_count(&self) -> usize {
         let grams: usize = self.features.iter().map(|unit| unit.layers.len()).sum();
-        grams + self.scores.len()
+        grams + self.scores.len() + self.maps.len()
     }
 
     /// Name of a features unit in a queue: the digest of the names of all its results.
@@ -153,20 +182,20 @@ impl Plan {
 
     fn estimates(&self) -> impl Iterator<Item = &Estimate> {
         let features = self.features.iter().map(|unit| &unit.estimate);
-        features.chain(self.scores.iter().map(|unit| &unit.estimate))
+        let scores = self.scores.iter().map(|unit| &unit.estimate);
+        features.chain(scores).chain(self.maps.iter().map(|unit| &unit.estimate))
     }
 
     fn add_model(&mut self, model: usize) {
         let facts = self.models[model].clone();
-        let key = |benchmark: &BenchmarkFacts| {
-            let screen = screen(facts.degrees, benchmark.degrees);
-            let bits = screen.map(|s| [s.source_degrees.to_bits(), s.target_degrees.to_bits()]);
-            (benchmark.stimuli.clone(), bits)
-        };
+        let key = |benchmark: &BenchmarkFacts| Shown::of_benchmark(0, benchmark).key(facts.degrees);
         let benchmarks = self.benchmarks.clone();
         // Stimuli for which behaviour alone is wanted are read from one layer.
         let neural = benchmarks.iter().filter(|benchmark| benchmark.variant.behavior.is_none());
-        let neural: BTreeSet<(Digest, Option<[u64; 2]>)> = neural.map(key).collect();
+        let mut neural: BTreeSet<(Digest, Option<[u64; 2]>)> = neural.map(key).collect();
+        // Maps are of all layers.
+        let scans: Vec<Shown> = self.scans.iter().enumerate().filter_map(Shown::of_scan).collect();
+        neural.extend(scans.iter().map(|shown| shown.key(facts.degrees)));
         let mut by_stimuli: BTreeMap<(Digest, Option<[u64; 2]>), usize> = BTreeMap::new();
         for (index, benchmark) in benchmarks.iter().enumerate() {
             if benchmark.variant.behavior.is_some() && facts.readout.is_none() {
@@ -176,11 +205,18 @@ impl Plan {
             let only = if neural.contains(&key) { None } else { facts.readout };
             let screen = screen(facts.degrees, benchmark.degrees);
             let unit = *by_stimuli.entry(key).or_insert_with(|| {
-                let unit = self.features_unit(model, index, screen, only);
+                let unit = self.features_unit(model, &Shown::of_benchmark(index, benchmark), screen, only);
                 self.features.push(unit);
                 self.features.len() - 1
             });
             self.add_scores(unit, benchmark, index);
+        }
+        for shown in scans {
+            by_stimuli.entry(shown.key(facts.degrees)).or_insert_with(|| {
+                let unit = self.features_unit(model, &shown, screen(facts.degrees, shown.degrees), None);
+                self.features.push(unit);
+                self.features.len() - 1
+            });
         }
     }
 
@@ -188,12 +224,11 @@ impl Plan {
     fn features_unit(
         &self,
         model: usize,
-        index: usize,
+        shown: &Shown,
         screen: Option<Screen>,
         only: Option<usize>,
     ) -> FeaturesUnit {
         let facts = &self.models[model];
-        let benchmark = &self.benchmarks[index];
         let read =
             || facts.layers.iter().enumerate().filter(|(layer, _)| only.is_none_or(|only| *layer == only));
         let layers = read().map(|(layer, layer_facts)| LayerTarget {
@@ -204,13 +239,13 @@ impl Plan {
                 profile: &self.machine.profile,
                 model: &facts.digest,
                 layer: &layer_facts.name,
-                stimuli: &benchmark.stimuli,
+                stimuli: &shown.stimuli,
                 screen,
                 precision: self.spec.features.precision,
             }),
         });
         let shape = FeaturesShape {
-            stimuli: facts.rows(benchmark.stimulus_count),
+            stimuli: facts.rows(shown.count),
             layers: read().map(|(_, layer)| layer.features).collect(),
             seconds_per_stimulus: facts.seconds_per_stimulus,
             weight_bytes: facts.weight_bytes,
@@ -218,8 +253,9 @@ impl Plan {
         };
         FeaturesUnit {
             model,
-            benchmark: index,
-            stimuli: benchmark.stimuli.clone(),
+            benchmark: shown.benchmark,
+            scan: shown.scan,
+            stimuli: shown.stimuli.clone(),
             screen,
             layers: layers.collect(),
             tile_scores: Vec::new(),
@@ -258,7 +294,35 @@ impl Plan {
     }
 }
 
-fn screen(model: Option<f64>, benchmark: Option<f64>) -> Option<Screen> {
+/// Stimuli, and who has them.
+struct Shown {
+    benchmark: usize,
+    scan: Option<usize>,
+    stimuli: Digest,
+    count: usize,
+    degrees: Option<f64>,
+}
+
+impl Shown {
+    fn of_benchmark(index: usize, facts: &BenchmarkFacts) -> Self {
+        let (count, degrees) = (facts.stimulus_count, facts.degrees);
+        Self { benchmark: index, scan: None, stimuli: facts.stimuli.clone(), count, degrees }
+    }
+
+    fn of_scan((index, facts): (usize, &ScanFacts)) -> Option<Self> {
+        let shown = facts.stimuli.as_ref()?;
+        let (count, degrees) = (shown.count, shown.degrees);
+        Some(Self { benchmark: 0, scan: Some(index), stimuli: shown.digest.clone(), count, degrees })
+    }
+
+    /// What is read once for all that have it.
+    fn key(&self, model_degrees: Option<f64>) -> (Digest, Option<[u64; 2]>) {
+        let screen = screen(model_degrees, self.degrees);
+        (self.stimuli.clone(), screen.map(|s| [s.source_degrees.to_bits(), s.target_degrees.to_bits()]))
+    }
+}
+
+pub(crate) fn screen(model: Option<f64>, benchmark: Option<f64>) -> Option<Screen> {
     let (target_degrees, source_degrees) = (model?, benchmark?);
     (target_degrees != source_degrees).then_some(Screen { source_degrees, target_degrees })
 }
@@ -296,7 +360,7 @@ fn check_preset(spec: &JobSpec, benchmarks: &[BenchmarkFacts], refused: &[Refuse
     }
     // A benchmark that was refused may be the one that is missing.
     let missing = regions.iter().find(|region| benchmarks.iter().all(|b| b.region != **region));
-    match missing.filter(|_| refused.iter().all(|card| card.kind == CardKind::Model)) {
+    match missing.filter(|_| refused.iter().all(|card| card.kind != CardKind::Benchmark)) {
         None => Ok(()),
         Some(region) => {
             Err(Error::Preset { problem: format!("no benchmark is of region '{region}'; add one") })

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use ventral_metrics::Precision;
 
+use crate::SearchlightSpec;
+
 /// Most characters of a job name.
 pub const MAX_NAME_CHARS: usize = 64;
 
@@ -23,9 +25,13 @@ pub struct JobSpec {
     /// Title of the report; the name when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub title: Option<String>,
-    /// Model cards: paths of `model.toml` or of its directory, relative to the spec; `*` and `?` match.
+    /// Model cards: paths of `model.toml` or of its directory, relative to the spec; `*` and `?` match. May be missing where
+    /// `[searchlight]` is there.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub models: Vec<String>,
-    /// Benchmark cards: paths of `benchmark.toml` or of its directory, relative to the spec; `*` and `?` match.
+    /// Benchmark cards: paths of `benchmark.toml` or of its directory, relative to the spec; `*` and `?` match. May be missing
+    /// where `[searchlight]` is there.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub benchmarks: Vec<String>,
     /// How layers are read.
     #[serde(default)]
@@ -39,6 +45,9 @@ pub struct JobSpec {
     /// Layer choice per region; without an entry a region's layer is chosen on the benchmark it is reported on.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub selection: Vec<Selection>,
+    /// Brain maps.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub searchlight: Option<SearchlightSpec>,
 }
 
 /// Named rules of scoring.
@@ -148,12 +157,18 @@ impl JobSpec {
             );
         }
         for (field, list) in [("models", &self.models), ("benchmarks", &self.benchmarks)] {
-            if list.is_empty() {
+            if list.is_empty() && self.searchlight.is_none() {
                 return refuse(field, "the list is empty; name at least one card".to_owned());
             }
             if list.len() > MAX_ENTRIES {
                 return refuse(field, format!("{} entries; at most {MAX_ENTRIES}", list.len()));
             }
+        }
+        if !self.benchmarks.is_empty() && self.models.is_empty() {
+            return refuse("models", "the list is empty, and there are benchmarks; name a model".to_owned());
+        }
+        if let Some((field, problem)) = self.searchlight.as_ref().and_then(SearchlightSpec::problem) {
+            return refuse(field, problem);
         }
         if self.preset.is_some() && !self.selection.is_empty() {
             return refuse("selection", "the preset chooses layers itself; remove one of the two".to_owned());

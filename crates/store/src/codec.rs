@@ -19,6 +19,12 @@ pub struct CodecError {
     problem: String,
 }
 
+impl CodecError {
+    pub(crate) fn new(kind: &'static str, problem: String) -> Self {
+        Self { kind, problem }
+    }
+}
+
 /// A stored `LayerGram`.
 #[derive(Debug, Clone)]
 pub struct LayerGramRecord(pub LayerGram);
@@ -64,10 +70,10 @@ impl LayerGramRecord {
         encode(
             &header,
             [
-                ("products", bytes(triangle)),
-                ("shift", bytes([gram.shift_sum, gram.shift_square])),
-                ("shift_products", bytes(gram.shift_products.iter().copied())),
-                ("sums", bytes(gram.sums.iter().copied())),
+                ("products", Array::f64(triangle)),
+                ("shift", Array::f64([gram.shift_sum, gram.shift_square])),
+                ("shift_products", Array::f64(gram.shift_products.iter().copied())),
+                ("sums", Array::f64(gram.sums.iter().copied())),
             ],
         )
     }
@@ -114,8 +120,8 @@ impl ScoreRecord {
         encode(
             &header,
             [
-                ("alphas", bytes(self.scores.alphas.iter().copied())),
-                ("values", bytes(self.scores.values.iter().copied())),
+                ("alphas", Array::f64(self.scores.alphas.iter().copied())),
+                ("values", Array::f64(self.scores.values.iter().copied())),
             ],
         )
     }
@@ -136,40 +142,74 @@ impl ScoreRecord {
     }
 }
 
-fn bytes(values: impl IntoIterator<Item = f64>) -> Vec<u8> {
-    values.into_iter().flat_map(f64::to_le_bytes).collect()
+/// Numbers as little-endian bytes.
+pub(crate) struct Array {
+    dtype: Dtype,
+    bytes: Vec<u8>,
 }
 
-fn encode<H: Serialize, const N: usize>(header: &H, arrays: [(&str, Vec<u8>); N]) -> Vec<u8> {
+impl Array {
+    pub fn f64(values: impl IntoIterator<Item = f64>) -> Self {
+        Self { dtype: Dtype::F64, bytes: values.into_iter().flat_map(f64::to_le_bytes).collect() }
+    }
+
+    pub fn f32(values: impl IntoIterator<Item = f32>) -> Self {
+        Self { dtype: Dtype::F32, bytes: values.into_iter().flat_map(f32::to_le_bytes).collect() }
+    }
+
+    pub fn u32(values: impl IntoIterator<Item = u32>) -> Self {
+        Self { dtype: Dtype::U32, bytes: values.into_iter().flat_map(u32::to_le_bytes).collect() }
+    }
+}
+
+pub(crate) fn encode<H: Serialize, const N: usize>(header: &H, arrays: [(&str, Array); N]) -> Vec<u8> {
     let plain = "headers and arrays are plain data";
     let text = serde_json::to_string(header).unwrap_or_else(|e| unreachable!("{plain}: {e}"));
-    let views = arrays.iter().map(|(name, data)| {
-        let view = TensorView::new(Dtype::F64, vec![data.len() / 8], data);
+    let views = arrays.iter().map(|(name, array)| {
+        let width = if array.dtype == Dtype::F64 { 8 } else { 4 };
+        let view = TensorView::new(array.dtype, vec![array.bytes.len() / width], &array.bytes);
         (*name, view.unwrap_or_else(|e| unreachable!("{plain}: {e}")))
     });
     let metadata = HashMap::from([(HEADER.to_owned(), text)]);
     safetensors::serialize(views, Some(metadata)).unwrap_or_else(|e| unreachable!("{plain}: {e}"))
 }
 
-struct Arrays<'a> {
+pub(crate) struct Arrays<'a> {
     kind: &'static str,
     tensors: SafeTensors<'a>,
 }
 
 impl Arrays<'_> {
-    fn take(&mut self, name: &str, expected: Option<usize>) -> Result<Vec<f64>, CodecError> {
-        let damaged = |problem: String| CodecError { kind: self.kind, problem };
+    pub fn take(&mut self, name: &str, expected: Option<usize>) -> Result<Vec<f64>, CodecError> {
+        self.numbers(name, Dtype::F64, expected, f64::from_le_bytes)
+    }
+
+    pub fn take_f32(&mut self, name: &str, expected: Option<usize>) -> Result<Vec<f32>, CodecError> {
+        self.numbers(name, Dtype::F32, expected, f32::from_le_bytes)
+    }
+
+    pub fn take_u32(&mut self, name: &str, expected: Option<usize>) -> Result<Vec<u32>, CodecError> {
+        self.numbers(name, Dtype::U32, expected, u32::from_le_bytes)
+    }
+
+    fn numbers<T, const N: usize>(
+        &self,
+        name: &str,
+        dtype: Dtype,
+        expected: Option<usize>,
+        of: impl Fn([u8; N]) -> T,
+    ) -> Result<Vec<T>, CodecError> {
+        let damaged = |problem: String| CodecError::new(self.kind, problem);
         let view = self.tensors.tensor(name).map_err(|e| damaged(format!("array '{name}': {e}")))?;
         let data = view.data();
-        if view.dtype() != Dtype::F64 || expected.and_then(|n| n.checked_mul(8)) != Some(data.len()) {
+        if view.dtype() != dtype || expected.and_then(|n| n.checked_mul(N)) != Some(data.len()) {
             return Err(damaged(format!("array '{name}' has {} bytes of {:?}", data.len(), view.dtype())));
         }
-        let value = |chunk: &[u8]| f64::from_le_bytes(std::array::from_fn(|i| chunk[i]));
-        Ok(data.chunks_exact(8).map(value).collect())
+        Ok(data.as_chunks::<N>().0.iter().map(|chunk| of(*chunk)).collect())
     }
 }
 
-fn decode<'a, H: DeserializeOwned>(
+pub(crate) fn decode<'a, H: DeserializeOwned>(
     payload: &'a [u8],
     kind: &'static str,
 ) -> Result<(H, Arrays<'a>), CodecError> {

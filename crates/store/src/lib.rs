@@ -7,7 +7,8 @@
 //! - [`blobs`]: uploaded files, named by their own bytes
 //! - [`documents`]: the small files of a job
 //! - [`jobs`]: what was asked for, and how it went
-//! - [`codec`]: results as bytes: a JSON header and named f64 arrays in a safetensors container
+//! - [`codec`]: results as bytes: a JSON header and named arrays in a safetensors container
+//! - [`maps`]: pieces of brain maps as bytes
 
 mod backend;
 pub mod blobs;
@@ -19,6 +20,7 @@ mod frame;
 pub mod jobs;
 mod key;
 mod local;
+pub mod maps;
 mod remote;
 mod store;
 
@@ -28,5 +30,6 @@ pub use documents::MAX_DOCUMENT_BYTES;
 pub use error::Error;
 pub use jobs::{Failure, JobEntry, JobRecord, Usage};
 pub use key::MAX_NAME_BYTES;
+pub use maps::{MapRecord, PermutationRecord};
 pub use remote::{MAX_REMOTE_OBJECT_BYTES, Settings};
 pub use store::{MAX_OBJECT_BYTES, Put, Store};

@@ -9,7 +9,7 @@ pub enum Error {
     NoCard {
         /// The spec.
         spec: PathBuf,
-        /// `models` or `benchmarks`.
+        /// `models`, `benchmarks` or `searchlight.scans`.
         field: &'static str,
         /// The entry.
         pattern: String,
@@ -29,6 +29,14 @@ pub enum Error {
         context: String,
         /// Why.
         source: ventral_metrics::Error,
+    },
+    /// A map cannot be computed.
+    #[error("{context}: {source}")]
+    Map {
+        /// Subject, centres and model.
+        context: String,
+        /// Why.
+        source: ventral_searchlight::Error,
     },
     /// The store failed.
     #[error(transparent)]
@@ -59,7 +67,7 @@ pub enum Error {
     /// Nothing that the spec names can be used.
     #[error("no {kind} of this job can be used; {}", list(reasons))]
     AllRefused {
-        /// `model` or `benchmark`.
+        /// `model`, `benchmark` or `scan`.
         kind: ventral_plan::CardKind,
         /// Why, one per card.
         reasons: Vec<String>,

@@ -1,6 +1,6 @@
 //! What happens while units run, for whoever shows it.
 
-use ventral_plan::{FeaturesUnit, ScoreUnit};
+use ventral_plan::{FeaturesUnit, MapUnit, ScoreUnit};
 
 /// Receives events, from any thread.
 pub trait Observer: Sync {
@@ -55,6 +55,30 @@ pub enum Event<'a> {
     ScoreStored {
         /// The unit.
         unit: &'a ScoreUnit,
+    },
+    /// The map units begin.
+    MapsStarted {
+        /// Number of units that are not in the store.
+        missing: usize,
+        /// Their centres.
+        centres: usize,
+    },
+    /// Centres of a map unit are computed.
+    Centres {
+        /// How many since the last such event of the unit.
+        done: usize,
+    },
+    /// A map unit is in the store.
+    MapStored {
+        /// The unit.
+        unit: &'a MapUnit,
+    },
+    /// The map units have ended.
+    MapsFinished {
+        /// Their centres.
+        centres: usize,
+        /// Seconds they took.
+        seconds: f64,
     },
     /// A unit failed; the others go on.
     Failed {

@@ -8,6 +8,7 @@ use ventral_plan::{Digest, Plan};
 use ventral_queue::fault;
 use ventral_store::Store;
 
+use crate::maps::Scans;
 use crate::{Error, Observer};
 
 /// First pause after a store error; it doubles up to [`MAX_PAUSE`].
@@ -31,6 +32,8 @@ pub struct Execution<'a> {
     pub plan: &'a Plan,
     /// Its benchmarks.
     pub benchmarks: &'a dyn Benchmarks,
+    /// Its scans.
+    pub scans: &'a dyn Scans,
     /// Where results go.
     pub store: &'a Store,
     /// Memory a unit may use, in bytes.

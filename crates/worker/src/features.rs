@@ -1,9 +1,11 @@
 //! Features units: a model's layers, read once over a stimulus set.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Instant;
 
 use ndarray::ArrayView2;
+use ventral_data::{Benchmark, Scan, StimulusSet};
 use ventral_metrics::{Error as MetricError, GramBuilder, Precision, TileConsumer};
 use ventral_models::{ActivationSource, StreamLimits, stream};
 use ventral_plan::{FeaturesUnit, Plan, cost};
@@ -11,7 +13,7 @@ use ventral_store::{LayerGramRecord, ScoreRecord, Store};
 
 use crate::score::load_gram;
 use crate::tiles::TileMetric;
-use crate::{Error, Event, Execution, LoadedModel};
+use crate::{Error, Event, Execution, LoadedModel, model};
 
 /// What is still missing of a features unit.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -81,7 +83,7 @@ pub fn execute(
     let Execution { plan, store, observer, .. } = *execution;
     let started = Instant::now();
     let mut failures: Vec<LayerFailure> = Vec::new();
-    let benchmark = execution.benchmarks.benchmark(unit.benchmark)?;
+    let shown = Shown::of(execution, unit)?;
     loop {
         let missing = missing.without_stored(plan, unit, store);
         let left = missing.grams.len() + missing.scores.len();
@@ -93,7 +95,8 @@ pub fn execute(
             return Ok(failures);
         }
         observer.on(&Event::FeaturesStarted { unit, missing: layers.len() });
-        let read = model.with_source(&benchmark, unit.screen, observer, |source| {
+        let (stimuli, fitted_on) = shown.stimuli()?;
+        let read = model.with_stimuli(stimuli, fitted_on, unit.screen, observer, |source| {
             let mut reading = Reading { execution, unit, missing: &missing, readers: None };
             reading.read(source, &layers)
         });
@@ -111,6 +114,32 @@ pub fn execute(
                 _ if observer.interrupted() => return Err(Error::Interrupted),
                 _ => return Err(error),
             },
+        }
+    }
+}
+
+/// Who has the stimuli of a unit.
+enum Shown {
+    Benchmark(Arc<Benchmark>),
+    Scan(Arc<Scan>),
+}
+
+impl Shown {
+    fn of(execution: &Execution<'_>, unit: &FeaturesUnit) -> Result<Self, Error> {
+        Ok(match unit.scan {
+            Some(scan) => Self::Scan(execution.scans.scan(scan)?),
+            None => Self::Benchmark(execution.benchmarks.benchmark(unit.benchmark)?),
+        })
+    }
+
+    /// The stimuli, and the first of those that components are fitted on.
+    fn stimuli(&self) -> Result<(&StimulusSet, usize), Error> {
+        match self {
+            Self::Benchmark(benchmark) => Ok((&benchmark.stimuli, model::fitted_on(benchmark))),
+            Self::Scan(scan) => {
+                let missing = || Error::Mismatch(format!("scan {} has no images", scan.identifier()));
+                Ok((scan.stimuli.as_ref().ok_or_else(missing)?, usize::MAX))
+            }
         }
     }
 }

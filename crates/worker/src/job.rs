@@ -3,18 +3,23 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use ventral_data::{Benchmark, load_benchmark};
+use ventral_data::{Benchmark, SCAN_FILE, Scan, StimulusSet, load_benchmark, load_scan};
 use ventral_models::ModelCard;
 use ventral_plan::{
-    BenchmarkFacts, CardKind, JobSpec, MachineFacts, ModelFacts, Plan, Refused, plan_without,
+    BenchmarkFacts, CardKind, Facts, JobSpec, MachineFacts, ModelFacts, Plan, Refused, ScanFacts,
+    plan_without,
 };
 
 use crate::execution::Benchmarks;
+use crate::maps::{MapCache, Scans};
 use crate::model::load_card;
-use crate::{Error, LoadedModel, cards, facts};
+use crate::{Error, LoadedModel, cards, facts, maps};
 
 /// Benchmarks whose stimuli a model is tried on before it is refused: the images of one may be what is wrong.
 const MAX_TRIED: usize = 3;
+
+/// Field of a spec that names scans.
+pub(crate) const SCANS_FIELD: &str = "searchlight.scans";
 
 /// A job that can run: its plan, its models' cards and its benchmarks.
 pub struct Job {
@@ -24,6 +29,9 @@ pub struct Job {
     pub cards: Vec<ModelCard>,
     /// Benchmarks, in the order of the plan's.
     pub benchmarks: Vec<Arc<Benchmark>>,
+    /// Scans, in the order of the plan's.
+    pub scans: Vec<Arc<Scan>>,
+    cache: MapCache,
 }
 
 impl Job {
@@ -41,17 +49,36 @@ impl Job {
         let files = CardFiles {
             models: cards::resolve(spec_file, "models", &spec.models, "model.toml")?,
             benchmarks: cards::resolve(spec_file, "benchmarks", &spec.benchmarks, "benchmark.toml")?,
+            scans: match &spec.searchlight {
+                Some(searchlight) => cards::resolve(spec_file, SCANS_FIELD, &searchlight.scans, SCAN_FILE)?,
+                None => Vec::new(),
+            },
         };
         let survey = Survey::of(&spec, spec_file, &files, data_dir, usize::MAX, &|_, _| Ok(None))?;
         let benchmarks = survey.benchmarks.iter().filter_map(|found| found.loaded.clone()).collect();
         let cards = survey.models.iter().map(|found| found.card.clone()).collect();
-        Ok(Self { plan: survey.plan(spec, machine)?, cards, benchmarks })
+        let scans = survey.scans.iter().map(|found| found.loaded.clone()).collect();
+        Ok(Self { plan: survey.plan(spec, machine)?, cards, benchmarks, scans, cache: MapCache::default() })
+    }
+
+    pub(crate) fn map_cache(&self) -> &MapCache {
+        &self.cache
     }
 }
 
 impl Benchmarks for Job {
     fn benchmark(&self, index: usize) -> Result<Arc<Benchmark>, Error> {
         self.benchmarks.get(index).cloned().ok_or_else(|| Error::Mismatch(format!("no benchmark {index}")))
+    }
+}
+
+impl Scans for Job {
+    fn scan(&self, index: usize) -> Result<Arc<Scan>, Error> {
+        self.scans.get(index).cloned().ok_or_else(|| Error::Mismatch(format!("no scan {index}")))
+    }
+
+    fn cache(&self) -> &MapCache {
+        &self.cache
     }
 }
 
@@ -63,12 +90,15 @@ pub(crate) struct PlannedFiles {
     pub models: Vec<PathBuf>,
     /// Benchmark cards.
     pub benchmarks: Vec<PathBuf>,
+    /// Scan cards.
+    pub scans: Vec<PathBuf>,
 }
 
 /// Card files of a job.
 pub(crate) struct CardFiles {
     pub models: Vec<PathBuf>,
     pub benchmarks: Vec<PathBuf>,
+    pub scans: Vec<PathBuf>,
 }
 
 /// Makes a card's files ready to be loaded; gives the reason for a card that must not be.
@@ -89,7 +119,8 @@ pub(crate) fn plan_card_files(
     let survey = Survey::of(&spec, spec_file, files, data_dir, MAX_TRIED, prepare)?;
     let models = survey.models.iter().map(|found| found.file.clone()).collect();
     let benchmarks = survey.benchmarks.iter().map(|found| found.file.clone()).collect();
-    Ok(PlannedFiles { plan: survey.plan(spec, machine)?, models, benchmarks })
+    let scans = survey.scans.iter().map(|found| found.file.clone()).collect();
+    Ok(PlannedFiles { plan: survey.plan(spec, machine)?, models, benchmarks, scans })
 }
 
 /// Loads a model card, with the layers that the spec names for it.
@@ -114,10 +145,17 @@ struct FoundBenchmark {
     loaded: Option<Arc<Benchmark>>,
 }
 
+struct FoundScan {
+    file: PathBuf,
+    facts: ScanFacts,
+    loaded: Arc<Scan>,
+}
+
 /// The cards of a spec: those that can be used, and the others.
 struct Survey {
     models: Vec<FoundModel>,
     benchmarks: Vec<FoundBenchmark>,
+    scans: Vec<FoundScan>,
     refused: Vec<Refused>,
 }
 
@@ -131,7 +169,8 @@ impl Survey {
         keep: usize,
         prepare: &Prepare<'_>,
     ) -> Result<Self, Error> {
-        let mut survey = Self { models: Vec::new(), benchmarks: Vec::new(), refused: Vec::new() };
+        let mut survey =
+            Self { models: Vec::new(), benchmarks: Vec::new(), scans: Vec::new(), refused: Vec::new() };
         for file in &files.benchmarks {
             let keep = survey.benchmarks.len() < keep;
             match prepare(CardKind::Benchmark, file)? {
@@ -142,7 +181,8 @@ impl Survey {
                 },
             }
         }
-        survey.check(CardKind::Benchmark, survey.benchmarks.is_empty())?;
+        survey.check(CardKind::Benchmark, survey.benchmarks.is_empty() && !files.benchmarks.is_empty())?;
+        survey.find_scans(spec, files, data_dir, prepare)?;
         for file in &files.models {
             match prepare(CardKind::Model, file)? {
                 Some(reason) => survey.refuse(CardKind::Model, file, reason),
@@ -152,7 +192,7 @@ impl Survey {
                 },
             }
         }
-        survey.check(CardKind::Model, survey.models.is_empty())?;
+        survey.check(CardKind::Model, survey.models.is_empty() && !files.models.is_empty())?;
         survey.check_layer_overrides(spec, spec_file)?;
         Ok(survey)
     }
@@ -160,7 +200,40 @@ impl Survey {
     fn plan(self, spec: JobSpec, machine: MachineFacts) -> Result<Plan, Error> {
         let models = self.models.into_iter().map(|found| found.facts).collect();
         let benchmarks = self.benchmarks.into_iter().map(|found| found.facts).collect();
-        Ok(plan_without(self.refused, spec, models, benchmarks, machine)?)
+        let scans = self.scans.into_iter().map(|found| found.facts).collect();
+        Ok(plan_without(Facts { models, benchmarks, scans, refused: self.refused }, spec, machine)?)
+    }
+
+    fn find_scans(
+        &mut self,
+        spec: &JobSpec,
+        files: &CardFiles,
+        data_dir: Option<&Path>,
+        prepare: &Prepare<'_>,
+    ) -> Result<(), Error> {
+        let Some(searchlight) = &spec.searchlight else { return Ok(()) };
+        for file in &files.scans {
+            let found = || -> Result<FoundScan, Error> {
+                let loaded = load_scan(file, data_dir)?;
+                let facts = maps::of_scan(&loaded, searchlight)?;
+                Ok(FoundScan { file: file.clone(), facts, loaded: Arc::new(loaded) })
+            };
+            match prepare(CardKind::Scan, file)? {
+                Some(reason) => self.refuse(CardKind::Scan, file, reason),
+                None => match found() {
+                    Ok(found) => self.scans.push(found),
+                    Err(error) => self.refuse(CardKind::Scan, file, error.to_string()),
+                },
+            }
+        }
+        self.check(CardKind::Scan, self.scans.is_empty())
+    }
+
+    /// Stimuli that a model is tried on.
+    fn stimuli(&self) -> impl Iterator<Item = &StimulusSet> {
+        let loaded = self.benchmarks.iter().filter_map(|found| found.loaded.as_deref());
+        let of_scans = self.scans.iter().filter_map(|found| found.loaded.stimuli.as_ref());
+        loaded.map(|benchmark| &benchmark.stimuli).chain(of_scans).take(MAX_TRIED)
     }
 
     fn refuse(&mut self, kind: CardKind, file: &Path, reason: String) {
@@ -176,10 +249,9 @@ impl Survey {
     fn found_model(&self, spec: &JobSpec, file: &Path, data: Option<&Path>) -> Result<FoundModel, Error> {
         let card = card_of(spec, file, data)?;
         let model = LoadedModel::load(&card)?;
-        let loaded = self.benchmarks.iter().filter_map(|found| found.loaded.as_deref()).take(MAX_TRIED);
         let mut failed = None;
-        for benchmark in loaded {
-            match model.facts(&card, Some(&benchmark.stimuli)) {
+        for stimuli in self.stimuli() {
+            match model.facts(&card, Some(stimuli)) {
                 Ok(facts) => return Ok(FoundModel { file: file.to_owned(), card, facts }),
                 Err(error) => failed = failed.or(Some(error)),
             }

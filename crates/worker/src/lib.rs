@@ -1,8 +1,8 @@
 //! Takes units, computes, stores.
 //!
 //! The data flow is the order of the modules: `job` loads what a spec names and plans it, `run` goes through the
-//! units, `features` reads a model's layers into Gram matrices, `score` turns these into scores, and everything
-//! lands in the store under the name the plan gave it. `events` tell an observer what happens. [`simulate`] turns the
+//! units, `features` reads a model's layers into Gram matrices, `score` turns these into scores, `maps` compares them with
+//! what brains do around each voxel, and everything lands in the store under the name the plan gave it. `events` tell an observer what happens. [`simulate`] turns the
 //! same stream of activations into recordings.
 
 mod behavior;
@@ -14,6 +14,7 @@ mod facts;
 mod features;
 mod job;
 mod machine;
+mod maps;
 mod model;
 mod neural;
 mod rows;
@@ -21,6 +22,7 @@ mod run;
 mod score;
 pub mod service;
 mod simulate;
+mod simulate_scan;
 mod tiles;
 mod units;
 
@@ -34,6 +36,8 @@ pub use machine::{
     KERNEL_REVISION, available_memory_bytes, default_memory_bytes, measure, numeric_profile,
     peak_memory_bytes,
 };
+pub use maps::{MapCache, Scans};
 pub use model::LoadedModel;
 pub use run::{Report, Work, run, work};
 pub use simulate::{SimulationRequest, simulate};
+pub use simulate_scan::{BrainRequest, SimulatedBrains};

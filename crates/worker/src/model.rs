@@ -102,17 +102,28 @@ impl LoadedModel {
         observer: &dyn Observer,
         act: impl FnOnce(&dyn ActivationSource) -> Result<T, Error>,
     ) -> Result<T, Error> {
+        self.with_stimuli(&benchmark.stimuli, fitted_on(benchmark), screen, observer, act)
+    }
+
+    /// Runs `act` on the activations to stimuli; components are fitted on those from the `fitted_on`th.
+    pub fn with_stimuli<T>(
+        &self,
+        stimuli: &StimulusSet,
+        fitted_on: usize,
+        screen: Option<Screen>,
+        observer: &dyn Observer,
+        act: impl FnOnce(&dyn ActivationSource) -> Result<T, Error>,
+    ) -> Result<T, Error> {
         match self {
             Self::Network(network) => {
-                let images = Stimuli { set: &benchmark.stimuli, observer };
+                let images = Stimuli { set: stimuli, observer };
                 let source = NetworkActivations::new(network, &images, screen.map(|s| s.source_degrees));
-                let fitted_on = benchmark.components.as_ref().map_or(usize::MAX, |c| c.first);
                 act(&source.filling_from(fitted_on))
             }
             Self::Given { activations, ids, time_bins, identifier } => {
                 let bins = time_bins.len().max(1);
                 let given = activations.stimuli() / bins;
-                let of_bin = match_rows(identifier, ids.as_deref(), given, &benchmark.stimuli)?;
+                let of_bin = match_rows(identifier, ids.as_deref(), given, stimuli)?;
                 let rows: Vec<usize> =
                     (0..bins).flat_map(|bin| of_bin.iter().map(move |row| bin * given + row)).collect();
                 act(&reordered(activations, &rows)?)
@@ -134,6 +145,11 @@ impl LoadedModel {
         source.activations(0..count, &[last])?;
         Ok(started.elapsed().as_secs_f64() / count.max(1) as f64)
     }
+}
+
+/// First of the stimuli that the components of a benchmark are fitted on.
+pub(crate) fn fitted_on(benchmark: &Benchmark) -> usize {
+    benchmark.components.as_ref().map_or(usize::MAX, |components| components.first)
 }
 
 /// Loads a card and applies the spec's layers for this model.

@@ -1,25 +1,29 @@
 //! Goes through the units of a job that are not in the store.
 
+use std::collections::BTreeSet;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use ventral_plan::{Consumes, FeaturesUnit, ScoreUnit, Unfit, UnitRef};
+use ventral_plan::{Consumes, Digest, FeaturesUnit, ScoreUnit, Unfit, UnitRef};
 use ventral_store::{Failure, Store, Usage};
 
 use crate::features::{self, Missing};
+use crate::maps::map_all;
 use crate::{Error, Event, Execution, Job, LoadedModel, Observer, machine, score};
 
 /// Rounds over a job: the second recomputes what was found damaged in the first.
 const MAX_ROUNDS: usize = 2;
 
 /// What a run would compute and what it would find in the store.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Work {
     /// Indices into the plan's features units with something missing, and what.
     pub features: Vec<(usize, Missing)>,
     /// Indices into the plan's scores that are missing.
     pub scores: Vec<usize>,
+    /// Indices into the plan's maps that are missing.
+    pub maps: Vec<usize>,
     /// Units of these that do not fit into the machine's memory: they will fail, the others go on.
     pub unfit: Vec<Unfit>,
     /// Units found in the store.
@@ -44,16 +48,21 @@ pub fn work(job: &Job, store: &Store) -> Work {
     let plan = &job.plan;
     let scores: Vec<usize> =
         (0..plan.scores.len()).filter(|&i| !store.contains(&plan.scores[i].digest)).collect();
-    let mut work =
-        Work { features: Vec::new(), scores, unfit: Vec::new(), cached: 0, seconds: 0.0, peak_bytes: 0 };
+    let maps = (0..plan.maps.len()).filter(|&i| !store.contains(&plan.maps[i].digest)).collect();
+    let mut work = Work { scores, maps, ..Work::default() };
+    let mapped: BTreeSet<usize> = work.maps.iter().filter_map(|&i| plan.maps[i].features).collect();
     let unfit = plan.unfit(plan.machine.memory_bytes);
     let fits = |unit: UnitRef| unfit.iter().all(|unfit| unfit.unit != unit);
     let mut missing_grams = 0;
     for (index, unit) in plan.features.iter().enumerate() {
         let mut missing = Missing::of(plan, unit, store);
-        // A Gram whose scores are all there is not needed again.
+        // A Gram whose scores and maps are all there is not needed again.
         missing.grams.retain(|&layer| {
-            work.scores.iter().any(|&i| plan.scores[i].gram == unit.layers[layer].gram && reads_gram(job, i))
+            mapped.contains(&index)
+                || work
+                    .scores
+                    .iter()
+                    .any(|&i| plan.scores[i].gram == unit.layers[layer].gram && reads_gram(job, i))
         });
         missing_grams += missing.grams.len();
         if !missing.is_empty() {
@@ -69,28 +78,38 @@ pub fn work(job: &Job, store: &Store) -> Work {
     work.seconds += fitting.iter().map(|&index| plan.scores[index].estimate.seconds).sum::<f64>();
     let (largest, at_once) = concurrency(job, &fitting);
     work.peak_bytes = work.peak_bytes.max(largest * at_once as u64);
-    work.cached = plan.unit_count() - missing_grams - work.scores.len();
+    for &index in work.maps.iter().filter(|&&index| fits(UnitRef::Map(index))) {
+        let estimate = &plan.maps[index].estimate;
+        work.seconds += estimate.seconds;
+        work.peak_bytes = work.peak_bytes.max(estimate.memory_bytes);
+    }
+    work.cached = plan.unit_count() - missing_grams - work.scores.len() - work.maps.len();
     work.unfit = unfit;
     work.unfit.retain(|unfit| match unfit.unit {
         UnitRef::Features(index) => work.features.iter().any(|(features, _)| *features == index),
         UnitRef::Score(index) => work.scores.contains(&index),
+        UnitRef::Map(index) => work.maps.binary_search(&index).is_ok(),
     });
     work
 }
 
 impl Work {
     /// Why a unit does not fit, if it does not.
-    fn unfit_reason(&self, unit: UnitRef) -> Option<String> {
+    pub(crate) fn unfit_reason(&self, unit: UnitRef) -> Option<String> {
         self.unfit.iter().find(|unfit| unfit.unit == unit).map(Unfit::reason)
     }
 
     /// Whether there is something to do and none of it fits.
     fn is_hopeless(&self) -> bool {
-        let reads = |unfit: &&Unfit| matches!(unfit.unit, UnitRef::Features(_));
-        let features = self.unfit.iter().filter(reads).count();
-        let scores = self.unfit.len() - features;
+        let count = |kind: fn(&UnitRef) -> bool| self.unfit.iter().filter(|unfit| kind(&unfit.unit)).count();
+        let features = count(|unit| matches!(unit, UnitRef::Features(_)));
+        let scores = count(|unit| matches!(unit, UnitRef::Score(_)));
+        let maps = count(|unit| matches!(unit, UnitRef::Map(_)));
         let nothing_read = features == self.features.len();
-        self.cached == 0 && (nothing_read || scores == self.scores.len()) && !self.unfit.is_empty()
+        self.cached == 0
+            && maps == self.maps.len()
+            && (nothing_read || scores == self.scores.len())
+            && !self.unfit.is_empty()
     }
 }
 
@@ -128,6 +147,7 @@ pub fn run(job: &Job, store: &Store, observer: &dyn Observer) -> Result<Report, 
         let now = work(job, store);
         read_features(job, store, observer, &now, &mut failures)?;
         score_all(job, store, observer, &mut failures, &mut damaged)?;
+        map_all(job, store, observer, &now, &mut failures, &mut damaged)?;
         if !damaged {
             break;
         }
@@ -149,11 +169,12 @@ pub fn run(job: &Job, store: &Store, observer: &dyn Observer) -> Result<Report, 
     Ok(Report { failures, usage })
 }
 
-fn execution<'a>(job: &'a Job, store: &'a Store, observer: &'a dyn Observer) -> Execution<'a> {
+pub(crate) fn execution<'a>(job: &'a Job, store: &'a Store, observer: &'a dyn Observer) -> Execution<'a> {
     let machine = &job.plan.machine;
     Execution {
         plan: &job.plan,
         benchmarks: job,
+        scans: job,
         store,
         memory_bytes: machine.memory_bytes,
         threads: machine.threads,
@@ -204,7 +225,7 @@ fn read_features(
     Ok(())
 }
 
-/// Every score that needs one of the missing layers fails for the reason the layer failed.
+/// Every score and map that needs one of the missing layers fails for the reason the layer failed.
 fn fail_layers(
     job: &Job,
     unit: &FeaturesUnit,
@@ -224,8 +245,21 @@ fn fail_layers(
             failures.push(failure(job, score_unit, reason.to_owned()));
         }
     }
+    fail_maps(job, unit, missing, reason, failures);
     let model = &job.plan.models[unit.model].identifier;
     observer.on(&Event::Failed { unit: format!("reading {model}"), reason: reason.to_owned() });
+}
+
+fn fail_maps(job: &Job, unit: &FeaturesUnit, missing: &Missing, reason: &str, failures: &mut Vec<Failure>) {
+    let Some(&layer) = missing.grams.first() else { return };
+    let name = &job.plan.models[unit.model].layers[unit.layers[layer].layer].name;
+    let index = job.plan.features.iter().position(|other| other == unit);
+    // Several layers may fail: the first says why.
+    let known: BTreeSet<Digest> = failures.iter().map(|failure| failure.digest.clone()).collect();
+    for map in job.plan.maps.iter().filter(|map| map.features == index && !known.contains(&map.digest)) {
+        let reason = format!("layer {name} cannot be read: {reason}");
+        failures.push(Failure { digest: map.digest.clone(), unit: job.plan.map_title(map), reason });
+    }
 }
 
 fn failure(job: &Job, unit: &ScoreUnit, reason: String) -> Failure {

@@ -7,7 +7,7 @@ use ventral_plan::{Digest, PLAN_DOCUMENT, PlannedJob};
 use ventral_queue::fault;
 use ventral_store::{Error as StoreError, Failure, JobRecord, Store};
 
-use crate::{Error, Results, assemble, html, report_of};
+use crate::{Error, Results, assemble, html, report_of, save_maps};
 
 /// Name of the document with a job's [`Results`].
 pub const RESULTS_DOCUMENT: &str = "results.json";
@@ -31,6 +31,7 @@ pub fn assemble_job(store: &Store, job: &str) -> Result<Results, Error> {
         unit: refused.title(),
         reason: refused.reason.clone(),
     }));
+    save_maps(&planned.plan, store, job, &failures).map_err(|error| discard_damaged(store, error))?;
     let spec_file = PathBuf::from(format!("bundle {}", planned.bundle.short()));
     let record = JobRecord { plan: planned.plan, spec_file, data_dir: None, failures, usage: None };
     store.save_job(job, &record)?;
@@ -50,7 +51,7 @@ fn read<T: DeserializeOwned>(store: &Store, job: &str, document: &'static str) -
 fn discard_damaged(store: &Store, error: Error) -> Error {
     let object = match &error {
         Error::Store(StoreError::Damaged { path, .. }) => path,
-        Error::Object { object, .. } => object,
+        Error::Object { object, .. } | Error::Map { object, .. } => object,
         _ => return error,
     };
     let name = Path::new(object).file_name().and_then(|name| name.to_str()).unwrap_or_default();

@@ -2,6 +2,7 @@
 
 mod export;
 mod leaderboard;
+mod maps;
 mod published;
 mod report;
 mod selection;

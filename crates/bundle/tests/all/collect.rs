@@ -190,3 +190,44 @@ fn paths_that_no_bundle_can_hold_are_errors() {
     let error = write_job(MAX_DEPTH - 1).expect_err("too deep");
     assert!(error.to_string().contains(&format!("at most {MAX_DEPTH}")), "{error}");
 }
+
+#[test]
+fn a_scan_brings_all_its_files() {
+    let place = tempfile::tempdir().expect("a directory");
+    let spec = place.path().join("lab/spec.toml");
+    write(&spec, "name = 'maps'\n[searchlight]\nscans = ['scans/*']\n");
+    let card = "identifier = 'S'\nversion = '1'\n[labels]\nfile = 'labels.tsv'\n\
+        [stimuli]\nformat = 'directory'\ndata = 'images'\npattern = '*.png'\n\
+        [[subject]]\nid = '01'\nmask = { data = 'brain/mask.nii.gz' }\nanatomy = { file = 'anatomy.nii' }\n\
+        neighbourhoods = { file = 'discs.npz' }\nregions = { V1 = { data = 'brain/v1.nii' } }\n\
+        [[subject.run]]\nvolumes = [{ data = 'brain/run1.nii' }, { data = 'brain/run2.nii' }]\n\
+        [[rdm]]\nname = 'given'\nfile = '../given.csv'\n";
+    write(&place.path().join("lab/scans/s/scan.toml"), card);
+    let data = ["data/brain/mask.nii.gz", "data/brain/v1.nii", "data/brain/run1.nii", "data/brain/run2.nii"];
+    let files = ["labels.tsv", "anatomy.nii", "discs.npz", "../given.csv"];
+    for name in data {
+        write(&place.path().join(name), name);
+    }
+    for name in files {
+        write(&place.path().join("lab/scans/s").join(name), name);
+    }
+    write(&place.path().join("data/images/a.png"), PNG);
+    let collected = collect(&spec, Some(&place.path().join("data"))).expect("a bundle");
+    assert_eq!(collected.problems, Vec::<String>::new());
+    let expected = [
+        "data/brain/mask.nii.gz",
+        "data/brain/run1.nii",
+        "data/brain/run2.nii",
+        "data/brain/v1.nii",
+        "data/images/a.png",
+        "files/scans/given.csv",
+        "files/scans/s/anatomy.nii",
+        "files/scans/s/discs.npz",
+        "files/scans/s/labels.tsv",
+        "files/scans/s/scan.toml",
+    ];
+    assert_eq!(of_card(&collected.manifest, "files/scans/s/scan.toml"), expected);
+    assert_eq!(collected.manifest.cards[0].kind, CardKind::Scan);
+    let again = Manifest::from_bytes(&collected.manifest.to_bytes()).expect("a manifest");
+    assert_eq!(again, collected.manifest);
+}

@@ -2,7 +2,7 @@
 
 use futures::StreamExt as _;
 use ventral_aggregator::Results;
-use ventral_plan::Plan;
+use ventral_plan::{Digest, Plan};
 use ventral_proto::v1::{ArtifactKind, Job, JobState, ScoresDocument};
 use ventral_store::{JobRecord, Store};
 
@@ -62,7 +62,15 @@ impl Remote {
 
     /// Fetches the scores of a plan into `store`; what the cluster lacks is left out.
     pub fn fetch_scores(&self, plan: &Plan, store: &Store) -> Outcome {
-        let digests: Vec<_> = plan.scores.iter().map(|unit| &unit.digest).collect();
+        self.fetch(plan.scores.iter().map(|unit| &unit.digest).collect(), store)
+    }
+
+    /// Fetches the pieces of a plan's maps into `store`; what the cluster lacks is left out.
+    pub fn fetch_maps(&self, plan: &Plan, store: &Store) -> Outcome {
+        self.fetch(plan.maps.iter().map(|unit| &unit.digest).collect(), store)
+    }
+
+    fn fetch(&self, digests: Vec<&Digest>, store: &Store) -> Outcome {
         let missing = store.contains_many(&digests.iter().copied().cloned().collect::<Vec<_>>())?;
         let wanted = digests.into_iter().zip(missing).filter(|(_, there)| !there).map(|(digest, _)| digest);
         let calls = wanted

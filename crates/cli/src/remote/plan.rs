@@ -23,6 +23,7 @@ struct Summary {
     job: JobLine,
     models: usize,
     benchmarks: usize,
+    scans: usize,
     by_kind: BTreeMap<String, u64>,
     cached: u64,
     core_hours: f64,
@@ -62,6 +63,7 @@ fn summary(remote: &Remote, job: &Job) -> Outcome<Summary> {
         job: JobLine::of(job),
         models: planned.plan.models.len(),
         benchmarks: planned.plan.benchmarks.len(),
+        scans: planned.plan.scans.len(),
         by_kind,
         cached: job.counts.unwrap_or_default().cached,
         core_hours: seconds * planned.plan.machine.threads as f64 / 3600.0,
@@ -72,9 +74,13 @@ fn summary(remote: &Remote, job: &Job) -> Outcome<Summary> {
 }
 
 fn text(summary: &Summary) -> String {
+    let scans = match summary.scans {
+        0 => String::new(),
+        count => format!(", {count} scans"),
+    };
     let kinds = summary.by_kind.iter().map(|(kind, count)| format!("{} {kind}", units::count(*count)));
     let mut text = format!(
-        "{} models x {} benchmarks\nunits: {}; {} found in the store\nabout {} of one core; the largest unit takes {} of memory\n",
+        "{} models x {} benchmarks{scans}\nunits: {}; {} found in the store\nabout {} of one core; the largest unit takes {} of memory\n",
         summary.models,
         summary.benchmarks,
         kinds.collect::<Vec<_>>().join(", "),

@@ -4,6 +4,7 @@ mod errors;
 mod house;
 mod jobs;
 mod labels;
+mod maps;
 mod preset;
 mod readme;
 mod remote;

@@ -76,6 +76,7 @@ pub struct Job {
     ready: BTreeMap<String, VecDeque<UnitRef>>,
     failures: BTreeMap<u32, String>,
     lost_scores: BTreeMap<usize, String>,
+    lost_maps: BTreeMap<usize, String>,
     returns: BTreeMap<u32, u32>,
     counts: Counts,
     reason: String,
@@ -97,6 +98,7 @@ impl Job {
             ready: BTreeMap::new(),
             failures: BTreeMap::new(),
             lost_scores: BTreeMap::new(),
+            lost_maps: BTreeMap::new(),
             returns: BTreeMap::new(),
             counts: Counts::default(),
             reason: String::new(),
@@ -190,6 +192,7 @@ impl Job {
         self.counts = Counts::default();
         self.failures.clear();
         self.lost_scores.clear();
+        self.lost_maps.clear();
         self.body = body;
         self.set_stage(JobState::Running, String::new());
         let cached = self.initial_phases(present);
@@ -220,22 +223,25 @@ impl Job {
         let Body::Evaluation(units) = &self.body else { return vec![false; self.body.len() as usize] };
         let plan = &units.plan;
         let scores: Vec<bool> = plan.scores.iter().map(|unit| present(&unit.digest)).collect();
+        let maps: Vec<bool> = plan.maps.iter().map(|unit| present(&unit.digest)).collect();
         let features = (0..units.features_count()).map(|index| {
             let unit = &plan.features[index];
+            // A map reads all layers.
+            let mapped = units.maps(index as u32).iter().any(|&map| !maps[map as usize]);
             let needed = |layer: u32| {
                 let mut users = units.users(index as u32).iter().map(|&score| score as usize);
-                users.any(|score| units.source(score).1 == layer && !scores[score])
+                mapped || users.any(|score| units.source(score).1 == layer && !scores[score])
             };
             let grams = (0..unit.layers.len() as u32)
                 .all(|layer| !needed(layer) || present(&unit.layers[layer as usize].gram));
             grams && unit.tile_scores.iter().all(|&score| scores[score])
         });
-        features.chain(scores.iter().copied()).collect()
+        features.chain(scores.iter().copied()).chain(maps.iter().copied()).collect()
     }
 
     fn input_is_there(&self, unit: u32, cached: &[bool]) -> bool {
         let Body::Evaluation(units) = &self.body else { return true };
-        units.score_of(unit).is_none_or(|score| cached[units.source(score).0 as usize])
+        units.input_of(unit).is_none_or(|source| cached[source as usize])
     }
 
     fn queue(&mut self, unit: UnitRef) {
@@ -296,7 +302,7 @@ impl Job {
         self.phases[unit as usize] = Phase::Done;
         self.counts.done += 1;
         let Body::Evaluation(units) = &self.body else { return };
-        if units.score_of(unit).is_some() {
+        if !units.is_features(unit) {
             return;
         }
         let failed: BTreeMap<u32, &String> =
@@ -308,6 +314,15 @@ impl Job {
             if self.phases[index as usize] == Phase::Blocked {
                 match failed.get(&units.source(score as usize).1) {
                     Some(reason) => lost.push((index, (*reason).clone())),
+                    None => ready.push(index),
+                }
+            }
+        }
+        for &map in units.maps(unit) {
+            let index = units.unit_of_map(map);
+            if self.phases[index as usize] == Phase::Blocked {
+                match failed.first_key_value() {
+                    Some((layer, reason)) => lost.push((index, units.lost_layer(unit, *layer, reason))),
                     None => ready.push(index),
                 }
             }
@@ -332,24 +347,23 @@ impl Job {
         self.counts.waiting += 1;
         self.give_up(unit, reason.to_owned());
         let Body::Evaluation(units) = &self.body else { return };
-        if units.score_of(unit).is_some() {
+        if !units.is_features(unit) {
             return;
         }
         for &score in &units.plan.features[unit as usize].tile_scores {
             self.lost_scores.insert(score, reason.to_owned());
         }
-        let users: Vec<u32> = units.users(unit).iter().map(|&score| units.unit_of(score)).collect();
-        for index in users {
+        for index in units.readers(unit) {
             if self.phases[index as usize] == Phase::Blocked {
                 self.give_up(index, reason.to_owned());
             }
         }
     }
 
-    /// An input of a score has to be made again.
+    /// An input of a score or map has to be made again.
     pub fn needs_input(&mut self, unit: u32, reason: &str) {
         let source = match &self.body {
-            Body::Evaluation(units) => units.score_of(unit).map(|score| units.source(score).0),
+            Body::Evaluation(units) => units.input_of(unit),
             _ => None,
         };
         let returns = self.returns.entry(unit).or_insert(0);
@@ -379,10 +393,13 @@ impl Job {
         self.counts.waiting -= 1;
         self.counts.failed += 1;
         self.revision += 1;
-        if let Body::Evaluation(units) = &self.body
-            && let Some(score) = units.score_of(unit)
-        {
-            self.lost_scores.insert(score, reason.clone());
+        if let Body::Evaluation(units) = &self.body {
+            if let Some(score) = units.score_of(unit) {
+                self.lost_scores.insert(score, reason.clone());
+            }
+            if let Some(map) = units.map_of(unit) {
+                self.lost_maps.insert(map, reason.clone());
+            }
         }
         self.failures.insert(unit, reason);
     }
@@ -393,7 +410,7 @@ impl Job {
         self.stage == JobState::Running && open == 0 && !matches!(self.body, Body::Unknown)
     }
 
-    /// Scores that cannot be had, for the aggregator.
+    /// Scores and maps that cannot be had, for the aggregator.
     pub fn failures(&self) -> Vec<Failure> {
         let Body::Evaluation(units) = &self.body else { return Vec::new() };
         let failure = |(&score, reason): (&usize, &String)| Failure {
@@ -401,20 +418,28 @@ impl Job {
             unit: units.score_title(score),
             reason: reason.clone(),
         };
-        self.lost_scores.iter().map(failure).collect()
+        let map = |(&map, reason): (&usize, &String)| Failure {
+            digest: units.plan.maps[map].digest.clone(),
+            unit: units.plan.map_title(&units.plan.maps[map]),
+            reason: reason.clone(),
+        };
+        self.lost_scores.iter().map(failure).chain(self.lost_maps.iter().map(map)).collect()
     }
 
     /// What the results lack, in words.
     pub fn what_is_missing(&self) -> Option<String> {
         let refused = self.plan().map_or(0, |plan| plan.refused.len());
-        match (self.lost_scores.len(), refused) {
-            (0, 0) => None,
-            (lost, 0) => Some(format!("{lost} scores could not be computed; the results say which and why")),
-            (0, refused) => Some(format!("{refused} cards could not be used; the results say which and why")),
-            (lost, refused) => Some(format!(
-                "{refused} cards could not be used and {lost} scores could not be computed; the results say which and why"
-            )),
-        }
+        let lost = [
+            (refused, "cards could not be used"),
+            (self.lost_scores.len(), "scores could not be computed"),
+            (self.lost_maps.len(), "pieces of maps could not be computed"),
+        ];
+        let lost: Vec<String> = lost
+            .iter()
+            .filter(|(count, _)| *count > 0)
+            .map(|(count, what)| format!("{count} {what}"))
+            .collect();
+        (!lost.is_empty()).then(|| format!("{}; the results say which and why", lost.join(" and ")))
     }
 
     /// The aggregator's turn.

@@ -152,9 +152,9 @@ pub struct UnitView {
     pub unit: String,
     /// Its job.
     pub job: String,
-    /// `plan`, `features`, `score`, `assemble` or `drill`.
+    /// `plan`, `features`, `score`, `map`, `assemble` or `drill`.
     pub kind: String,
-    /// In words: model, layer, benchmark.
+    /// In words: model, layer, benchmark; subject, centres, model.
     pub title: String,
     /// Its state.
     pub state: UnitPhase,
@@ -202,7 +202,7 @@ pub enum PendingReason {
     JobPaused,
     /// Its job was cancelled.
     JobCancelled,
-    /// An input is not there yet: the Gram it reads.
+    /// An input is not there yet: the Grams it reads.
     InputMissing,
     /// Other units of the tenant or of other tenants go first.
     WindowFull,

@@ -16,7 +16,7 @@ pub enum UnitRef {
     Plan,
     /// Assembles the results.
     Assemble,
-    /// Features units first, then score units; or drill units.
+    /// Features units first, then score units, then map units; or drill units.
     Body(u32),
 }
 
@@ -47,6 +47,8 @@ pub struct Evaluation {
     source: Vec<(u32, u32)>,
     /// Scores from Grams of each features unit.
     users: Vec<Vec<u32>>,
+    /// Maps from Grams of each features unit.
+    maps: Vec<Vec<u32>>,
     /// Whether a score is computed while features are read, and so is no unit of its own.
     tiles: Vec<bool>,
 }
@@ -72,8 +74,14 @@ impl Evaluation {
                 list.push(score as u32);
             }
         }
+        let mut maps = vec![Vec::new(); plan.features.len()];
+        for (map, unit) in plan.maps.iter().enumerate() {
+            if let Some(list) = unit.features.and_then(|features| maps.get_mut(features)) {
+                list.push(map as u32);
+            }
+        }
         let features = plan.features.iter().map(|unit| plan.features_digest(unit)).collect();
-        Self { source, users, tiles, features, plan }
+        Self { source, users, maps, tiles, features, plan }
     }
 
     /// Number of features units.
@@ -86,9 +94,29 @@ impl Evaluation {
         self.features.len() as u32 + score
     }
 
-    /// The score of a unit, unless it is a features unit.
+    /// The score of a unit, unless it is a features or map unit.
     pub fn score_of(&self, unit: u32) -> Option<usize> {
-        (unit as usize).checked_sub(self.features.len())
+        let score = (unit as usize).checked_sub(self.features.len())?;
+        (score < self.plan.scores.len()).then_some(score)
+    }
+
+    /// Index of a map's unit.
+    pub fn unit_of_map(&self, map: u32) -> u32 {
+        (self.features.len() + self.plan.scores.len()) as u32 + map
+    }
+
+    /// The map of a unit, if it is a map unit.
+    pub fn map_of(&self, unit: u32) -> Option<usize> {
+        (unit as usize).checked_sub(self.features.len() + self.plan.scores.len())
+    }
+
+    /// Features unit that a score or map unit waits for.
+    pub fn input_of(&self, unit: u32) -> Option<u32> {
+        match (self.score_of(unit), self.map_of(unit)) {
+            (Some(score), _) => Some(self.source[score].0),
+            (None, Some(map)) => self.plan.maps[map].features.map(|features| features as u32),
+            (None, None) => None,
+        }
     }
 
     /// Features unit and layer that a score reads.
@@ -101,44 +129,80 @@ impl Evaluation {
         &self.users[features as usize]
     }
 
+    /// Maps that read all Grams of a features unit.
+    pub fn maps(&self, features: u32) -> &[u32] {
+        &self.maps[features as usize]
+    }
+
+    /// Whether a unit reads a model.
+    pub fn is_features(&self, unit: u32) -> bool {
+        (unit as usize) < self.features.len()
+    }
+
+    /// Why a map is lost that needs this layer (index into its features unit's).
+    pub fn lost_layer(&self, features: u32, layer: u32, reason: &str) -> String {
+        let unit = &self.plan.features[features as usize];
+        let target = unit.layers.get(layer as usize);
+        let name =
+            target.map_or("", |target| self.plan.models[unit.model].layers[target.layer].name.as_str());
+        format!("layer {name} cannot be read: {reason}")
+    }
+
+    /// Units that read Grams of a features unit.
+    pub fn readers(&self, features: u32) -> Vec<u32> {
+        let scores = self.users(features).iter().map(|&score| self.unit_of(score));
+        scores.chain(self.maps(features).iter().map(|&map| self.unit_of_map(map))).collect()
+    }
+
     /// Whether a score is computed while features are read.
     pub fn reads_tiles(&self, score: usize) -> bool {
         self.tiles[score]
     }
 
-    /// All results of the plan: scores, then Grams in the order of the features units.
+    /// All results of the plan: scores, then Grams in the order of the features units, then maps.
     pub fn results(&self) -> Vec<Digest> {
         let scores = self.plan.scores.iter().map(|unit| unit.digest.clone());
         let grams = self.plan.features.iter().flat_map(|unit| unit.layers.iter().map(|l| l.gram.clone()));
-        scores.chain(grams).collect()
+        scores.chain(grams).chain(self.plan.maps.iter().map(|unit| unit.digest.clone())).collect()
     }
 
     fn digest(&self, unit: u32) -> &Digest {
-        match self.score_of(unit) {
-            Some(score) => &self.plan.scores[score].digest,
-            None => &self.features[unit as usize],
+        match (self.score_of(unit), self.map_of(unit)) {
+            (Some(score), _) => &self.plan.scores[score].digest,
+            (None, Some(map)) => &self.plan.maps[map].digest,
+            (None, None) => &self.features[unit as usize],
         }
     }
 
     /// Predicted cost of a unit.
     pub fn estimate(&self, unit: u32) -> &Estimate {
-        match self.score_of(unit) {
-            Some(score) => &self.plan.scores[score].estimate,
-            None => &self.plan.features[unit as usize].estimate,
+        match (self.score_of(unit), self.map_of(unit)) {
+            (Some(score), _) => &self.plan.scores[score].estimate,
+            (None, Some(map)) => &self.plan.maps[map].estimate,
+            (None, None) => &self.plan.features[unit as usize].estimate,
         }
     }
 
-    /// Units with one shard share Grams.
+    /// Units with one shard share Grams, or the volumes of a subject.
     fn shard(&self, unit: u32) -> u16 {
+        if let Some(map) = self.map_of(unit) {
+            let map = &self.plan.maps[map];
+            return shard_of(&Digest::of_identity(&(
+                "subject",
+                &self.plan.scans[map.scan].digest,
+                map.subject,
+            )));
+        }
         let features = self.score_of(unit).map_or(unit, |score| self.source[score].0);
         shard_of(&self.features[features as usize])
     }
 
     /// The unit in words.
     pub fn title(&self, unit: u32) -> String {
-        match self.score_of(unit) {
-            Some(score) => self.score_title(score),
-            None => self.plan.features_title(&self.plan.features[unit as usize]),
+        match (self.score_of(unit), self.map_of(unit)) {
+            (Some(score), _) => self.score_title(score),
+            (None, Some(map)) => self.plan.map_title(&self.plan.maps[map]),
+            (None, None) => self.plan.features_title(&self.plan.features[unit as usize]),
         }
     }
 
@@ -157,7 +221,7 @@ impl Body {
     pub fn len(&self) -> u32 {
         match self {
             Self::Unknown => 0,
-            Self::Evaluation(units) => (units.features.len() + units.plan.scores.len()) as u32,
+            Self::Evaluation(units) => units.unit_of_map(units.plan.maps.len() as u32),
             Self::Drill { units, .. } => *units,
         }
     }
@@ -191,10 +255,10 @@ pub fn kind_of(body: &Body, unit: UnitRef) -> &'static str {
         (UnitRef::Plan, _) => "plan",
         (UnitRef::Assemble, _) => "assemble",
         (UnitRef::Body(index), Body::Evaluation(units)) => {
-            if units.score_of(index).is_some() {
-                "score"
-            } else {
-                "features"
+            match (units.score_of(index), units.map_of(index)) {
+                (Some(_), _) => "score",
+                (None, Some(_)) => "map",
+                (None, None) => "features",
             }
         }
         (UnitRef::Body(_), _) => "drill",
@@ -205,10 +269,13 @@ pub fn kind_of(body: &Body, unit: UnitRef) -> &'static str {
 pub fn entry(job: &str, round: u32, submission: &Submission, body: &Body, unit: UnitRef) -> Entry {
     let work = match (unit, body, &submission.request) {
         (UnitRef::Plan, _, JobRequest::Evaluation { bundle, .. }) => Work::Plan { bundle: bundle.clone() },
-        (UnitRef::Body(index), Body::Evaluation(units), _) => match units.score_of(index) {
-            Some(score) => Work::Score { index: score },
-            None => Work::Features { index: index as usize },
-        },
+        (UnitRef::Body(index), Body::Evaluation(units), _) => {
+            match (units.score_of(index), units.map_of(index)) {
+                (Some(score), _) => Work::Score { index: score },
+                (None, Some(map)) => Work::Map { index: map },
+                (None, None) => Work::Features { index: index as usize },
+            }
+        }
         (UnitRef::Body(_), Body::Drill { milliseconds, .. }, _) => {
             Work::Drill { milliseconds: *milliseconds }
         }

@@ -60,7 +60,7 @@ pub fn small_plan(tiles: bool) -> Arc<Plan> {
     Arc::new(plan(spec, vec![model("a"), model("b")], benchmarks, machine).expect("a plan"))
 }
 
-fn job(plan: &Arc<Plan>, present: &dyn Fn(&Digest) -> bool) -> Job {
+pub fn job(plan: &Arc<Plan>, present: &dyn Fn(&Digest) -> bool) -> Job {
     let request = JobRequest::Evaluation { name: "j".into(), bundle: Digest::of_bytes(b"bundle") };
     let submission = Submission {
         tenant: "t".into(),
@@ -77,7 +77,7 @@ fn job(plan: &Arc<Plan>, present: &dyn Fn(&Digest) -> bool) -> Job {
     job
 }
 
-fn take_all(job: &mut Job) -> Vec<u32> {
+pub fn take_all(job: &mut Job) -> Vec<u32> {
     let pools: Vec<String> = job.wanted_pools().map(|(pool, _)| pool.clone()).collect();
     let mut units = Vec::new();
     for pool in pools {
@@ -91,7 +91,7 @@ fn take_all(job: &mut Job) -> Vec<u32> {
     units
 }
 
-fn check(job: &Job) {
+pub fn check(job: &Job) {
     let counts = job.counts();
     let sum = counts.cached + counts.done + counts.admitted + counts.waiting + counts.failed;
     assert_eq!(sum, counts.total, "{counts:?}");

@@ -2,4 +2,5 @@
 
 mod core;
 mod evaluation;
+mod maps;
 mod wire;

@@ -11,17 +11,25 @@ use crate::files::hex;
 const ENCODING: &[u8] = b"ventral benchmark 1";
 
 /// Hashes parts with their names and lengths, so that no two sequences of parts are the same bytes.
-struct Parts(Sha256);
+pub(crate) struct Parts(Sha256);
 
 impl Parts {
-    fn add(&mut self, name: &str, content: &[u8]) {
+    pub(crate) fn new() -> Self {
+        Parts(Sha256::new())
+    }
+
+    pub(crate) fn finish(self) -> String {
+        hex(&self.0.finalize())
+    }
+
+    pub(crate) fn add(&mut self, name: &str, content: &[u8]) {
         for part in [name.as_bytes(), content] {
             self.0.update((part.len() as u64).to_le_bytes());
             self.0.update(part);
         }
     }
 
-    fn numbers<'v>(&mut self, name: &str, shape: &[usize], values: impl Iterator<Item = &'v f64>) {
+    pub(crate) fn numbers<'v>(&mut self, name: &str, shape: &[usize], values: impl Iterator<Item = &'v f64>) {
         let shape = shape.iter().flat_map(|&d| (d as u64).to_le_bytes()).collect::<Vec<u8>>();
         self.add(name, &shape);
         let bits =
@@ -29,12 +37,16 @@ impl Parts {
         self.add("values", &bits.collect::<Vec<u8>>());
     }
 
-    fn indices(&mut self, name: &str, indices: &[usize]) {
+    pub(crate) fn indices(&mut self, name: &str, indices: &[usize]) {
         let bytes: Vec<u8> = indices.iter().flat_map(|&i| (i as u64).to_le_bytes()).collect();
         self.add(name, &bytes);
     }
 
-    fn json(&mut self, name: &str, value: &impl serde::Serialize) -> std::result::Result<(), ParseError> {
+    pub(crate) fn json(
+        &mut self,
+        name: &str,
+        value: &impl serde::Serialize,
+    ) -> std::result::Result<(), ParseError> {
         let text = serde_json::to_vec(value).map_err(|e| ParseError::Invalid(e.to_string()))?;
         self.add(name, &text);
         Ok(())
@@ -48,7 +60,7 @@ impl Benchmark {
     /// # Errors
     /// Those of reading the images.
     pub fn digest(&self) -> Result<String> {
-        let mut parts = Parts(Sha256::new());
+        let mut parts = Parts::new();
         parts.add("encoding", ENCODING);
         for (name, text) in [
             ("identifier", &self.card.identifier),
@@ -96,7 +108,7 @@ impl Benchmark {
             );
         }
         self.add_variants(&mut parts);
-        Ok(hex(&parts.0.finalize()))
+        Ok(parts.finish())
     }
 
     /// What older benchmarks do not have is added only where it is, so that their digests stay.

@@ -2,7 +2,6 @@
 
 use std::path::{Component, Path, PathBuf};
 
-use super::card::BenchmarkCard;
 use crate::arrays::{NpyArray, NumericArray, parse_npy};
 use crate::error::{Error, Result};
 use crate::limits;
@@ -10,16 +9,16 @@ use crate::mat::{MatFile, read_mat};
 
 /// Where relative paths start.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Roots<'a> {
+pub(crate) struct Roots<'a> {
     /// The card.
-    pub(super) card: &'a Path,
+    pub(crate) card: &'a Path,
     /// The data directory, if there is one.
-    pub(super) data_dir: Option<&'a Path>,
+    pub(crate) data_dir: Option<&'a Path>,
 }
 
 impl Roots<'_> {
     /// The path of a section's `file` or `data`.
-    pub(super) fn path(
+    pub(crate) fn path(
         &self,
         section: &str,
         file: &Option<PathBuf>,
@@ -34,7 +33,7 @@ impl Roots<'_> {
     }
 
     /// The same, where the section may name none.
-    pub(super) fn optional(
+    pub(crate) fn optional(
         &self,
         section: &str,
         file: &Option<PathBuf>,
@@ -91,27 +90,28 @@ impl Roots<'_> {
 
     /// The data set that the card says its files belong to.
     fn dataset(&self) -> Option<String> {
-        BenchmarkCard::load(self.card).ok()?.dataset
+        let text = crate::files::read_text(self.card).ok()?;
+        Some(toml::from_str::<toml::Table>(&text).ok()?.get("dataset")?.as_str()?.to_owned())
     }
 
-    pub(super) fn field(&self, field: &str, problem: &str) -> Error {
+    pub(crate) fn field(&self, field: &str, problem: &str) -> Error {
         Error::field(self.card, field, problem)
     }
 
     /// A field that a format needs.
-    pub(super) fn needed<'v>(&self, field: &str, value: &'v Option<String>, format: &str) -> Result<&'v str> {
+    pub(crate) fn needed<'v>(&self, field: &str, value: &'v Option<String>, format: &str) -> Result<&'v str> {
         value.as_deref().ok_or_else(|| self.field(field, &format!("is needed for format `{format}`; add it")))
     }
 }
 
 /// A MATLAB or npy file, told apart by its first bytes.
-pub(super) enum ArrayFile {
+pub(crate) enum ArrayFile {
     Mat(MatFile),
     Npy(NumericArray),
 }
 
 impl ArrayFile {
-    pub(super) fn open(path: &Path) -> Result<ArrayFile> {
+    pub(crate) fn open(path: &Path) -> Result<ArrayFile> {
         if path.extension().is_some_and(|e| e.eq_ignore_ascii_case("mat")) {
             return Ok(ArrayFile::Mat(read_mat(path)?));
         }
@@ -123,7 +123,7 @@ impl ArrayFile {
     }
 
     /// The array: all of an npy file, or a variable of a MATLAB file.
-    pub(super) fn numeric(
+    pub(crate) fn numeric(
         &self,
         roots: &Roots<'_>,
         field: &str,

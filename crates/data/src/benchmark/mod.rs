@@ -4,9 +4,9 @@ mod behavior;
 mod card;
 mod ceiling;
 mod check;
-mod digest;
+pub(crate) mod digest;
 mod listing;
-mod locate;
+pub(crate) mod locate;
 pub(crate) mod parse;
 mod parts;
 mod rdms;
@@ -37,7 +37,9 @@ pub use card::{
 };
 pub use check::{CardProblem, Checked, MAX_PROBLEMS, check_benchmark};
 pub use listing::{CardFile, CardFiles, benchmark_files, benchmark_references};
+pub(crate) use rdms::triangle;
 pub use resolve::load_benchmark;
+pub(crate) use resolve::open_set;
 pub use units::{PairsCard, PropertyCard, PropertyKind, UnitTask};
 pub use variants::{Components, Part, PcaCard, Time, TimeCard, TimeMode};
 

@@ -82,7 +82,7 @@ fn side(pairs: usize) -> Option<usize> {
 }
 
 /// The strict upper triangle of a symmetric matrix, or the vector that is one.
-fn triangle(array: &NumericArray) -> std::result::Result<Vec<f64>, String> {
+pub(crate) fn triangle(array: &NumericArray) -> std::result::Result<Vec<f64>, String> {
     let shape: Vec<usize> = array.shape().iter().copied().filter(|&d| d != 1).collect();
     let values = array.numbers().to_f64();
     let pairs = match shape[..] {

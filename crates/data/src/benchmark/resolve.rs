@@ -157,7 +157,7 @@ pub(super) fn open_stimuli(card: &BenchmarkCard, roots: &Roots<'_>) -> Result<St
 }
 
 /// The images of a section; `identifier` names the set unless the section does.
-pub(super) fn open_set(
+pub(crate) fn open_set(
     section: &str,
     identifier: &str,
     stimuli: &StimuliCard,
@@ -185,7 +185,7 @@ pub(super) fn open_set(
 
 impl StimuliCard {
     /// `file` and `data` of the table, which lies beside the images.
-    pub(super) fn table_paths(&self) -> (Option<PathBuf>, Option<PathBuf>) {
+    pub(crate) fn table_paths(&self) -> (Option<PathBuf>, Option<PathBuf>) {
         let beside = |images: &Option<PathBuf>| {
             self.table.as_ref().and_then(|name| images.as_ref().map(|i| i.with_file_name("").join(name)))
         };

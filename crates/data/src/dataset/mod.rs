@@ -39,6 +39,9 @@ pub struct DatasetManifest {
     /// Folders of the model cards that read it.
     #[serde(default)]
     pub models: Vec<String>,
+    /// Folders of the scan cards that read it.
+    #[serde(default)]
+    pub scans: Vec<String>,
     /// Single files.
     #[serde(default)]
     pub files: Vec<DatasetFile>,

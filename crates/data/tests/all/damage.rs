@@ -5,8 +5,8 @@ use std::path::Path;
 
 use proptest::prelude::*;
 use ventral_data::{
-    BenchmarkCard, DatasetManifest, Image, StimulusSet, parse_activations, parse_assembly, parse_mat,
-    parse_npy, parse_npz, parse_safetensors, parse_table,
+    BenchmarkCard, DatasetManifest, Image, NiftiReader, ScanCard, StimulusSet, parse_activations,
+    parse_assembly, parse_mat, parse_neighbourhoods, parse_npy, parse_npz, parse_safetensors, parse_table,
 };
 
 use crate::support::fixture;
@@ -50,6 +50,9 @@ fn parsers() -> Vec<(std::path::PathBuf, Parser)> {
         (repository("benchmarks/object2vec-subj001-loc/benchmark.toml"), |b| {
             BenchmarkCard::parse(&text(b), Path::new("card")).is_ok()
         }),
+        (repository("scans/ak6/scan.toml"), |b| ScanCard::parse(&text(b), Path::new("card")).is_ok()),
+        (fixture("nifti/int32.nii.gz"), |b| NiftiReader::from_bytes(b.to_vec(), Path::new("volume")).is_ok()),
+        (fixture("neighbours.npz"), |b| parse_neighbourhoods(b, Path::new("lists.npz"), 6).is_ok()),
         (repository("datasets/object2vec-fmri.toml"), |b| {
             DatasetManifest::parse(&text(b), Path::new("manifest")).is_ok()
         }),

@@ -8,7 +8,9 @@ use std::sync::mpsc;
 use std::thread::JoinHandle;
 
 use sha2::{Digest, Sha256};
-use ventral_data::{BenchmarkCard, DatasetManifest, Error, FetchFrom, FileState, tree_digest};
+use ventral_data::{
+    BenchmarkCard, DatasetManifest, Error, FetchFrom, FileState, ScanCard, scan_references, tree_digest,
+};
 
 use crate::support::real_data;
 
@@ -321,6 +323,26 @@ fn every_file_that_a_card_reads_is_in_a_manifest() {
     }
     for name in manifests.iter().flat_map(|m| &m.benchmarks) {
         BenchmarkCard::load(&repository("benchmarks").join(name)).unwrap();
+    }
+}
+
+#[test]
+fn every_file_that_a_scan_reads_is_in_a_manifest() {
+    let manifests = DatasetManifest::load_all(&repository("datasets")).unwrap();
+    for entry in std::fs::read_dir(repository("scans")).unwrap() {
+        let directory = entry.unwrap().path();
+        let name = directory.file_name().unwrap().to_string_lossy().into_owned();
+        let references = scan_references(&directory, Path::new("")).unwrap();
+        assert!(!references.is_empty(), "scans/{name}");
+        for path in references {
+            let owner = manifests.iter().find(|m| m.files.iter().any(|f| f.path == path));
+            let owner = owner
+                .unwrap_or_else(|| panic!("scans/{name} reads {}, which no manifest names", path.display()));
+            assert!(owner.scans.contains(&name), "{} does not list scans/{name}", owner.id);
+        }
+    }
+    for name in manifests.iter().flat_map(|m| &m.scans) {
+        ScanCard::load(&repository("scans").join(name)).unwrap();
     }
 }
 

@@ -8,4 +8,6 @@ mod check;
 mod damage;
 mod datasets;
 mod images;
+mod nifti;
+mod scan;
 mod support;

@@ -1,5 +1,7 @@
 //! Planning: specs, identities, estimates, refusals.
 
+mod searchlight;
+
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
@@ -7,8 +9,8 @@ use ventral_metrics::{CeilingRule, Precision};
 use ventral_plan::planner::MAX_UNITS;
 use ventral_plan::spec::{MAX_ENTRIES, MAX_NAME_CHARS};
 use ventral_plan::{
-    BenchmarkFacts, Consumes, Digest, Error, JobSpec, LayerFacts, MachineFacts, ModelFacts, Plan, SpecError,
-    plan,
+    BenchmarkFacts, Consumes, Digest, Error, Facts, JobSpec, LayerFacts, MachineFacts, ModelFacts, Plan,
+    SpecError, plan,
 };
 
 fn spec(text: &str) -> Result<JobSpec, SpecError> {
@@ -170,10 +172,13 @@ fn a_job_goes_on_without_refused_cards() {
     let make = |kind| {
         let models = vec![model("a", &[("x", 1)])];
         ventral_plan::plan_without(
-            vec![refused(kind)],
+            Facts {
+                models,
+                benchmarks: vec![benchmark("p", "s")],
+                refused: vec![refused(kind)],
+                ..Facts::default()
+            },
             spec(text).expect("a spec"),
-            models,
-            vec![benchmark("p", "s")],
             machine(8 << 30),
         )
     };

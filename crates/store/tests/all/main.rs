@@ -5,5 +5,6 @@ mod codec;
 mod fake_s3;
 mod full;
 mod local;
+mod maps;
 mod remote;
 mod suite;

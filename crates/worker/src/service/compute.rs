@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use ventral_data::SCAN_FILE;
 use ventral_models::Error as ModelError;
 use ventral_plan::{
     Assignment, CardKind, Digest, JobSpec, PLAN_DOCUMENT, PlannedJob, UnitRef, UnitReport, Work,
@@ -15,8 +16,8 @@ use super::bundles::OpenBundle;
 use super::jobs::OpenJob;
 use super::slot::Slot;
 use crate::execution::patiently;
-use crate::job::{CardFiles, plan_card_files};
-use crate::{Error, Event, Execution, Missing, Observer, features, machine, score};
+use crate::job::{CardFiles, SCANS_FIELD, plan_card_files};
+use crate::{Error, Event, Execution, Missing, Observer, features, machine, maps, score};
 
 /// Longest pause of a drill unit.
 const MAX_DRILL: Duration = Duration::from_secs(3600);
@@ -62,6 +63,7 @@ pub fn compute(slot: &mut Slot, assignment: &Assignment) -> Result<UnitReport, U
         Work::Plan { bundle } => plan(slot, &assignment.job, bundle),
         Work::Features { index } => read_features(slot, &assignment.job, *index),
         Work::Score { index } => compute_score(slot, &assignment.job, *index),
+        Work::Map { index } => compute_map(slot, &assignment.job, *index),
         Work::Drill { milliseconds } => {
             std::thread::sleep(Duration::from_millis(*milliseconds).min(MAX_DRILL));
             Ok(UnitReport { computed: 1, ..UnitReport::default() })
@@ -112,6 +114,7 @@ fn planned_job(open: &OpenBundle, bundle: &Digest, memory_bytes: u64) -> Result<
     let files = CardFiles {
         models: card_files(open, &file, CardKind::Model, &spec),
         benchmarks: card_files(open, &file, CardKind::Benchmark, &spec),
+        scans: card_files(open, &file, CardKind::Scan, &spec),
     };
     let facts = machine::measure(Some(memory_bytes));
     let mut found = plan_card_files(spec, &file, &files, Some(&workspace.data_dir()), facts, &prepare)?;
@@ -124,7 +127,8 @@ fn planned_job(open: &OpenBundle, bundle: &Digest, memory_bytes: u64) -> Result<
         files.iter().map(|file| workspace.virtual_path(file).unwrap_or_default()).collect()
     };
     let (model_cards, benchmark_cards) = (virtual_paths(&found.models), virtual_paths(&found.benchmarks));
-    Ok(PlannedJob { plan: found.plan, bundle: bundle.clone(), model_cards, benchmark_cards })
+    let scan_cards = virtual_paths(&found.scans);
+    Ok(PlannedJob { plan: found.plan, bundle: bundle.clone(), model_cards, benchmark_cards, scan_cards })
 }
 
 /// The cards of a kind in the order of the spec; in the order of the bundle if the spec names places of the machine it came from.
@@ -133,6 +137,10 @@ fn card_files(open: &OpenBundle, spec_file: &Path, kind: CardKind, spec: &JobSpe
     let (field, patterns, name) = match kind {
         CardKind::Model => ("models", &spec.models, "model.toml"),
         CardKind::Benchmark => ("benchmarks", &spec.benchmarks, "benchmark.toml"),
+        CardKind::Scan => match &spec.searchlight {
+            Some(searchlight) => (SCANS_FIELD, &searchlight.scans, SCAN_FILE),
+            None => return Vec::new(),
+        },
     };
     let listed = || workspace.cards(kind).map(|card| workspace.path(&card.path)).collect::<Vec<_>>();
     let relative = patterns.iter().all(|pattern| !Path::new(pattern).is_absolute());
@@ -166,6 +174,17 @@ fn read_features(slot: &mut Slot, job: &str, index: usize) -> Result<UnitReport,
     let left = Missing::of(plan, unit, &slot.config.store);
     report.computed = lacking.saturating_sub(left.grams.len() + left.scores.len());
     Ok(report)
+}
+
+fn compute_map(slot: &mut Slot, job: &str, index: usize) -> Result<UnitReport, Error> {
+    let job = slot.jobs.open(job)?;
+    let unit = job.planned.plan.maps.get(index).ok_or_else(|| no_unit("map", index))?;
+    if slot.config.store.contains(&unit.digest) {
+        return Ok(UnitReport { cached: 1, ..UnitReport::default() });
+    }
+    check(slot, &job, UnitRef::Map(index))?;
+    maps::execute(&execution(slot, &job), unit, &|_| ())?;
+    Ok(UnitReport { computed: 1, ..UnitReport::default() })
 }
 
 fn compute_score(slot: &mut Slot, job: &str, index: usize) -> Result<UnitReport, Error> {
@@ -214,6 +233,7 @@ fn execution<'a>(slot: &'a Slot, job: &'a OpenJob) -> Execution<'a> {
     Execution {
         plan: &job.planned.plan,
         benchmarks: job,
+        scans: job,
         store: &slot.config.store,
         memory_bytes: slot.config.memory_bytes,
         threads: slot.config.threads,

@@ -141,6 +141,7 @@ fn work_kind(work: &Work) -> &'static str {
         Work::Plan { .. } => "plan",
         Work::Features { .. } => "features",
         Work::Score { .. } => "score",
+        Work::Map { .. } => "map",
         Work::Assemble => "assemble",
         Work::Drill { .. } => "drill",
     }

@@ -4,13 +4,14 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use ventral_data::{Benchmark, load_benchmark};
+use ventral_data::{Benchmark, Scan, load_benchmark, load_scan};
 use ventral_plan::{CardKind, PLAN_DOCUMENT, PlannedJob};
 use ventral_store::Store;
 
 use super::bundles::{Bundles, OpenBundle};
 use super::slot::SlotConfig;
 use crate::execution::{Benchmarks, patiently};
+use crate::maps::{MapCache, Scans};
 use crate::{Error, LoadedModel, job};
 
 /// Plans kept in memory.
@@ -33,6 +34,8 @@ pub struct OpenJob {
     pub planned: PlannedJob,
     bundle: OpenBundle,
     benchmarks: Mutex<VecDeque<(usize, Arc<Benchmark>)>>,
+    scan: Mutex<Option<(usize, Arc<Scan>)>>,
+    maps: MapCache,
 }
 
 impl JobCache {
@@ -49,6 +52,7 @@ impl JobCache {
         };
         for other in &self.jobs {
             other.kept().clear();
+            other.maps.clear();
         }
         self.jobs.push_front(job.clone());
         self.jobs.truncate(MAX_JOBS);
@@ -62,7 +66,14 @@ impl JobCache {
             Error::Mismatch(format!("{PLAN_DOCUMENT} of job {id} cannot be read: {error}"))
         })?;
         let bundle = self.bundles.open(&planned.bundle)?;
-        Ok(OpenJob { id: id.to_owned(), planned, bundle, benchmarks: Mutex::default() })
+        Ok(OpenJob {
+            id: id.to_owned(),
+            planned,
+            bundle,
+            benchmarks: Mutex::default(),
+            scan: Mutex::default(),
+            maps: MapCache::default(),
+        })
     }
 }
 
@@ -100,5 +111,24 @@ impl Benchmarks for OpenJob {
         kept.push_front((index, benchmark.clone()));
         kept.truncate(MAX_BENCHMARKS);
         Ok(benchmark)
+    }
+}
+
+impl Scans for OpenJob {
+    fn scan(&self, index: usize) -> Result<Arc<Scan>, Error> {
+        let mut kept = self.scan.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((other, scan)) = kept.as_ref()
+            && *other == index
+        {
+            return Ok(scan.clone());
+        }
+        let file = self.card(CardKind::Scan, self.planned.scan_cards.get(index))?;
+        let scan = Arc::new(load_scan(&file, Some(&self.bundle.workspace.data_dir()))?);
+        *kept = Some((index, scan.clone()));
+        Ok(scan)
+    }
+
+    fn cache(&self) -> &MapCache {
+        &self.maps
     }
 }

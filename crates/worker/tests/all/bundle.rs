@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use ventral_bundle::{Manifest, Workspace, collect};
-use ventral_data::load_benchmark;
+use ventral_data::{load_benchmark, load_scan};
 use ventral_models::ModelCard;
 use ventral_plan::{CardKind, Digest, JobSpec};
 use ventral_store::Store;
@@ -63,6 +63,7 @@ fn real_data_have_the_same_digests_elsewhere() {
     let digest_of = |kind: CardKind, card: &Path, data: &Path| match kind {
         CardKind::Model => ModelCard::load(card, Some(data)).expect("a card").digest().expect("a model"),
         CardKind::Benchmark => load_benchmark(card, Some(data)).expect("a card").digest().expect("data"),
+        CardKind::Scan => load_scan(card, Some(data)).expect("a card").digest().expect("data"),
     };
     let mut found = HashMap::new();
     for card in &workspace.manifest().cards {

@@ -2,6 +2,7 @@
 
 mod behavior;
 mod bundle;
+mod maps;
 mod neural;
 mod service;
 mod slot;

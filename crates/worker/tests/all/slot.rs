@@ -11,13 +11,13 @@ use ventral_worker::service::{Reply, Request, SlotConfig, serve_slot};
 
 use super::root;
 
-struct Slot {
+pub struct Slot {
     dir: tempfile::TempDir,
-    store: Store,
+    pub store: Store,
 }
 
 impl Slot {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let dir = tempfile::tempdir().expect("a directory");
         let store = Store::open(dir.path().join("store")).expect("a store");
         Self { dir, store }
@@ -30,7 +30,12 @@ impl Slot {
         let (model, benchmark) = (card("models/convnet_random"), card(&format!("benchmarks/{benchmark}")));
         let text = format!("name = 'test'\nmodels = [{model:?}]\nbenchmarks = [{benchmark:?}]\n");
         std::fs::write(&spec, text).expect("writable");
-        let collected = collect(&spec, None).expect("a bundle");
+        self.upload_spec(&spec)
+    }
+
+    /// Uploads the job of a spec.
+    pub fn upload_spec(&self, spec: &std::path::Path) -> Digest {
+        let collected = collect(spec, None).expect("a bundle");
         for (entry, source) in collected.manifest.files.iter().zip(&collected.sources) {
             self.store.put_blob_file(source, &entry.digest).expect("stored");
         }
@@ -42,7 +47,7 @@ impl Slot {
     }
 
     /// Answers to requests, by a slot that begins with them.
-    fn ask(&self, memory_bytes: u64, bundle_bytes: u64, work: &[(&str, Work)]) -> Vec<Reply> {
+    pub fn ask(&self, memory_bytes: u64, bundle_bytes: u64, work: &[(&str, Work)]) -> Vec<Reply> {
         let mut input = Vec::new();
         for (job, work) in work {
             let assignment = Assignment { job: (*job).to_owned(), work: work.clone(), traceparent: None };
@@ -64,20 +69,20 @@ impl Slot {
         lines.map(|line| serde_json::from_slice(line).expect("a reply")).collect()
     }
 
-    fn plan(&self, job: &str) -> PlannedJob {
+    pub fn plan(&self, job: &str) -> PlannedJob {
         let bytes = self.store.document(job, PLAN_DOCUMENT).expect("readable").expect("a plan");
         serde_json::from_slice(&bytes).expect("a plan")
     }
 }
 
-fn failed(reply: &Reply) -> (FailureKind, &str) {
+pub fn failed(reply: &Reply) -> (FailureKind, &str) {
     match reply {
         Reply::Failed { kind, reason, alarm: false } => (*kind, reason),
         other => panic!("{other:?}"),
     }
 }
 
-fn finished(reply: &Reply) -> (usize, usize) {
+pub fn finished(reply: &Reply) -> (usize, usize) {
     match reply {
         Reply::Finished { report } => (report.computed, report.cached),
         other => panic!("{other:?}"),

@@ -1,0 +1,18 @@
+//! Brain maps of layers: records of ranges become whole maps, statistics over subjects, files and a page.
+//!
+//! Everything is made before anything is written. What is missing or failed is named in the page and in [`Maps`].
+
+mod collect;
+mod design;
+pub(crate) mod files;
+mod group;
+mod layers;
+mod report;
+mod stage;
+mod subject;
+mod summary;
+
+pub use files::MapFile;
+pub use summary::{
+    FileEntry, LayerSummary, MAPS_DOCUMENT, Maps, SourceSummary, load_maps, map_files, save_maps,
+};
