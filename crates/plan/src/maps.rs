@@ -1,7 +1,7 @@
 //! Map units: a range of centres of one subject, compared with the layers of a model.
 
 use serde::{Deserialize, Serialize};
-use ventral_searchlight::{Comparison, Grid, Options, Preparation, Residual, RsmKind, Shape};
+use ventral_searchlight::{Comparison, Grid, MAX_LAYERS, Options, Preparation, Residual, RsmKind, Shape};
 
 use crate::cost::{self, MapShape};
 use crate::planner::MAX_UNITS;
@@ -10,6 +10,10 @@ use crate::{Digest, Error, Estimate, Plan, SearchlightSpec};
 
 /// Centres of one unit.
 pub const CENTRES_PER_UNIT: usize = 4096;
+
+/// Spaces that are another one for each subject, in lower case.
+const INDIVIDUAL_SPACES: [&str; 9] =
+    ["t1w", "t2w", "native", "individual", "scanner", "anat", "func", "boldref", "fsnative"];
 
 /// Fewest subjects that noise ceilings are computed of.
 pub const CEILING_SUBJECTS: usize = 3;
@@ -146,7 +150,19 @@ struct MapIdentity<'a> {
     centres: [usize; 2],
 }
 
+/// Whether a voxel of one subject is the same place in another: a grid can be shared by chance, as scanners hand out the same ones.
+#[must_use]
+pub fn is_common_space(space: Option<&str>) -> bool {
+    space.is_some_and(|space| !INDIVIDUAL_SPACES.contains(&space.to_ascii_lowercase().as_str()))
+}
+
 impl ScanFacts {
+    /// Whether its `space` is one for all subjects; see [`is_common_space`].
+    #[must_use]
+    pub fn has_common_space(&self) -> bool {
+        is_common_space(self.space.as_deref())
+    }
+
     /// Whether the runs of a subject have two halves that can be compared.
     #[must_use]
     pub fn has_halves(&self, subject: usize, rsm: RsmKind) -> bool {
@@ -164,6 +180,7 @@ impl Plan {
         if found > MAX_UNITS {
             return Err(Error::TooManyUnits { found });
         }
+        self.check_maps(&spec)?;
         for scan in 0..self.scans.len() {
             for subject in 0..self.scans[scan].subjects.len() {
                 for source in self.sources(scan, subject, &spec) {
@@ -184,6 +201,33 @@ impl Plan {
             return Err(Error::Searchlight { problem: problem.to_owned() });
         }
         Ok(())
+    }
+
+    /// Refuses what no worker could compute.
+    fn check_maps(&self, spec: &SearchlightSpec) -> Result<(), Error> {
+        for scan in &self.scans {
+            if let Some(small) = scan.subjects.iter().find(|subject| subject.largest < spec.minimum_voxels) {
+                return Err(Error::Neighbourhoods {
+                    scan: scan.identifier.clone(),
+                    subject: small.id.clone(),
+                    largest: small.largest,
+                    minimum: spec.minimum_voxels,
+                });
+            }
+        }
+        let images = self.scans.iter().any(|scan| scan.stimuli.is_some());
+        let models = self.models.iter().filter(|_| images);
+        let models =
+            models.map(|model| (&model.identifier, model.layers.len(), "choose fewer under [layers]"));
+        let rdms = self.scans.iter().map(|scan| (&scan.identifier, scan.rdms.len(), "list fewer [[rdm]]"));
+        match models.chain(rdms).find(|(_, layers, _)| *layers > MAX_LAYERS) {
+            Some((whose, found, advice)) => {
+                let problem =
+                    format!("{whose} has {found} layers, a map compares at most {MAX_LAYERS}; {advice}");
+                Err(Error::Searchlight { problem })
+            }
+            None => Ok(()),
+        }
     }
 
     fn count_maps(&self, spec: &SearchlightSpec) -> usize {

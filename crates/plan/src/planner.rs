@@ -73,6 +73,21 @@ pub enum Error {
         /// What is wrong and what to do.
         problem: String,
     },
+    /// No centre of a subject has as many voxels as a value needs.
+    #[error(
+        "searchlight: {scan} {subject}: the largest neighbourhood has {largest} voxels, searchlight.minimum_voxels asks for {minimum}: \
+         no map would have a value; raise the radius or lower minimum_voxels"
+    )]
+    Neighbourhoods {
+        /// The scan.
+        scan: String,
+        /// The subject.
+        subject: String,
+        /// Voxels of its largest neighbourhood.
+        largest: usize,
+        /// Voxels that are asked for.
+        minimum: usize,
+    },
     /// Too many units.
     #[error("the job has {found} units; at most {MAX_UNITS} fit into one job, split it")]
     TooManyUnits {

@@ -127,6 +127,11 @@ impl Method {
             Self::Loewdin => "loewdin",
         }
     }
+
+    /// Whether its values are at least 0 by construction, so that a test against 0 means nothing.
+    fn is_never_negative(self) -> bool {
+        matches!(self, Self::NonNegative | Self::UniqueVariance)
+    }
 }
 
 /// Statistics over subjects (`[searchlight.group]`).
@@ -172,6 +177,18 @@ pub enum Correction {
     Fdr,
     /// Sum of t in clusters.
     ClusterMass,
+}
+
+impl Correction {
+    /// Its name, as in a spec.
+    fn name(self) -> &'static str {
+        match self {
+            Self::MaxT => "max_t",
+            Self::Tfce => "tfce",
+            Self::Fdr => "fdr",
+            Self::ClusterMass => "cluster_mass",
+        }
+    }
 }
 
 impl Default for GroupSpec {
@@ -298,8 +315,7 @@ impl SearchlightSpec {
         if self.methods.is_empty() {
             return Some(("searchlight.methods", "the list is empty; write `[\"raw\"]`".to_owned()));
         }
-        let twice = self.methods.iter().enumerate().find(|(i, method)| self.methods[..*i].contains(method));
-        if let Some((_, method)) = twice {
+        if let Some(method) = twice(&self.methods) {
             return Some(("searchlight.methods", format!("'{}' is there twice", method.name())));
         }
         let other = self.methods.iter().find(|method| **method != Method::Raw);
@@ -307,6 +323,13 @@ impl SearchlightSpec {
             let problem = format!(
                 "'{}' needs the comparison pearson, spearman or cosine; write `methods = [\"raw\"]`, or another comparison",
                 method.name()
+            );
+            return Some(("searchlight.methods", problem));
+        }
+        if self.deciding().is_never_negative() {
+            let problem = format!(
+                "'{}' cannot decide: it is never negative, so noise alone is above 0; put it before another method",
+                self.deciding().name()
             );
             return Some(("searchlight.methods", problem));
         }
@@ -327,6 +350,11 @@ impl SearchlightSpec {
     }
 }
 
+/// The first entry that was there before.
+fn twice<T: PartialEq>(list: &[T]) -> Option<&T> {
+    list.iter().enumerate().find(|(i, entry)| list[..*i].contains(entry)).map(|(_, entry)| entry)
+}
+
 impl GroupSpec {
     fn problem(&self) -> Option<Problem> {
         let share = |value: f64, limit: f64| value > 0.0 && value < limit;
@@ -342,6 +370,10 @@ impl GroupSpec {
             let problem =
                 format!("found {}; write a number above 0 and below 1, such as 0.001", self.cluster_p);
             return Some(("searchlight.group.cluster_p", problem));
+        }
+        if let Some(correction) = twice(&self.correction) {
+            let problem = format!("'{}' is there twice", correction.name());
+            return Some(("searchlight.group.correction", problem));
         }
         if ![6, 18, 26].contains(&self.connectivity) {
             let problem = format!("found {}; write 6, 18 or 26", self.connectivity);

@@ -8,8 +8,9 @@ use crate::patterns::LANES;
 use crate::rank::Ranker;
 use crate::rsm::pairs;
 
-/// Most layers compared at once.
-pub const MAX_LAYERS: usize = 1024;
+/// Most layers compared at once. From 315 on, the eigendecomposition of their correlations is cut up by the number of threads, and
+/// so would its roundings be.
+pub const MAX_LAYERS: usize = 256;
 
 /// How a brain RSM is compared with a layer's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]

@@ -1,10 +1,10 @@
-//! Statistics over subjects that lie on one grid.
+//! Statistics over subjects that lie on one grid of a common space.
 
 use ndarray::{Array2, ArrayView2, Axis};
-use ventral_plan::{Correction, GroupSpec, SearchlightSpec, Threshold};
+use ventral_plan::{Correction, GroupSpec, ScanFacts, SearchlightSpec, Threshold};
 use ventral_searchlight::group::{
     Adjacency, ClusterForming, ClusterMeasure, DEFAULT_CLUSTER_DRAWS, Flips, MapStatistic, MaxStatistic,
-    SignFlipTest, Tail, Tfce, fdr_adjusted, fwe, fwe_over_layers, joint_maxima, max_statistic,
+    SignFlipTest, Tail, Tfce, fdr_adjusted, fwe, fwe_over_layers, joint_maxima, max_statistic, one_sample_t,
     sign_flip_test, t_of_upper_tail,
 };
 use ventral_searchlight::{Grid, fisher_z, inverse_fisher_z};
@@ -31,11 +31,28 @@ pub(crate) struct GroupMaps {
     pub(crate) layers: LayerMap,
     /// Mean Dice index of the highest t of each method.
     pub(crate) overlaps: Vec<f64>,
-    /// Sign flips, the identity included.
-    pub(crate) flips: usize,
+    /// Those of `p`.
+    pub(crate) flips: Draws,
+}
+
+/// How many sign flips there were.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Draws {
+    /// Their number, the identity included.
+    pub(crate) count: usize,
     /// Whether they are all there are.
     pub(crate) exhaustive: bool,
-    pub(crate) notes: Vec<String>,
+}
+
+impl Draws {
+    fn of(flips: &Flips) -> Self {
+        Self { count: flips.count(), exhaustive: flips.exhaustive() }
+    }
+
+    /// The smallest two-sided p that they can give: of all flips, each and its mirror image have one |t|.
+    fn smallest_p(self) -> f64 {
+        if self.exhaustive { 2.0 / self.count as f64 } else { 1.0 / self.count as f64 }
+    }
 }
 
 /// A correction for the search over the brain.
@@ -46,41 +63,51 @@ pub(crate) struct Corrected {
     pub(crate) statistic: Option<Array2<f64>>,
     /// p, or for the false discovery rate q.
     pub(crate) p: Array2<f64>,
+    /// The sign flips that p is from; none for a p from t.
+    pub(crate) flips: Option<Draws>,
 }
 
-/// Statistics over subjects; none with fewer than two, or where they do not lie on one grid.
+/// Statistics over subjects; none with fewer than two, or where a note says why not.
 pub(crate) fn group(
     spec: &SearchlightSpec,
+    facts: &ScanFacts,
     design: &Design,
     subjects: &[SubjectMaps],
+    notes: &mut Vec<String>,
 ) -> Result<Option<GroupMaps>, Error> {
-    let [first, others @ ..] = subjects else { return Ok(None) };
-    if others.is_empty() || others.iter().any(|other| first.grid.same(&other.grid).is_err()) {
-        return Ok(None);
-    }
-    let places = common(subjects);
-    if places.is_empty() {
-        return Ok(None);
-    }
+    let [first, _, ..] = subjects else { return Ok(None) };
+    let places = match together(facts, subjects) {
+        Ok(places) => places,
+        Err(why) => {
+            notes.push(why);
+            return Ok(None);
+        }
+    };
     let flips = Flips::new(subjects.len(), spec.group.flips, u64::from(spec.seed))?;
     let stacks =
         |method: usize| stack(subjects, &places, method, is_correlation(design.methods[method].method));
     let last = design.methods.len() - 1;
     let stacked: Vec<Vec<Array2<f64>>> = (0..design.methods.len()).map(stacks).collect();
+    for (layer, name) in stacked[last].iter().zip(&design.layers) {
+        if one_sample_t(layer.view())?.t.iter().all(|t| t.is_nan()) {
+            notes.push(format!(
+                "There are no group maps: at no centre have all subjects a value for `{name}` that differs between them."
+            ));
+            return Ok(None);
+        }
+    }
     let tests = sign_flip_test(&views(&stacked[last]), &flips, Tail::TwoSided)?;
     let t = rows(tests.iter().map(|test| test.group.t.as_slice()));
     let space = Space { grid: &first.grid, places: &places };
     let corrections =
         corrections(&spec.group, &stacked[last], &tests, (&flips, u64::from(spec.seed)), space)?;
-    let mut notes = Vec::new();
-    let (masks, rule) = masks(&spec.group, &t, &corrections, &flips, &mut notes)?;
+    let (masks, rule) = masks(&spec.group, &t, &corrections, subjects.len(), notes)?;
     let layers = layer_map(t.view(), masks, rule, Scale::Comparable, space, &spec.group)?;
     let overlap = |method: usize| -> Result<f64, Error> {
         if method == last {
             return top_overlap(t.view(), &spec.group);
         }
-        let tests =
-            stacked[method].iter().map(|layer| Ok(ventral_searchlight::group::one_sample_t(layer.view())?.t));
+        let tests = stacked[method].iter().map(|layer| Ok(one_sample_t(layer.view())?.t));
         let t: Vec<Vec<f64>> = tests.collect::<Result<_, Error>>()?;
         top_overlap(rows(t.iter().map(Vec::as_slice)).view(), &spec.group)
     };
@@ -97,11 +124,36 @@ pub(crate) fn group(
         corrections,
         layers,
         overlaps,
-        flips: flips.count(),
-        exhaustive: flips.exhaustive(),
-        notes,
+        flips: Draws::of(&flips),
         places,
     }))
+}
+
+/// The centres of all subjects, or why a group of them makes no sense.
+fn together(facts: &ScanFacts, subjects: &[SubjectMaps]) -> Result<Vec<u32>, String> {
+    let first = &subjects[0].grid;
+    if subjects.iter().any(|other| first.same(&other.grid).is_err()) {
+        return Err(
+            "The subjects do not lie on one grid, so there are no group maps: resample them to one space."
+                .to_owned(),
+        );
+    }
+    if !facts.has_common_space() {
+        let found =
+            facts.space.as_ref().map_or("there is none".to_owned(), |space| format!("found: {space}"));
+        return Err(format!(
+            "The subjects lie on one grid, but no common `space` is declared on the card ({found}), so there are no group maps and no \
+             noise ceilings: a voxel may be another place in each subject. If they were resampled to one space, name it there."
+        ));
+    }
+    let places = common(subjects);
+    if places.is_empty() {
+        return Err(
+            "The subjects lie on one grid but share no centre, so there are no group maps: look at their masks."
+                .to_owned(),
+        );
+    }
+    Ok(places)
 }
 
 /// Centres of all subjects, ascending.
@@ -166,16 +218,18 @@ fn corrections(
                 .iter()
                 .map(|layer| max_statistic(layer.view(), &few, &adjacency, statistic, Tail::TwoSided))
                 .collect::<Result<_, _>>()?;
-            over_layers(correction, &found)
+            over_layers(correction, &found, Draws::of(&few))
         };
         match correction {
             Correction::MaxT => {
                 let p = fwe_over_layers(tests, Tail::TwoSided)?;
-                Ok(Corrected { correction, statistic: None, p: rows(p.iter().map(Vec::as_slice)) })
+                let p = rows(p.iter().map(Vec::as_slice));
+                Ok(Corrected { correction, statistic: None, p, flips: Some(Draws::of(flips)) })
             }
             Correction::Fdr => {
                 let q: Vec<Vec<f64>> = tests.iter().map(|test| fdr_adjusted(&test.group.p)).collect();
-                Ok(Corrected { correction, statistic: None, p: rows(q.iter().map(Vec::as_slice)) })
+                let p = rows(q.iter().map(Vec::as_slice));
+                Ok(Corrected { correction, statistic: None, p, flips: None })
             }
             Correction::Tfce => maximum(MapStatistic::Tfce(&Tfce::default())),
             Correction::ClusterMass => {
@@ -189,7 +243,7 @@ fn corrections(
 }
 
 /// p against the largest statistic over the voxels of all layers.
-fn over_layers(correction: Correction, layers: &[MaxStatistic]) -> Result<Corrected, Error> {
+fn over_layers(correction: Correction, layers: &[MaxStatistic], flips: Draws) -> Result<Corrected, Error> {
     let joint = joint_maxima(&layers.iter().map(|layer| layer.maxima.as_slice()).collect::<Vec<_>>())?;
     let p = |layer: &MaxStatistic| -> Result<Vec<f64>, Error> {
         let mut p = fwe(&layer.statistic, &joint, Tail::TwoSided)?;
@@ -202,6 +256,7 @@ fn over_layers(correction: Correction, layers: &[MaxStatistic]) -> Result<Correc
         correction,
         statistic: Some(rows(layers.iter().map(|layer| layer.statistic.as_slice()))),
         p: rows(p.iter().map(Vec::as_slice)),
+        flips: Some(flips),
     })
 }
 
@@ -210,7 +265,7 @@ fn masks(
     spec: &GroupSpec,
     t: &Array2<f64>,
     corrections: &[Corrected],
-    flips: &Flips,
+    subjects: usize,
     notes: &mut Vec<String>,
 ) -> Result<(Array2<bool>, String), Error> {
     let top = |notes: &mut Vec<String>, note: Option<String>| {
@@ -220,13 +275,12 @@ fn masks(
     let (Threshold::Fwe, Some(first)) = (spec.threshold, corrections.first()) else {
         return top(notes, None);
     };
-    // A flip and its mirror image have one |t|.
-    let smallest = 2.0 / flips.count() as f64;
-    if first.correction != Correction::Fdr && flips.exhaustive() && smallest >= spec.alpha {
+    if let Some(flips) = first.flips.filter(|flips| flips.smallest_p() >= spec.alpha) {
         let note = format!(
-            "With {} subjects the smallest p of a sign-flip test is {smallest}, so nothing can be significant at {}: the voxels of a \
-             layer are its highest {} % instead.",
-            flips.subjects(),
+            "With {subjects} subjects and {} sign flips the smallest p is {}, so nothing can be significant at {}: the voxels of a layer \
+             are its highest {} % instead.",
+            flips.count,
+            flips.smallest_p(),
             spec.alpha,
             spec.top_percent
         );

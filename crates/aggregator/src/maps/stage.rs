@@ -107,7 +107,6 @@ fn source(plan: &Plan, spec: &SearchlightSpec, set: Set) -> Result<Option<Source
         .into_iter()
         .map(|(index, raw)| SubjectMaps::new(spec, &design, index, &facts.subjects[index], raw))
         .collect::<Result<_, _>>()?;
-    let group = group(spec, &design, &subjects)?;
     let mut notes = design.notes.clone();
     if subjects.len() < all {
         notes.push(format!(
@@ -115,14 +114,9 @@ fn source(plan: &Plan, spec: &SearchlightSpec, set: Set) -> Result<Option<Source
             subjects.len()
         ));
     }
-    match &group {
-        Some(group) => notes.extend(group.notes.clone()),
-        None if subjects.len() > 1 => notes.push(
-            "The subjects do not lie on one grid, so there are no group maps: resample them to one space."
-                .to_owned(),
-        ),
-        None => {}
-    }
+    // The images are the same for all.
+    notes.extend(subjects.iter().find_map(|subject| subject.note.clone()));
+    let group = group(spec, facts, &design, &subjects, &mut notes)?;
     Ok(Some(Source { scan: set.scan, source: set.source, design, subjects, group, rsms, notes }))
 }
 

@@ -26,6 +26,8 @@ pub(crate) struct SubjectMaps {
     pub(crate) layers: LayerMap,
     /// Mean Dice index of the highest voxels, of each method.
     pub(crate) overlaps: Vec<f64>,
+    /// Why its voxels are not those that were asked for.
+    pub(crate) note: Option<String>,
 }
 
 /// One-sided p from relabelled images (layers x centres).
@@ -36,6 +38,13 @@ pub(crate) struct Permuted {
     pub(crate) fwe: Array2<f64>,
     /// Number of permutations.
     pub(crate) count: usize,
+}
+
+impl Permuted {
+    /// The smallest p there can be: the images as they are count as one relabelling.
+    fn smallest(&self) -> f64 {
+        1.0 / (1 + self.count) as f64
+    }
 }
 
 impl SubjectMaps {
@@ -54,8 +63,20 @@ impl SubjectMaps {
         let deciding = methods.last().unwrap_or(&raw.values);
         // The null is that of the method that decides: the last one that the layers allow.
         let p = raw.null.as_ref().map(|null| permuted(null, deciding)).transpose()?;
-        let (masks, rule) = match &p {
-            Some(p) if group.threshold == Threshold::Fwe => (
+        let tested = p.as_ref().filter(|_| group.threshold == Threshold::Fwe);
+        let hopeless = tested.filter(|p| p.smallest() >= group.alpha);
+        let note = hopeless.map(|p| {
+            format!(
+                "With {} relabellings of the images the smallest p of a subject is {}, so nothing can be significant at {}: the voxels of \
+                 a layer are its highest {} % instead.",
+                p.count,
+                p.smallest(),
+                group.alpha,
+                group.top_percent
+            )
+        });
+        let (masks, rule) = match tested {
+            Some(p) if note.is_none() => (
                 significant(p.fwe.view(), group.alpha)?,
                 format!("p < {} over the brain, {} relabellings of the images", group.alpha, p.count),
             ),
@@ -63,7 +84,7 @@ impl SubjectMaps {
         };
         let space = Space { grid: &facts.grid, places: &raw.places };
         let layers = layer_map(deciding.view(), masks, rule, Scale::OverVoxels, space, group)?;
-        Ok(Self { index, id: facts.id.clone(), grid: facts.grid, methods, p, layers, overlaps, raw })
+        Ok(Self { index, id: facts.id.clone(), grid: facts.grid, methods, p, layers, overlaps, note, raw })
     }
 
     /// Layers x centres of the method that decides.

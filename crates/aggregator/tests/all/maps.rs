@@ -197,7 +197,7 @@ fn names_follow_bids_and_sidecars_say_how_a_map_was_made() {
     let plan = planned(
         &made,
         &LAYERS,
-        "permutations=40\nseed=5\n[searchlight.group]\ncorrection=['max_t','tfce','fdr','cluster_mass']\n",
+        "permutations=40\nseed=5\n[searchlight.group]\ncorrection=['max_t','tfce','fdr','cluster_mass']\nflips=16\n",
     );
     let (_directory, store) = store();
     compute(&made, &plan, &store);
@@ -229,6 +229,12 @@ fn names_follow_bids_and_sidecars_say_how_a_map_was_made() {
     assert_eq!(value["Conditions"].as_array().expect("conditions").len(), IMAGES);
     let p = volume(&files, &["sub-01/", "contrast-fc_", "stat-pfwe"]);
     assert!(p.iter().all(|&p| p.is_nan() || (1.0 / 41.0 - 1e-6..=1.0).contains(&f64::from(p))));
+    let flips = |stat: &str| -> serde_json::Value {
+        let name = files.keys().find(|name| name.contains(stat) && name.ends_with(".json")).expect(stat);
+        serde_json::from_slice::<serde_json::Value>(&files[name].bytes).expect("JSON")["SignFlips"].clone()
+    };
+    assert_eq!((flips("maxT_stat-pfwe"), flips("tfce_stat-pfwe")), (64.into(), 16.into()));
+    assert!(flips("fdr_stat-q").is_null(), "from t");
     let layers = text(&files, "made1/rdms/layers.tsv");
     assert_eq!(layers.lines().count(), 1 + (SUBJECTS + 1) * LAYERS.len());
     assert_eq!(text(&files, "made1/rdms/overlap.tsv").lines().count(), 1 + (SUBJECTS + 1) * 6);
@@ -298,6 +304,58 @@ fn what_is_missing_or_failed_is_named_and_the_rest_is_there() {
     assert!(maps.sources[0].notes.iter().any(|note| note.contains("0.125")), "{:?}", maps.sources[0].notes);
     let page = text(&files, "report.html");
     assert!(page.contains("This job is partial") && page.contains("the disk is full"));
+}
+
+#[test]
+fn too_few_flips_or_relabellings_show_the_highest_voxels() {
+    let made = made(LAYERS.len());
+    let group = "permutations=10\n[searchlight.group]\ncorrection=['tfce']\nflips=16\n";
+    let plan = planned(&made, &LAYERS, group);
+    let (_directory, store) = store();
+    compute(&made, &plan, &store);
+    let (maps, files) = found(&plan, &store, &[]);
+    let notes = maps.sources[0].notes.join("\n");
+    assert!(notes.contains("16 sign flips the smallest p is 0.0625"), "{notes}");
+    assert!(notes.contains("10 relabellings") && notes.contains("0.0909"), "{notes}");
+    assert!(maps.sources[0].rule.contains("the 3 % of voxels"), "{}", maps.sources[0].rule);
+    assert!(text(&files, "report.html").contains("; 16 sign flips"));
+}
+
+#[test]
+fn a_group_that_makes_no_sense_is_a_note() {
+    let made = made(LAYERS.len());
+    let plan = planned(&made, &LAYERS, "");
+    let (_directory, store) = store();
+    compute(&made, &plan, &store);
+    let refused = |plan: &Plan, note: &str| {
+        let (maps, files) = found(plan, &store, &[]);
+        let notes = &maps.sources[0].notes;
+        assert!(
+            !maps.sources[0].group && notes.iter().any(|found| found.contains(note)),
+            "{note}: {notes:?}"
+        );
+        assert!(files.keys().any(|name| name.contains("sub-06")));
+    };
+    for (space, note) in [(None, "(there is none)"), (Some("T1w"), "(found: T1w)")] {
+        let mut plan = plan.clone();
+        plan.scans[0].space = space.map(str::to_owned);
+        refused(&plan, note);
+    }
+    let of_first = || plan.maps.iter().filter(|unit| unit.subject == Some(0));
+    let change = |change: &dyn Fn(&mut MapRecord)| {
+        for unit in of_first() {
+            let bytes = store.get(&unit.digest).expect("readable").expect("stored");
+            let mut record = MapRecord::decode(&bytes).expect("a record");
+            change(&mut record);
+            store.discard(&unit.digest).expect("discarded");
+            store.put(&unit.digest, &record.encode()).expect("stored");
+        }
+    };
+    change(&|record| record.values.fill(f32::NAN));
+    refused(&plan, "at no centre have all subjects a value for `conv_1`");
+    let mut other = plan.clone();
+    other.scans[0].subjects[0].grid.affine[0][3] += 3.0;
+    refused(&other, "do not lie on one grid");
 }
 
 #[test]

@@ -4,7 +4,7 @@ use ventral_plan::{
     CommonFacts, Digest, Error, Facts, JobSpec, MapSource, MapUnit, Plan, ScanFacts, ScanStimuli,
     SubjectFacts, UnitRef, plan_without,
 };
-use ventral_searchlight::Grid;
+use ventral_searchlight::{Grid, MAX_LAYERS};
 
 use crate::{benchmark, machine, model, spec};
 
@@ -166,6 +166,43 @@ fn maps_of_nothing_are_refused() {
 }
 
 #[test]
+fn neighbourhoods_that_are_all_too_small_are_refused() {
+    let mut small = subject("02", 50, 1);
+    small.largest = 9;
+    let error = planned(SPEC, facts(scan(vec![subject("01", 50, 1), small.clone()]))).expect_err("too small");
+    let found = matches!(&error, Error::Neighbourhoods { largest: 9, minimum: 10, .. });
+    assert!(found && error.to_string().contains("scan 02"), "{error}");
+    small.largest = 10;
+    planned(SPEC, facts(scan(vec![small]))).expect("one centre may have a value");
+}
+
+#[test]
+fn a_map_compares_no_more_layers_than_its_results_allow() {
+    let names: Vec<String> = (0..=MAX_LAYERS).map(|i| format!("l{i}")).collect();
+    let layers: Vec<(&str, u64)> = names.iter().map(|name| (name.as_str(), 10)).collect();
+    let of = |count: usize| Facts {
+        models: vec![model("deep", &layers[..count])],
+        ..facts(scan(vec![subject("01", 50, 1)]))
+    };
+    planned(SPEC, of(MAX_LAYERS)).expect("as many as allowed");
+    let error = planned(SPEC, of(MAX_LAYERS + 1)).expect_err("too many").to_string();
+    assert!(error.contains("deep") && error.contains("257") && error.contains("[layers]"), "{error}");
+}
+
+#[test]
+fn only_a_space_of_all_subjects_makes_a_group() {
+    let mut scan = scan(vec![subject("01", 50, 1)]);
+    let mut common = |space: Option<&str>| {
+        scan.space = space.map(str::to_owned);
+        scan.has_common_space()
+    };
+    assert!(common(Some("MNI152NLin2009cAsym")) && common(Some("simulated")));
+    for space in [None, Some("T1w"), Some("t2W"), Some("Native"), Some("individual"), Some("scanner")] {
+        assert!(!common(space), "{space:?}");
+    }
+}
+
+#[test]
 fn every_unusable_field_is_named() {
     let refused = |lines: &str| {
         JobSpec::from_toml(&format!("{SPEC}{lines}"), "spec.toml").expect_err(lines).to_string()
@@ -180,18 +217,22 @@ fn every_unusable_field_is_named() {
         ("methods=[]", "searchlight.methods"),
         ("methods=['raw','raw']", "searchlight.methods"),
         ("comparison='tau_a'", "searchlight.methods"),
+        ("methods=['raw','unique_variance']", "searchlight.methods"),
+        ("methods=['non_negative']", "searchlight.methods"),
         ("ridge_lambda=0.0", "searchlight.ridge_lambda"),
         ("permutations=100001", "searchlight.permutations"),
         ("comparison='tau_a'\nmethods=['raw']\npermutations=1", "searchlight.permutations"),
         ("[searchlight.group]\ntop_percent=0.0", "searchlight.group.top_percent"),
         ("[searchlight.group]\nalpha=1.0", "searchlight.group.alpha"),
         ("[searchlight.group]\ncluster_p=nan", "searchlight.group.cluster_p"),
+        ("[searchlight.group]\ncorrection=['fdr','max_t','fdr']", "searchlight.group.correction"),
         ("[searchlight.group]\nconnectivity=8", "searchlight.group.connectivity"),
         ("[searchlight.group]\nflips=0", "searchlight.group.flips"),
     ] {
         let message = refused(lines);
         assert!(message.contains(&format!("field '{field}'")), "{lines}: {message}");
     }
+    assert!(refused("methods=['non_negative']").contains("put it before another method"));
     assert!(refused("radios=1").contains("radios"));
     let empty =
         JobSpec::from_toml("name='a'\n[searchlight]\nscans=[]", "s").expect_err("no scan").to_string();

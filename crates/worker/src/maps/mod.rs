@@ -11,8 +11,8 @@ use ndarray::{Array2, stack};
 use ventral_metrics::rdm;
 use ventral_plan::{MapSource, MapUnit, SearchlightSpec};
 use ventral_searchlight::{
-    LayerDesign, LayerRsms, Permutations, RangeMap, Residual, ResidualMap, RsmKind, ceiling_range,
-    image_permutations, map_range_parallel, odd_even, permute_range, reliability_range,
+    Comparison, LayerDesign, LayerRsms, Permutations, RangeMap, Residual, ResidualMap, RsmKind,
+    ceiling_range, image_permutations, map_range_parallel, odd_even, permute_range, reliability_range,
 };
 use ventral_store::{MapRecord, PermutationRecord};
 
@@ -196,7 +196,7 @@ fn layers_of(execution: &Execution<'_>, unit: &MapUnit) -> Result<Arc<Layers>, E
     let scan = execution.scans.scan(unit.scan)?;
     let (names, vectors) = match unit.source {
         MapSource::Model(model) => model_vectors(execution, unit, model, &scan.pools, spec.rsm)?,
-        _ => given_vectors(&scan.rdms),
+        _ => given_vectors(&scan.rdms, spec),
     };
     let views: Vec<_> = vectors.iter().map(|vector| vector.view()).collect();
     let vectors = stack(ndarray::Axis(0), &views).map_err(|error| Error::Mismatch(error.to_string()))?;
@@ -273,10 +273,17 @@ fn model_vectors(
     Ok((names, vectors))
 }
 
-fn given_vectors(rdms: &[ventral_data::GivenRdm]) -> Vectors {
+fn given_vectors(rdms: &[ventral_data::GivenRdm], spec: &SearchlightSpec) -> Vectors {
+    let distance = matches!(spec.rsm, RsmKind::Euclidean | RsmKind::Crossnobis);
     let vector = |rdm: &ventral_data::GivenRdm| {
         let sign = if rdm.similarity { 1.0 } else { -1.0 };
-        rdm.values.iter().map(|value| sign * value).collect()
+        // Only the cosine knows a zero, which must be that of the brain; for all others a shift would be but rounding.
+        let shift = match (spec.comparison, rdm.similarity, distance) {
+            (Comparison::Cosine, false, false) => 1.0,
+            (Comparison::Cosine, true, true) => -1.0,
+            _ => 0.0,
+        };
+        rdm.values.iter().map(|value| shift + sign * value).collect()
     };
     (rdms.iter().map(|rdm| rdm.name.clone()).collect(), rdms.iter().map(vector).collect())
 }

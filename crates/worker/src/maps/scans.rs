@@ -1,7 +1,7 @@
 //! What planning needs to know about a scan; reads the volumes of every subject once.
 
 use ventral_data::Scan;
-use ventral_plan::maps::CEILING_SUBJECTS;
+use ventral_plan::maps::{CEILING_SUBJECTS, is_common_space};
 use ventral_plan::{CommonFacts, Digest, ScanFacts, ScanStimuli, SearchlightSpec, SubjectFacts};
 use ventral_searchlight::Neighbourhoods;
 
@@ -68,12 +68,13 @@ fn of_subject(scan: &Scan, index: usize, voxels: &Voxels) -> Result<SubjectFacts
     })
 }
 
-/// What subjects on one grid, with neighbourhoods in the volume, have in common.
+/// What subjects on one grid of a common space, with neighbourhoods in the volume, have in common.
 fn common(scan: &Scan, spec: &SearchlightSpec, lists: &[Vec<u32>]) -> Option<CommonFacts> {
     let (first, others) = scan.subjects.split_first()?;
     let one_grid = others.iter().all(|other| first.grid.same(&other.grid).is_ok());
     if scan.subjects.len() < CEILING_SUBJECTS
         || !one_grid
+        || !is_common_space(scan.space.as_deref())
         || scan.card.subjects.iter().any(|subject| subject.neighbourhoods.is_some())
     {
         return None;

@@ -40,7 +40,8 @@ pub fn made_scan(directory: &Path, subjects: usize) -> PathBuf {
         units: 2,
     };
     let ids = &stimulus_ids()[..CONDITIONS];
-    let mut card = format!("identifier = 'made'\nversion = '1'\n[conditions]\nnames = {ids:?}\n");
+    let mut card =
+        format!("identifier = 'made'\nversion = '1'\nspace = 'made'\n[conditions]\nnames = {ids:?}\n");
     card.push_str(&format!("[labels]\nconditions = {ids:?}\n"));
     for subject in 1..=subjects {
         card.push_str(&format!("[[subject]]\nid = '{subject:02}'\n"));
@@ -296,6 +297,40 @@ fn ceilings_need_three_subjects_on_one_grid() {
     assert_eq!(record.undefined, 0);
     let no = Array2::<f64>::zeros((0, 0));
     assert_eq!(record.correlation, no);
+    let path = directory.path().join("scan/scan.toml");
+    let card = fs::read_to_string(&path).expect("a card").replace("'made'\n[cond", "'T1w'\n[cond");
+    fs::write(&path, card).expect("writable");
+    let job = self::job(directory.path(), "", "radius = 1.0\nminimum_voxels = 5\n");
+    assert!(job.plan.scans[0].common.is_none(), "one grid, and another place in each subject");
+}
+
+#[test]
+fn cosines_with_given_matrices_share_the_zero_of_the_brain() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let scan = made_scan(&directory.path().join("scan"), 1);
+    let distances = load_scan(&scan, None).expect("a scan").rdms[0].values.clone();
+    let layer = |rsm: &str, similarity: bool| -> Vec<f32> {
+        let path = scan.join("scan.toml");
+        let card = fs::read_to_string(&path).expect("a card").replace("similarity = true\n", "");
+        let more = if similarity { "similarity = true\n" } else { "" };
+        fs::write(&path, format!("{card}{more}")).expect("writable");
+        let job = job(directory.path(), "", &format!("radius = 2.0\nrsm = '{rsm}'\ncomparison = 'cosine'\n"));
+        let place = directory.path().join(format!("{rsm}-{similarity}"));
+        let store = Store::open(place).expect("a store");
+        assert_eq!(run(&job, &store, &Silent).expect("a run").failures, []);
+        joined(&job, &store, MapSource::Rdms, Some(0)).rsms.row(0).to_vec()
+    };
+    for (rsm, similarity, shift, sign) in [
+        ("pearson", false, 1.0, -1.0),
+        ("pearson", true, 0.0, 1.0),
+        ("euclidean", false, 0.0, -1.0),
+        ("euclidean", true, -1.0, 1.0),
+    ] {
+        let expected: Vec<f64> = distances.iter().map(|value| shift + sign * value).collect();
+        let found = layer(rsm, similarity);
+        let close = found.iter().zip(&expected).all(|(a, b)| (f64::from(*a) - b).abs() < 1e-6);
+        assert!(close, "{rsm}, similarity {similarity}");
+    }
 }
 
 #[test]

@@ -10,7 +10,7 @@ use super::volume::{Frame, placement};
 use super::{Folder, Labels, statistic};
 use crate::Error;
 use crate::maps::design::words;
-use crate::maps::group::{Corrected, GroupMaps, correction_words};
+use crate::maps::group::{Corrected, Draws, GroupMaps, correction_words};
 use crate::maps::stage::{Source, Stage};
 
 /// Adds the maps of the group to the folder.
@@ -34,17 +34,30 @@ pub(crate) fn add(
     for (prepared, means) in source.design.methods.iter().zip(&maps.means) {
         let (stat, intent) = statistic(prepared.method);
         let what = format!("mean {} map", words(prepared.method));
-        writer.layers("mean", prepared.method, stat, intent, &what, means.view())?;
+        let values = Values { stat, intent, what: &what, values: means.view(), flips: None };
+        writer.layers("mean", prepared.method, values)?;
     }
     let method = source.design.deciding();
     let freedom = (maps.subjects - 1) as f32;
-    writer.layers("", method, "t", Intent::TTest(freedom), "t over subjects", maps.t.view())?;
-    writer.layers("", method, "p", Intent::PValue, "two-sided p of sign flips", maps.p.view())?;
+    let (intent, what) = (Intent::TTest(freedom), "t over subjects");
+    writer.layers("", method, Values { stat: "t", intent, what, values: maps.t.view(), flips: None })?;
+    let (intent, what, flips) = (Intent::PValue, "two-sided p of sign flips", Some(maps.flips));
+    writer.layers("", method, Values { stat: "p", intent, what, values: maps.p.view(), flips })?;
     for corrected in &maps.corrections {
         writer.correction(corrected)?;
     }
     writer.share_of_ceiling()?;
     super::subject::add_layer_map(source, &maps.layers, None, &frame, folder)
+}
+
+/// A map of each layer, and what it is.
+struct Values<'a> {
+    stat: &'a str,
+    intent: Intent,
+    what: &'a str,
+    values: ArrayView2<'a, f64>,
+    /// The sign flips that it is from.
+    flips: Option<Draws>,
 }
 
 struct Writer<'a, 'b> {
@@ -57,15 +70,8 @@ struct Writer<'a, 'b> {
 
 impl Writer<'_, '_> {
     /// A map of each layer.
-    fn layers(
-        &mut self,
-        desc: &str,
-        method: Method,
-        stat: &str,
-        intent: Intent,
-        what: &str,
-        values: ArrayView2<'_, f64>,
-    ) -> Result<(), Error> {
+    fn layers(&mut self, desc: &str, method: Method, of: Values<'_>) -> Result<(), Error> {
+        let Values { stat, intent, what, values, flips } = of;
         let names = labels(&self.source.design.layers);
         let desc = format!("{}{}{desc}", self.folder.naming.searchlight, method_label(method));
         let group = &self.stage.spec.group;
@@ -76,8 +82,8 @@ impl Writer<'_, '_> {
                 "Method": method.name(),
                 "VarianceInflation": self.source.design.inflation.get(layer),
                 "Subjects": self.maps.subjects,
-                "SignFlips": self.maps.flips,
-                "SignFlipsExhaustive": self.maps.exhaustive,
+                "SignFlips": flips.map(|flips| flips.count),
+                "SignFlipsExhaustive": flips.map(|flips| flips.exhaustive),
                 "Connectivity": group.connectivity,
                 "ClusterFormingP": group.cluster_p,
                 "Alpha": group.alpha,
@@ -101,10 +107,12 @@ impl Writer<'_, '_> {
         };
         if let Some(statistic) = &corrected.statistic {
             let what = if name == "tfce" { "enhanced t" } else { "sum of t of the cluster" };
-            self.layers(desc, method, name, Intent::Estimate, what, statistic.view())?;
+            let (intent, values) = (Intent::Estimate, statistic.view());
+            self.layers(desc, method, Values { stat: name, intent, what, values, flips: None })?;
         }
         let what = correction_words(corrected.correction);
-        self.layers(desc, method, stat, Intent::PValue, what, corrected.p.view())
+        let (intent, values, flips) = (Intent::PValue, corrected.p.view(), corrected.flips);
+        self.layers(desc, method, Values { stat, intent, what, values, flips })
     }
 
     /// The mean raw map as a share of the upper noise ceiling, where the lower one is above 0.
@@ -123,6 +131,7 @@ impl Writer<'_, '_> {
             share.column_mut(centre).mapv_inplace(|value| found.map_or(f64::NAN, |at| value / upper[at]));
         }
         let what = "mean raw map as a share of the upper noise ceiling";
-        self.layers("ceiling", Method::Raw, "share", Intent::Estimate, what, share.view())
+        let (stat, intent, values) = ("share", Intent::Estimate, share.view());
+        self.layers("ceiling", Method::Raw, Values { stat, intent, what, values, flips: None })
     }
 }

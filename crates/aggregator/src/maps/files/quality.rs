@@ -2,9 +2,10 @@
 
 use serde_json::json;
 use ventral_data::{Intent, bids_label};
+use ventral_plan::MapSource;
 
 use super::volume::{Frame, placement};
-use super::{Folder, Labels};
+use super::{Folder, Labels, sidecar};
 use crate::Error;
 use crate::maps::stage::{Quality, Stage};
 
@@ -33,6 +34,7 @@ pub(crate) fn add(stage: &Stage<'_>, quality: &Quality, folder: &mut Folder<'_>)
     let (Some(ceiling), Some(first)) = (&quality.ceiling, scan.subjects.first()) else { return Ok(()) };
     let placement = placement(&first.placement, &first.grid);
     let frame = Frame { grid: &first.grid, placement, places: &ceiling.places };
+    folder.common = sidecar::common(stage, quality.scan, MapSource::Ceiling, &[]);
     for (row, bound) in ceiling.values.rows().into_iter().zip(&ceiling.columns) {
         let what = format!("{bound} noise ceiling");
         let bytes = frame.numbers(row.iter().copied(), Intent::Correlation(0.0), &what)?;

@@ -230,13 +230,15 @@ fn group_brain(stage: &Stage<'_>, source: &Source, colours: &[Rgb]) -> Result<Op
     let space = Space { grid: &group.grid, places: &group.places };
     let shown =
         Shown { space, maps: &group.t, layers: &group.layers, unit: "t over subjects", detailed: true };
-    let flips = if group.exhaustive { "all " } else { "" };
+    // Those that the p of the tables are from.
+    let flips = group.corrections.first().and_then(|first| first.flips).unwrap_or(group.flips);
     let line = format!(
-        "{} subjects, {} voxels that all have; {}; {flips}{} sign flips",
+        "{} subjects, {} voxels that all have; {}; {}{} sign flips",
         group.subjects,
         thousands(group.places.len()),
         words(source.design.deciding()),
-        group.flips
+        if flips.exhaustive { "all " } else { "" },
+        flips.count
     );
     let mut brain = brain(source, &shown, colours, "Group".to_owned(), line)?;
     brain.open = true;
