@@ -208,7 +208,7 @@ pub struct AssemblyCard {
 
 impl AssemblyCard {
     /// No assembly: what needs one says so, because it names no file.
-    fn absent() -> Self {
+    pub(super) fn absent() -> Self {
         Self {
             format: ArrayFormat::Csv,
             file: None,

@@ -3,7 +3,7 @@
 use ndarray::{Array2, Array3, ArrayView1, Axis, stack};
 use ventral_metrics::statistics::nan_median;
 use ventral_metrics::{
-    CeilingRule, Repeats, RsaCeiling, Split, even_odd_consistency, internal_consistency,
+    CeilingRule, Repeats, RsaCeiling, Score, Split, even_odd_consistency, internal_consistency,
     predictor_consistency, rdm_of, rsa_ceiling,
 };
 
@@ -48,7 +48,7 @@ pub(super) fn resolve(
     let mut by_split = None;
     let estimate = match ceiling.source {
         CeilingSource::None => return Ok((Found { estimate: None, splits: None }, rule)),
-        CeilingSource::Given => given(ceiling, roots)?,
+        CeilingSource::Given => given(ceiling, &rule, roots)?,
         CeilingSource::InternalConsistency | CeilingSource::PredictorConsistency | CeilingSource::EvenOdd => {
             let found = of_repeats(ceiling, target, ids, splits, roots)?;
             by_split = Some(found.splits);
@@ -144,8 +144,12 @@ fn shown(cube: Array3<f64>) -> Array3<f64> {
     cube.select(Axis(0), &kept)
 }
 
-fn given(card: &CeilingCard, roots: &Roots<'_>) -> Result<CeilingEstimate> {
-    let value = card.value.ok_or_else(|| roots.field("ceiling.value", "is missing; give the ceiling"))?;
+fn given(card: &CeilingCard, rule: &CeilingRule, roots: &Roots<'_>) -> Result<CeilingEstimate> {
+    let field = "ceiling.value";
+    let value = card.value.ok_or_else(|| roots.field(field, "is missing; give the ceiling"))?;
+    rule.apply(&Score::single(0.0), Some(value)).map_err(|problem| {
+        roots.field(field, &format!("is {value}, which no score can be divided by: {problem}"))
+    })?;
     Ok(CeilingEstimate {
         value,
         error: card.error,

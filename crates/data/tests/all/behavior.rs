@@ -245,6 +245,18 @@ fn what_is_wrong_with_a_card_is_named() {
         ([TRUTH, DECISIONS, TRIALS, &kappa, "[splits]\nscheme = 'shuffle'\n"].concat(), "`splits`"),
         ([TRUTH, DECISIONS, TRIALS, &metric("threshold")].concat(), "`behavior.variable`: is missing"),
         (
+            [TRUTH, "[decisions]\nfile = 'map.csv'\nrule = 'mean'\nclasses = 0\n", TRIALS, &kappa].concat(),
+            "`decisions.classes`: is 0",
+        ),
+        (
+            [TRUTH, "by_condition = true\n", DECISIONS, TRIALS, &metric("accuracy_distance")].concat(),
+            "`trials.condition`: is missing",
+        ),
+        (
+            [TRUTH, DECODER, TRIALS, "subject = 'subject'\n", &metric("i2n")].concat(),
+            "`trials.subject`: has no meaning",
+        ),
+        (
             [
                 TRUTH,
                 DECISIONS,
@@ -260,8 +272,74 @@ fn what_is_wrong_with_a_card_is_named() {
         let error = cards.load(&sections).map(drop).expect_err(&sections).to_string();
         assert!(error.contains(expected), "{sections}\n{error}");
     }
+    for (field, value) in [
+        ("objects", "['a', 'b']"),
+        ("triplet", "['a', 'b', 'c']"),
+        ("threshold", "'threshold'"),
+        ("baseline", "'baseline'"),
+    ] {
+        let sections = [TRUTH, DECISIONS, TRIALS, &format!("{field} = {value}\n"), &kappa].concat();
+        let error = cards.load(&sections).map(drop).expect_err(&sections).to_string();
+        assert!(error.contains(&format!("`trials.{field}`: has no meaning")), "{error}");
+    }
+    for (section, fields) in [
+        ("time", "mode = 'mean'\nbins = [[70.0, 170.0]]\n"),
+        ("pca", "[pca.images]\nformat = 'table'\nfile = '.'\ntable = 'stimuli.csv'\n"),
+        ("neuroids", "select = ['n1']\n"),
+        ("assembly", "format = 'nc'\n"),
+    ] {
+        let sections = [TRUTH, DECISIONS, TRIALS, &kappa, &format!("[{section}]\n{fields}")].concat();
+        let error = cards.load(&sections).map(drop).expect_err(&sections).to_string();
+        assert!(error.contains(&format!("`{section}`: has no meaning")), "{error}");
+    }
+    for scale in ["0.0", "-1.0", "inf", "nan"] {
+        let sections =
+            [TRUTH, &format!("scale = {scale}\n"), DECISIONS, TRIALS, &metric("value_delta")].concat();
+        let error = cards.load(&sections).map(drop).expect_err(&sections).to_string();
+        assert!(error.contains("`behavior.scale`: is ") && error.contains("above zero"), "{error}");
+    }
+    for level in ["0.5", "1.0", "75.0", "nan"] {
+        let more = format!("variable = 'offset'\nlevel = {level}\n");
+        let sections = [TRUTH, &more, DECISIONS, TRIALS, &metric("threshold")].concat();
+        let error = cards.load(&sections).map(drop).expect_err(&sections).to_string();
+        assert!(error.contains("`behavior.level`: is ") && error.contains("between 0.5"), "{error}");
+    }
+    for (row, expected) in [
+        ("d,dog,cat,bird", "`bird`, which is neither `dog` nor `cat`"),
+        ("d,dog,dog,dog", "row 2 has `dog` as both objects"),
+    ] {
+        let cards = Cards::new(&format!("stimulus_id,sample_obj,dist_obj,choice\nc,cat,dog,cat\n{row}\n"));
+        let error = cards.load(&[TRUTH, DECODER, TRIALS, &metric("i2n")].concat()).map(drop);
+        let error = error.expect_err(row).to_string();
+        assert!(error.contains(expected), "{error}");
+    }
     let shown = Cards::new("stimulus_id,sample_obj,dist_obj,choice\nc,dog,cat,cat\n");
     let error =
         shown.load(&[TRUTH, DECODER, TRIALS, &metric("i2n")].concat()).map(drop).expect_err("contradiction");
     assert!(error.to_string().contains("shows `dog`, the stimulus is `cat`"), "{error}");
+}
+
+#[test]
+fn rows_of_excluded_conditions_do_not_count() {
+    let excluding = [TRIALS, "condition = 'condition'\nexclude = ['practice']\n"].concat();
+    let cards = Cards::new("odd,a,b,condition\na,b,c,practice\nb,c,d,test\nnobody,c,d,practice\n");
+    let benchmark = cards.load(&[&excluding, &metric("odd_one_out")[..]].concat()).expect("fine");
+    let People::Triplets(triplets) = &task(&benchmark).people else { panic!("triplets") };
+    assert_eq!(
+        triplets.iter().map(|triplet| (triplet.odd, triplet.alike)).collect::<Vec<_>>(),
+        [(1, [2, 3])]
+    );
+
+    let cards = Cards::new(
+        "threshold,baseline,condition\n0.0,1.0,practice\n2.0,1.0,test\n6.0,0.0,practice\n9.0,2.0,test\n",
+    );
+    let elevation = [TRUTH, "variable = 'offset'\nbaseline = ['offset', '2']\n", DECISIONS, &excluding];
+    let thresholds = |sections: &[&str]| {
+        let benchmark = cards.load(&sections.concat()).expect("fine");
+        let People::Thresholds(thresholds) = &task(&benchmark).people else { panic!("thresholds") };
+        thresholds.clone()
+    };
+    assert_eq!(thresholds(&[&elevation.concat(), &metric("threshold_elevation")]), [2.0, 4.5]);
+    let plain = [TRUTH, "variable = 'offset'\nlevel = 0.75\n", DECISIONS, &excluding].concat();
+    assert_eq!(thresholds(&[&plain, &metric("threshold")]), [2.0, 9.0]);
 }

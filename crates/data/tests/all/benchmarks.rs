@@ -168,7 +168,18 @@ fn unknown_and_wrong_fields_are_named_with_the_nearest() {
         (("[metric]", "[ceiling]\nsource = \"even_odd\"\nrule = \"ratio\"\n[metric]"), "needs repetitions"),
         (
             ("[metric]", "[ceiling]\nsource = \"given\"\nvalue = 0.0\nrule = \"ratio\"\n[metric]"),
-            "no score can be divided",
+            "`ceiling.value`: is 0, which no score can be divided",
+        ),
+        (
+            ("[metric]", "[ceiling]\nsource = \"given\"\nvalue = -0.8\nrule = \"ratio\"\n[metric]"),
+            "`ceiling.value`: is -0.8",
+        ),
+        (
+            (
+                "[metric]",
+                "[ceiling]\nsource = \"given\"\nvalue = 0.4\nrule = { chance_ratio = { chance = 0.5 } }\n[metric]",
+            ),
+            "larger than chance",
         ),
         (
             ("[metric]", "[neuroids]\nselect = [\"n9\"]\n[metric]"),

@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ndarray::Array2;
 use ventral_metrics::{
-    CategoryMap, LOGISTIC_C, Pattern, Similarity, SplitScores, ThresholdScoring, threshold_ceiling,
+    CategoryMap, GUESS_RATE, LOGISTIC_C, Pattern, Similarity, SplitScores, ThresholdScoring,
+    threshold_ceiling,
 };
 
-use super::super::card::{BenchmarkCard, MetricName};
+use super::super::card::{AssemblyCard, BenchmarkCard, MetricName, NeuroidsCard};
 use super::super::locate::Roots;
 use super::super::resolve::open_stimuli;
 use super::super::{CeilingEstimate, Target};
@@ -98,7 +99,10 @@ impl Task<'_> {
         let people = !matches!(name, M::Accuracy | M::ShapeBias);
         let sections = [
             ("trials", card.trials.is_some(), people, people),
-            ("assembly", card.assembly.file.is_some() || card.assembly.data.is_some(), false, false),
+            ("assembly", card.assembly != AssemblyCard::absent(), false, false),
+            ("neuroids", card.neuroids != NeuroidsCard::default(), false, false),
+            ("time", card.time.is_some(), false, false),
+            ("pca", card.pca.is_some(), false, false),
             ("pools", card.pools.is_some(), false, false),
             ("repeats", card.repeats.is_some(), false, false),
             ("subjects", card.subjects.is_some(), false, false),
@@ -119,25 +123,53 @@ impl Task<'_> {
             let problem = "one of [decisions] and [decoder] is needed: how does a model choose?";
             return Err(self.field("decisions", problem));
         }
-        let options = &self.options;
+        self.check_fields()
+    }
+
+    /// Fields of `[behavior]` and `[trials]` that the metric has no use for, and values that mean nothing.
+    fn check_fields(&self) -> Result<()> {
+        use MetricName as M;
+        let (options, name) = (&self.options, self.name());
+        let trials = self.card.trials.clone().unwrap_or_default();
+        let (similarity, pattern) = (name == M::OddOneOut, pattern(name).is_some());
         let threshold = matches!(name, M::Threshold | M::ThresholdElevation);
+        let by_stimulus = !similarity && !threshold;
         let given = [
-            ("by_condition", options.by_condition, name == M::AccuracyDistance),
-            ("texture", options.texture.is_some(), name == M::ShapeBias),
-            ("similarity", options.similarity.is_some(), similarity),
-            ("scale", options.scale.is_some(), name == M::ValueDelta),
-            ("variable", options.variable.is_some(), threshold),
-            ("baseline", options.baseline.is_some(), name == M::ThresholdElevation),
-            ("level", options.level.is_some(), threshold),
-            ("scoring", options.scoring.is_some(), threshold),
+            ("behavior.by_condition", options.by_condition, name == M::AccuracyDistance),
+            ("behavior.texture", options.texture.is_some(), name == M::ShapeBias),
+            ("behavior.similarity", options.similarity.is_some(), similarity),
+            ("behavior.scale", options.scale.is_some(), name == M::ValueDelta),
+            ("behavior.variable", options.variable.is_some(), threshold),
+            ("behavior.baseline", options.baseline.is_some(), name == M::ThresholdElevation),
+            ("behavior.level", options.level.is_some(), threshold),
+            ("behavior.scoring", options.scoring.is_some(), threshold),
+            ("trials.stimulus", trials.stimulus.is_some(), by_stimulus),
+            ("trials.skip", trials.skip.is_some(), by_stimulus),
+            ("trials.choice", trials.choice.is_some(), by_stimulus),
+            ("trials.subject", trials.subject.is_some(), by_stimulus && !pattern),
+            ("trials.objects", trials.objects.is_some(), pattern),
+            ("trials.triplet", trials.triplet.is_some(), similarity),
+            ("trials.threshold", trials.threshold.is_some(), threshold),
+            ("trials.baseline", trials.baseline.is_some(), name == M::ThresholdElevation),
         ];
-        match given.iter().find(|(_, given, allowed)| *given && !allowed) {
-            Some((field, ..)) => Err(self.field(
-                &format!("behavior.{field}"),
-                &format!("has no meaning for the metric `{name}`; remove it"),
-            )),
-            None => Ok(()),
+        if let Some((field, ..)) = given.iter().find(|(_, given, allowed)| *given && !allowed) {
+            return Err(self.field(field, &format!("has no meaning for the metric `{name}`; remove it")));
         }
+        if options.by_condition && trials.condition.is_none() {
+            let problem = "is missing; behavior.by_condition needs the column with the condition";
+            return Err(self.field("trials.condition", problem));
+        }
+        if let Some(scale) = options.scale.filter(|scale| !(scale.is_finite() && *scale > 0.0)) {
+            let problem = format!("is {scale}; give a number above zero");
+            return Err(self.field("behavior.scale", &problem));
+        }
+        if let Some(level) = options.level.filter(|level| !(*level > GUESS_RATE && *level < 1.0)) {
+            let problem = format!(
+                "is {level}; give a share of right answers between {GUESS_RATE} (a guess) and 1, both excluded"
+            );
+            return Err(self.field("behavior.level", &problem));
+        }
+        Ok(())
     }
 
     fn field(&self, field: &str, problem: &str) -> Error {
@@ -229,6 +261,10 @@ impl Task<'_> {
             return Ok(Choices::Decoder { fit, labels: fit_labels, c });
         }
         let Some(section) = &self.card.decisions else { return Ok(Choices::Similarity) };
+        let classes = section.classes.unwrap_or(IMAGENET_CLASSES);
+        if classes == 0 {
+            return Err(self.field("decisions.classes", "is 0; give the number of classes of the readout"));
+        }
         let path = self.roots.path("decisions", &section.file, &section.data)?;
         let table = read_table(&path)?;
         let column = |name: &str| {
@@ -236,7 +272,6 @@ impl Task<'_> {
                 Error::field(&path, name, format!("no such column; the table has: {}", table.names()))
             })
         };
-        let classes = section.classes.unwrap_or(IMAGENET_CLASSES);
         let Values::Integer(indices) = column("index")? else {
             return Err(Error::field(&path, "index", "must hold whole numbers"));
         };

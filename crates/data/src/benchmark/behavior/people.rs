@@ -34,7 +34,8 @@ impl<'a> Trials<'a> {
         Ok(self.columns(field, name)?.into_iter().flat_map(Values::to_text).collect())
     }
 
-    fn numbers(&self, field: &str, name: &str) -> Result<Vec<f64>> {
+    /// Numbers of the rows that count.
+    fn numbers(&self, field: &str, name: &str, counts: &[bool]) -> Result<Vec<f64>> {
         let mut all = Vec::new();
         for values in self.columns(field, name)? {
             match values {
@@ -47,6 +48,8 @@ impl<'a> Trials<'a> {
                 }
             }
         }
+        let mut rows = counts.iter();
+        all.retain(|_| rows.next().is_some_and(|counts| *counts));
         match all.iter().find(|v| !(v.is_finite() && **v > 0.0)) {
             Some(bad) => Err(self.roots.field(
                 &format!("trials.{field}"),
@@ -150,8 +153,18 @@ impl<'a> Trials<'a> {
                 || format!("`{name}` is no true label of a stimulus; the labels are: {}", labels.join(", "));
             labels.binary_search(name).map_err(|_| self.roots.field("trials", &problem()))
         };
+        let refuse = |field: &str, row: usize, problem: String| {
+            self.roots.field(&format!("trials.{field}"), &format!("row {} {problem}", row + 1))
+        };
         let mut trials = Vec::new();
         for row in (0..stimuli.len()).filter(|&row| counts[row]) {
+            if ![&samples[row], &distractors[row]].contains(&&choices[row]) {
+                let problem = format!(
+                    "has the choice `{}`, which is neither `{}` nor `{}`; correct or exclude it",
+                    choices[row], samples[row], distractors[row]
+                );
+                return Err(refuse("choice", row, problem));
+            }
             let trial = ChoiceTrial {
                 image: lookup.find(&stimuli[row], self.roots)?,
                 sample: object(&samples[row])?,
@@ -159,13 +172,13 @@ impl<'a> Trials<'a> {
                 choice: object(&choices[row])?,
             };
             if truth[trial.image] != trial.sample {
-                let problem = format!(
-                    "row {} shows `{}`, the stimulus is `{}`",
-                    row + 1,
-                    samples[row],
-                    labels[truth[trial.image]]
-                );
-                return Err(self.roots.field("trials.objects", &problem));
+                let problem =
+                    format!("shows `{}`, the stimulus is `{}`", samples[row], labels[truth[trial.image]]);
+                return Err(refuse("objects", row, problem));
+            }
+            if trial.distractor == trial.sample {
+                let problem = format!("has `{}` as both objects; correct or exclude it", samples[row]);
+                return Err(refuse("objects", row, problem));
             }
             trials.push(trial);
         }
@@ -176,17 +189,22 @@ impl<'a> Trials<'a> {
         let names = self.card.triplet.clone().unwrap_or_else(|| ["odd".into(), "a".into(), "b".into()]);
         let [odd, a, b] = [0, 1, 2].map(|i| self.text("triplet", &names[i]));
         let (odd, a, b) = (odd?, a?, b?);
+        let (_, counts) = self.conditions()?;
         let at = |name: &String| lookup.find(name, self.roots);
-        (0..odd.len()).map(|i| Ok(Triplet { odd: at(&odd[i])?, alike: [at(&a[i])?, at(&b[i])?] })).collect()
+        let rows = (0..odd.len()).filter(|&row| counts[row]);
+        rows.map(|i| Ok(Triplet { odd: at(&odd[i])?, alike: [at(&a[i])?, at(&b[i])?] })).collect()
     }
 
     /// Thresholds of people, or with `elevation` how many times that without flankers.
     pub(super) fn thresholds(&self, elevation: bool) -> Result<Vec<f64>> {
-        let thresholds = self.numbers("threshold", self.card.threshold.as_deref().unwrap_or("threshold"))?;
+        let (_, counts) = self.conditions()?;
+        let column = self.card.threshold.as_deref().unwrap_or("threshold");
+        let thresholds = self.numbers("threshold", column, &counts)?;
         if !elevation {
             return Ok(thresholds);
         }
-        let baselines = self.numbers("baseline", self.card.baseline.as_deref().unwrap_or("baseline"))?;
+        let column = self.card.baseline.as_deref().unwrap_or("baseline");
+        let baselines = self.numbers("baseline", column, &counts)?;
         Ok(thresholds.iter().zip(baselines).map(|(threshold, baseline)| threshold / baseline).collect())
     }
 }
