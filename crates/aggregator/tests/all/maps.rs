@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use ndarray::Array2;
 use ventral_aggregator::{Error, MAPS_DOCUMENT, MapFile, Maps, load_maps, map_files, save_maps};
 use ventral_data::BidsName;
-use ventral_plan::{Digest, Facts, JobSpec, MachineFacts, Plan, ScanFacts, SubjectFacts, plan_without};
+use ventral_plan::{
+    Digest, Facts, JobSpec, MachineFacts, MapSource, Plan, ScanFacts, SubjectFacts, plan_without,
+};
 use ventral_searchlight::simulation::{Scene, Stimuli, activation_rsms, layer_activations};
 use ventral_searchlight::{
     Grid, LayerDesign, LayerRsms, Neighbourhoods, Patterns, Permutations, Residual, image_permutations,
@@ -356,6 +358,31 @@ fn a_group_that_makes_no_sense_is_a_note() {
     let mut other = plan.clone();
     other.scans[0].subjects[0].grid.affine[0][3] += 3.0;
     refused(&other, "do not lie on one grid");
+}
+
+#[test]
+fn sidecars_of_ceilings_say_what_was_compared() {
+    let made = made(LAYERS.len());
+    let mut plan = planned(&made, &LAYERS, "");
+    plan.maps.retain(|unit| unit.subject == Some(0));
+    let (_directory, store) = store();
+    compute(&made, &plan, &store);
+    for (number, mut unit) in plan.maps.clone().into_iter().enumerate() {
+        let bytes = store.get(&unit.digest).expect("readable").expect("stored");
+        let mut record = MapRecord::decode(&bytes).expect("a record");
+        record.columns = ["lower", "upper"].map(str::to_owned).to_vec();
+        record.values = record.values.slice(ndarray::s![.., ..2]).to_owned();
+        (record.correlation, record.rsms) = (Array2::zeros((0, 0)), Array2::zeros((0, 0)));
+        (unit.source, unit.subject) = (MapSource::Ceiling, None);
+        unit.digest = Digest::of_bytes(&[b'c', number as u8]);
+        store.put(&unit.digest, &record.encode()).expect("stored");
+        plan.maps.push(unit);
+    }
+    let (_, files) = found(&plan, &store, &[]);
+    let name = files.keys().find(|name| name.contains("ceilinglower") && name.ends_with(".json"));
+    let sidecar: serde_json::Value =
+        serde_json::from_slice(&files[name.expect("a sidecar")].bytes).expect("JSON");
+    assert!(sidecar["Compared"].as_str().expect("words").contains("against the others"), "{sidecar}");
 }
 
 #[test]

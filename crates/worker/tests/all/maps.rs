@@ -302,6 +302,8 @@ fn ceilings_need_three_subjects_on_one_grid() {
     fs::write(&path, card).expect("writable");
     let job = self::job(directory.path(), "", "radius = 1.0\nminimum_voxels = 5\n");
     assert!(job.plan.scans[0].common.is_none(), "one grid, and another place in each subject");
+    let demo = load_scan(&root().join("examples/demo/scan"), None).expect("a scan");
+    assert!(ventral_plan::maps::is_common_space(demo.space.as_deref()), "the demo has a group");
 }
 
 #[test]
