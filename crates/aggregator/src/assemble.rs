@@ -43,10 +43,24 @@ pub struct Results {
 pub const MAX_NAMED: usize = 20;
 
 impl Results {
-    /// Whether something is missing, failed or was refused.
+    /// Whether something is missing, failed (to be scored, or to be ceiled) or was refused.
     #[must_use]
     pub fn is_partial(&self) -> bool {
-        self.missing > 0 || !self.refused.is_empty() || self.layers.iter().any(|layer| layer.raw.is_none())
+        self.missing > 0 || !self.refused.is_empty() || self.failed() > 0
+    }
+
+    /// How many scores failed, or could not be ceiled.
+    #[must_use]
+    pub fn failed(&self) -> usize {
+        self.layers.iter().filter(|layer| matches!(layer.ceiled, Ceiled::Failed { .. })).count()
+    }
+
+    /// Layers that were scored and could not be ceiled, each with the reason.
+    pub fn unceiled(&self) -> impl Iterator<Item = (&LayerScore, &str)> {
+        self.layers.iter().filter(|layer| layer.raw.is_some()).filter_map(|layer| match &layer.ceiled {
+            Ceiled::Failed { reason } => Some((layer, reason.as_str())),
+            Ceiled::Score(_) => None,
+        })
     }
 }
 
@@ -156,8 +170,9 @@ fn layer_score(plan: &Plan, unit: &ScoreUnit, outcome: Result<&ScoreRecord, &&st
 /// A metric without splits has one value and no error bar.
 fn raw_score(benchmark: &BenchmarkFacts, record: &ScoreRecord) -> Score {
     let values = &record.scores.values;
-    if let (Some(behavior), true) = (&benchmark.variant.behavior, values.len() > 1) {
-        return record.scores.summary(behavior.summary);
+    if let Some(behavior) = &benchmark.variant.behavior {
+        let score = record.scores.summary(behavior.summary);
+        return if values.len() == 1 { Score::single(score.value) } else { score };
     }
     if benchmark.variant.units && values.len() > 1 {
         return record.scores.summary(Summary::Mean);

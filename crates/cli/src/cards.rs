@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
-use ventral_data::{Benchmark, load_benchmark};
+use ventral_data::{Benchmark, People, Target, load_benchmark};
 use ventral_models::ModelCard;
 use ventral_worker::{LoadedModel, find_cards};
 
@@ -190,7 +190,16 @@ pub fn benchmark_text(benchmark: &Benchmark) -> String {
     row("metric", card.metric.name.to_string());
     let pooled = benchmark.pools.as_ref().map(|pools| format!(", averaged into {} rows", pools.len()));
     row("stimuli", format!("{}{}", units::count(benchmark.stimuli.len() as u64), pooled.unwrap_or_default()));
-    let what = if benchmark.responses().is_some() { "neuroids" } else { "pairs of stimuli" };
+    let what = match &benchmark.target {
+        Target::Responses { .. } => "neuroids",
+        Target::Rdm { .. } => "pairs of stimuli",
+        Target::Behavior(behavior) => match &behavior.people {
+            People::Nobody => "answers",
+            People::Thresholds(_) => "thresholds of people",
+            People::Panel(_) | People::Choices(_) | People::Triplets(_) => "answers of people",
+        },
+        Target::Units(_) => "property of the units of a layer",
+    };
     row("targets", format!("{} {what}", units::count(benchmark.targets() as u64)));
     let splits = benchmark.splits.first().map_or("none".to_owned(), |split| {
         format!("{} ({} train, {} test)", benchmark.splits.len(), split.train.len(), split.test.len())

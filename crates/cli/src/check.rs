@@ -25,11 +25,16 @@ pub fn benchmark(context: &Context, card: &Path) -> Outcome {
         "notes": benchmark.notes, "digest": benchmark.digest()?,
     });
     context.print(&json, || {
-        let repeats = repeats(benchmark).map_or_else(
-            || "no repetitions: a ceiling cannot be computed from them".to_owned(),
-            |count| format!("up to {} repetitions of each presentation", units::count(count as u64)),
-        );
-        format!("{}\n{repeats}\nnothing is wrong with this card", benchmark_text(benchmark))
+        let repeats = match (&benchmark.target, repeats(benchmark)) {
+            (_, Some(count)) => {
+                format!("up to {} repetitions of each presentation\n", units::count(count as u64))
+            }
+            (Target::Responses { .. }, None) => {
+                "no repetitions: a ceiling cannot be computed from them\n".to_owned()
+            }
+            _ => String::new(),
+        };
+        format!("{}\n{repeats}nothing is wrong with this card", benchmark_text(benchmark))
     })
 }
 

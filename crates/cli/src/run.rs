@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
-use ventral_aggregator::{Leaderboard, assemble};
+use ventral_aggregator::{LayerScore, Leaderboard, assemble};
 use ventral_store::{Failure, JobRecord, Store, Usage};
 use ventral_worker::run as compute;
 
@@ -17,6 +17,8 @@ struct Summary<'a> {
     job: &'a str,
     leaderboard: &'a Leaderboard,
     failures: &'a [Failure],
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    unceiled: Vec<String>,
     usage: Usage,
     report: Option<PathBuf>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -72,6 +74,7 @@ fn finish(
         job: id,
         leaderboard: &results.leaderboard,
         failures: &record.failures,
+        unceiled: results.unceiled().map(|(layer, reason)| unceiled_text(layer, reason)).collect(),
         usage,
         report,
         maps: written.as_ref().map(|written| &written.maps),
@@ -88,13 +91,20 @@ fn finish(
         for failure in record.failures.iter().filter(|failure| !left_out(failure)) {
             text.push_str(&format!("failed: {}: {}\n", failure.unit, failure.reason));
         }
+        for unceiled in &summary.unceiled {
+            text.push_str(&format!("failed: {unceiled}\n"));
+        }
         if let Some(path) = &summary.report {
             text.push_str(&format!("report: {}\n", path.display()));
         }
         text
     })?;
-    let partial = written.is_some_and(|written| written.maps.is_partial());
-    if record.failures.is_empty() && results.missing == 0 && !partial { Ok(()) } else { Err(Exit::Partial) }
+    let partial = results.is_partial() || written.is_some_and(|written| written.maps.is_partial());
+    if record.failures.is_empty() && !partial { Ok(()) } else { Err(Exit::Partial) }
+}
+
+fn unceiled_text(layer: &LayerScore, reason: &str) -> String {
+    format!("{} on {}, layer {}: {reason}", layer.model, layer.benchmark, layer.layer)
 }
 
 fn usage_text(usage: &Usage) -> String {

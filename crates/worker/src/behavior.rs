@@ -102,7 +102,7 @@ fn mismatch() -> MetricError {
     MetricError::Parameter {
         name: "metric",
         value: "of behaviour".to_owned(),
-        allowed: "needs a benchmark whose sections fit it; `ventral benchmarks CARD` checks the card",
+        allowed: "needs a benchmark whose sections fit it; `ventral benchmarks check CARD` checks the card",
     }
 }
 

@@ -71,6 +71,6 @@ fn mismatch() -> Error {
     Error::Parameter {
         name: "metric",
         value: "of single units".to_owned(),
-        allowed: "needs a benchmark whose sections fit it; `ventral benchmarks CARD` checks the card",
+        allowed: "needs a benchmark whose sections fit it; `ventral benchmarks check CARD` checks the card",
     }
 }

@@ -29,7 +29,7 @@ fn summary(results: &Results) -> Option<String> {
         let named = results.missing_scores.join("; ");
         sentences.push(format!("{} scores are missing: {named}.", results.missing));
     }
-    let failed = results.layers.iter().filter(|layer| layer.raw.is_none()).count();
+    let failed = results.failed();
     if failed > 0 {
         sentences.push(format!("{failed} scores failed; the tables say why."));
     }

@@ -1,5 +1,6 @@
 //! The command as its user meets it: real processes, real files.
 
+mod behavior;
 mod errors;
 mod house;
 mod jobs;
