@@ -272,6 +272,22 @@ fn what_is_wrong_with_a_card_is_named() {
         let error = cards.load(&sections).map(drop).expect_err(&sections).to_string();
         assert!(error.contains(expected), "{sections}\n{error}");
     }
+    let shown = Cards::new("stimulus_id,sample_obj,dist_obj,choice\nc,dog,cat,cat\n");
+    let error =
+        shown.load(&[TRUTH, DECODER, TRIALS, &metric("i2n")].concat()).map(drop).expect_err("contradiction");
+    assert!(error.to_string().contains("shows `dog`, the stimulus is `cat`"), "{error}");
+}
+
+#[test]
+fn sections_and_fields_without_a_meaning_are_refused() {
+    let cards = Cards::new(LABELS);
+    let kappa = metric("error_consistency");
+}
+
+#[test]
+fn fields_and_sections_without_a_meaning_are_refused() {
+    let cards = Cards::new(LABELS);
+    let kappa = metric("error_consistency");
     for (field, value) in [
         ("objects", "['a', 'b']"),
         ("triplet", "['a', 'b', 'c']"),
@@ -292,6 +308,16 @@ fn what_is_wrong_with_a_card_is_named() {
         let error = cards.load(&sections).map(drop).expect_err(&sections).to_string();
         assert!(error.contains(&format!("`{section}`: has no meaning")), "{error}");
     }
+}
+
+#[test]
+fn values_and_choices_out_of_range_are_refused() {
+    let cards = Cards::new(LABELS);
+}
+
+#[test]
+fn numbers_out_of_range_are_refused() {
+    let cards = Cards::new(LABELS);
     for scale in ["0.0", "-1.0", "inf", "nan"] {
         let sections =
             [TRUTH, &format!("scale = {scale}\n"), DECISIONS, TRIALS, &metric("value_delta")].concat();
@@ -304,6 +330,10 @@ fn what_is_wrong_with_a_card_is_named() {
         let error = cards.load(&sections).map(drop).expect_err(&sections).to_string();
         assert!(error.contains("`behavior.level`: is ") && error.contains("between 0.5"), "{error}");
     }
+}
+
+#[test]
+fn impossible_trials_are_refused() {
     for (row, expected) in [
         ("d,dog,cat,bird", "`bird`, which is neither `dog` nor `cat`"),
         ("d,dog,dog,dog", "row 2 has `dog` as both objects"),
@@ -313,10 +343,6 @@ fn what_is_wrong_with_a_card_is_named() {
         let error = error.expect_err(row).to_string();
         assert!(error.contains(expected), "{error}");
     }
-    let shown = Cards::new("stimulus_id,sample_obj,dist_obj,choice\nc,dog,cat,cat\n");
-    let error =
-        shown.load(&[TRUTH, DECODER, TRIALS, &metric("i2n")].concat()).map(drop).expect_err("contradiction");
-    assert!(error.to_string().contains("shows `dog`, the stimulus is `cat`"), "{error}");
 }
 
 #[test]
