@@ -93,5 +93,5 @@ fn a_simulated_scan_is_a_card_that_can_be_run() {
     assert_eq!(code, 0, "{stdout}\n{stderr}");
     assert!(stdout.contains("convnet_trained on Few"), "{stdout}");
     // Two people cannot be significant.
-    assert!(stdout.contains("the smallest p of a sign-flip test"), "{stdout}");
+    assert!(stdout.contains("4 sign flips the smallest p is 0.5"), "{stdout}");
 }
