@@ -24,6 +24,8 @@ pub struct Network {
     tensors: Vec<Layer>,
     layers: Vec<Layer>,
     handles: Vec<NodeId>,
+    /// Indices of layers that the card's patterns do not name.
+    committed: Vec<usize>,
     logits: Option<String>,
     digest: String,
 }
@@ -49,8 +51,9 @@ impl Network {
             identifier: card.identifier.clone(),
             engine,
             preprocessing,
-            layers: chosen.iter().map(|&index| tensors[index].0.clone()).collect(),
-            handles: chosen.iter().map(|&index| tensors[index].1).collect(),
+            layers: chosen.iter().map(|&(index, _)| tensors[index].0.clone()).collect(),
+            handles: chosen.iter().map(|&(index, _)| tensors[index].1).collect(),
+            committed: (0..chosen.len()).filter(|&layer| !chosen[layer].1).collect(),
             tensors: tensors.into_iter().map(|(layer, _)| layer).collect(),
             logits,
             digest,
@@ -60,6 +63,11 @@ impl Network {
     /// The layers of the card, in the order of the graph.
     pub fn layers(&self) -> &[Layer] {
         &self.layers
+    }
+
+    /// Indices, ascending, of the layers that are there only because a region or the readout commits to them.
+    pub fn committed_layers(&self) -> &[usize] {
+        &self.committed
     }
 
     /// Every floating-point tensor that depends on the image, in the order of the graph: what a card may name as a layer.
@@ -204,8 +212,12 @@ fn without_batch(mut shape: Vec<usize>) -> Vec<usize> {
     shape
 }
 
-/// Indices, ascending, of the tensors that the card's patterns name, and of those that a region or the readout commits to.
-fn select(card: &ModelCard, tensors: &[(Layer, NodeId)], logits: Option<&str>) -> Result<Vec<usize>, Error> {
+/// Indices, ascending, of the tensors that the card's patterns name (true), and of others that a region or the readout commits to (false).
+fn select(
+    card: &ModelCard,
+    tensors: &[(Layer, NodeId)],
+    logits: Option<&str>,
+) -> Result<Vec<(usize, bool)>, Error> {
     let names = || tensors.iter().map(|(layer, _)| layer.name.as_str());
     let positions: HashMap<&str, usize> = names().enumerate().map(|(index, name)| (name, index)).collect();
     let position = |name: &str| {
@@ -233,6 +245,7 @@ fn select(card: &ModelCard, tensors: &[(Layer, NodeId)], logits: Option<&str>) -
             matching.into_iter().for_each(|index| keep[index] = value);
         }
     }
+    let named = keep.clone();
     for name in card.regions.values().chain(&card.readout) {
         let index = position(name).ok_or_else(|| unknown(&card.identifier, name, names()))?;
         keep[index] = true;
@@ -242,7 +255,7 @@ fn select(card: &ModelCard, tensors: &[(Layer, NodeId)], logits: Option<&str>) -
     {
         keep[index] = true;
     }
-    Ok(keep.iter().enumerate().filter_map(|(index, &keep)| keep.then_some(index)).collect())
+    Ok((0..keep.len()).filter(|&index| keep[index]).map(|index| (index, named[index])).collect())
 }
 
 fn glob(card: &ModelCard, list: &str, pattern: &str) -> Result<GlobMatcher, Error> {

@@ -32,9 +32,18 @@ pub struct ModelFacts {
     /// Index of the layer that behaviour is read out from; without one a model is not scored on behaviour.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub readout: Option<usize>,
+    /// Indices, ascending, of layers that are there only because a region or the readout commits to them: brain maps leave them out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub committed: Vec<usize>,
 }
 
 impl ModelFacts {
+    /// Number of layers that brain maps compare with.
+    #[must_use]
+    pub fn mapped(&self) -> usize {
+        self.layers.len() - self.committed.len()
+    }
+
     /// Rows of activations that are read for a benchmark's stimuli: one per stimulus, or per time bin and stimulus.
     #[must_use]
     pub fn rows(&self, stimuli: usize) -> usize {

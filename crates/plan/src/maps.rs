@@ -217,8 +217,7 @@ impl Plan {
         }
         let images = self.scans.iter().any(|scan| scan.stimuli.is_some());
         let models = self.models.iter().filter(|_| images);
-        let models =
-            models.map(|model| (&model.identifier, model.layers.len(), "choose fewer under [layers]"));
+        let models = models.map(|model| (&model.identifier, model.mapped(), "choose fewer under [layers]"));
         let rdms = self.scans.iter().map(|scan| (&scan.identifier, scan.rdms.len(), "list fewer [[rdm]]"));
         match models.chain(rdms).find(|(_, layers, _)| *layers > MAX_LAYERS) {
             Some((whose, found, advice)) => {
@@ -323,8 +322,9 @@ impl Plan {
         let Some(features) = unit.features.and_then(|index| self.features.get(index)) else {
             return Vec::new();
         };
-        let layers = &self.models[features.model].layers;
-        features.layers.iter().map(|target| (layers[target.layer].name.as_str(), &target.gram)).collect()
+        let model = &self.models[features.model];
+        let named = features.layers.iter().filter(|target| !model.committed.contains(&target.layer));
+        named.map(|target| (model.layers[target.layer].name.as_str(), &target.gram)).collect()
     }
 
     fn map_shape(&self, spec: &SearchlightSpec, unit: &MapUnit) -> MapShape {
@@ -344,7 +344,7 @@ impl Plan {
             runs: subject.map_or_else(|| largest_of(|s| s.runs), |subject| subject.runs),
             subjects: if unit.subject.is_some() { 1 } else { facts.subjects.len() },
             layers: match unit.source {
-                MapSource::Model(model) => self.models[model].layers.len(),
+                MapSource::Model(model) => self.models[model].mapped(),
                 MapSource::Rdms => facts.rdms.len(),
                 _ => 0,
             },

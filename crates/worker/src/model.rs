@@ -80,6 +80,10 @@ impl LoadedModel {
             imagenet_top1: card.imagenet_top1,
             time_bins: self.time_bins().to_vec(),
             readout: self.readout(card),
+            committed: match self {
+                Self::Network(network) => network.committed_layers().to_vec(),
+                Self::Given { .. } => Vec::new(),
+            },
         })
     }
 

@@ -92,6 +92,7 @@ fn a_simulated_scan_is_a_card_that_can_be_run() {
     let (stdout, stderr, code) = finish(ventral(&store).arg("run").arg(directory.path().join("spec.toml")));
     assert_eq!(code, 0, "{stdout}\n{stderr}");
     assert!(stdout.contains("convnet_trained on Few"), "{stdout}");
+    assert!(!stdout.contains("logits"), "the readout is not among the layers that were asked for: {stdout}");
     // Two people cannot be significant.
     assert!(stdout.contains("4 sign flips the smallest p is 0.5"), "{stdout}");
 }

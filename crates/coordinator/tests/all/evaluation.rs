@@ -27,6 +27,7 @@ pub fn small_plan(tiles: bool) -> Arc<Plan> {
         imagenet_top1: None,
         time_bins: Vec::new(),
         readout: None,
+        committed: Vec::new(),
     };
     let benchmark = |identifier: &str, consumes| BenchmarkFacts {
         identifier: identifier.into(),

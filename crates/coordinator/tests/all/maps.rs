@@ -26,6 +26,7 @@ fn mapped_plan() -> Arc<Plan> {
         imagenet_top1: None,
         time_bins: Vec::new(),
         readout: None,
+        committed: Vec::new(),
     };
     let affine = [[1.0, 0.0, 0.0, 0.0], [0.0, 1.0, 0.0, 0.0], [0.0, 0.0, 1.0, 0.0], [0.0, 0.0, 0.0, 1.0]];
     let subject = |id: &str| SubjectFacts {

@@ -35,6 +35,7 @@ fn model(identifier: &str, layers: &[(&str, u64)]) -> ModelFacts {
         imagenet_top1: None,
         time_bins: Vec::new(),
         readout: None,
+        committed: Vec::new(),
     }
 }
 
