@@ -1,0 +1,1 @@
+//! The mathematics of images whose layers tell themselves apart.
