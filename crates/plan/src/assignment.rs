@@ -40,6 +40,11 @@ pub enum Work {
         /// Index.
         index: usize,
     },
+    /// The synthesis unit of this index in the job's plan.
+    Synthesis {
+        /// Index.
+        index: usize,
+    },
     /// Assemble the job's results from the scores its plan lists and from `jobs/<id>/failures.json`.
     Assemble,
     /// Waits and does nothing: drills of the cluster.

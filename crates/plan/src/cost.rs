@@ -217,3 +217,54 @@ pub(crate) fn map(shape: &MapShape, machine: &MachineFacts) -> Estimate {
         seconds: operations / (machine.f32_rate * MAP_EFFICIENCY) + shape.centres as f64 * CENTRE_SECONDS,
     }
 }
+
+/// Copies of the weights beside those of the scorer: as the gradient reads them.
+const GRADIENT_WEIGHT_COPIES: u64 = 3;
+/// Copies of the activations of all images: as computed, standardised, their adjoints.
+const ACTIVATION_COPIES: u64 = 3;
+/// Copies of the images: parameters, their moments and gradient, transformed and not, in frequencies.
+const IMAGE_COPIES: u64 = 12;
+/// Batches that are evaluated after the last step: transformed, compressed, noisy, before, after.
+const EVALUATED_BATCHES: f64 = 70.0;
+/// Share of the seconds forward and back that a batch forward takes.
+const FORWARD_SHARE: f64 = 0.5;
+/// Steps between two measurements of the batch as it is, one batch forward each.
+const MEASURED_STEPS: f64 = 25.0;
+/// Operations per activation and pair of images, forward and back.
+const PAIR_OPERATIONS: f64 = 4.0;
+
+/// Shape of a synthesis unit.
+#[derive(Debug, Clone)]
+pub(crate) struct SynthesisShape {
+    pub images: usize,
+    /// Height and width of an image.
+    pub size: [usize; 2],
+    pub steps: u64,
+    /// Features of each layer.
+    pub features: Vec<u64>,
+    /// Kept per image between forward and back.
+    pub trace_bytes: u64,
+    pub weight_bytes: u64,
+    /// One image forward and back on one thread.
+    pub seconds_per_image: f64,
+}
+
+/// Predicts a synthesis unit: all images are held between forward and back, for their similarities couple them.
+pub(crate) fn synthesis(shape: &SynthesisShape, machine: &MachineFacts) -> Estimate {
+    let n = shape.images as u64;
+    let units: u64 = shape.features.iter().fold(0, |sum, count| sum.saturating_add(*count));
+    let pixels = (shape.size[0] as u64).saturating_mul(shape.size[1] as u64).saturating_mul(3);
+    let weights = shape.weight_bytes.saturating_mul(WEIGHT_COPIES + GRADIENT_WEIGHT_COPIES);
+    let per_image = shape
+        .trace_bytes
+        .saturating_add(units.saturating_mul(4 * ACTIVATION_COPIES))
+        .saturating_add(pixels.saturating_mul(4 * IMAGE_COPIES));
+    let memory_bytes = BASE_BYTES.saturating_add(weights).saturating_add(per_image.saturating_mul(n));
+    let threads = machine.threads.max(1);
+    // Images run in parallel, each on one thread.
+    let batch = shape.seconds_per_image * shape.images.div_ceil(threads.min(shape.images.max(1))) as f64;
+    let similarities = PAIR_OPERATIONS * (n * n) as f64 * units as f64 / machine.f32_rate;
+    let steps = shape.steps as f64;
+    let forward = FORWARD_SHARE * batch * (steps / MEASURED_STEPS + EVALUATED_BATCHES);
+    Estimate { memory_bytes, least_bytes: memory_bytes, seconds: steps * (batch + similarities) + forward }
+}

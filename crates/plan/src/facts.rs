@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use ventral_metrics::{CeilingRule, Summary};
 
-use crate::Digest;
+use crate::{Digest, GradientFacts};
 
 /// A model, as far as planning is concerned.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -35,6 +35,9 @@ pub struct ModelFacts {
     /// Indices, ascending, of layers that are there only because a region or the readout commits to them: brain maps leave them out.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub committed: Vec<usize>,
+    /// Its gradient with respect to the image, where images are made for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gradient: Option<GradientFacts>,
 }
 
 impl ModelFacts {

@@ -27,6 +27,8 @@ pub enum UnitRef {
     Score(usize),
     /// A map unit.
     Map(usize),
+    /// A synthesis unit.
+    Synthesis(usize),
 }
 
 impl Unfit {
@@ -47,7 +49,7 @@ impl From<Unfit> for Error {
 }
 
 impl Plan {
-    /// Units that cannot run in `available_bytes`, features units first, maps last. Scores that read tiles are part of their features unit.
+    /// Units that cannot run in `available_bytes`, features units first, then scores, maps and syntheses. Scores that read tiles are part of their features unit.
     pub fn unfit(&self, available_bytes: u64) -> Vec<Unfit> {
         let too_large = |estimate: &Estimate| estimate.least_bytes > available_bytes;
         let make = |unit, title, estimate: &Estimate| Unfit {
@@ -65,7 +67,10 @@ impl Plan {
         let scores = scores.map(|(i, unit)| make(UnitRef::Score(i), self.score_title(unit), &unit.estimate));
         let maps = self.maps.iter().enumerate().filter(|(_, unit)| too_large(&unit.estimate));
         let maps = maps.map(|(i, unit)| make(UnitRef::Map(i), self.map_title(unit), &unit.estimate));
-        features.chain(scores).chain(maps).collect()
+        let syntheses = self.syntheses.iter().enumerate().filter(|(_, unit)| too_large(&unit.estimate));
+        let syntheses = syntheses
+            .map(|(i, unit)| make(UnitRef::Synthesis(i), self.synthesis_title(unit), &unit.estimate));
+        features.chain(scores).chain(maps).chain(syntheses).collect()
     }
 
     /// Model and stimuli of a features unit, in words.
@@ -75,8 +80,11 @@ impl Plan {
         format!("reading {model} on {count} stimuli of {identifier}")
     }
 
-    /// Number of the stimuli of a features unit, and the benchmark or scan that has them.
+    /// Number of the stimuli of a features unit, and the benchmark, scan or pool that has them.
     pub fn stimuli_of(&self, unit: &FeaturesUnit) -> (usize, &str) {
+        if let Some(pool) = unit.pool.and_then(|index| self.pools.get(index)) {
+            return (pool.count, &pool.identifier);
+        }
         match unit.scan.and_then(|index| self.scans.get(index)) {
             Some(scan) => (scan.stimuli.as_ref().map_or(0, |stimuli| stimuli.count), &scan.identifier),
             None => {
@@ -99,6 +107,7 @@ impl Plan {
             UnitRef::Features(index) => Some(self.features_digest(self.features.get(index)?)),
             UnitRef::Score(index) => Some(self.scores.get(index)?.digest.clone()),
             UnitRef::Map(index) => Some(self.maps.get(index)?.digest.clone()),
+            UnitRef::Synthesis(index) => Some(self.syntheses.get(index)?.digest.clone()),
         }
     }
 }

@@ -7,6 +7,8 @@
 //! - [`facts`]: what planning needs to know about models, benchmarks and the machine
 //! - [`searchlight`]: what a spec says about brain maps
 //! - [`maps`]: map units and the scans they are of
+//! - [`synthesis`]: what a spec says about images whose layers tell themselves apart
+//! - [`syntheses`]: synthesis units and the natural images they are compared with
 //! - [`unit`]: features units and score units, and the identity each is named by
 //! - [`assignment`]: what a worker is told about a unit
 //! - [`cost`]: predicted memory and time of a unit
@@ -27,6 +29,8 @@ pub mod planner;
 pub mod pool;
 pub mod searchlight;
 pub mod spec;
+pub mod syntheses;
+pub mod synthesis;
 pub mod unit;
 
 pub use assignment::{Assignment, UnitReport, Work};
@@ -42,4 +46,6 @@ pub use planned::{CardKind, PLAN_DOCUMENT, PlannedJob, Refused};
 pub use planner::{Error, Facts, Plan, plan, plan_without};
 pub use searchlight::{Correction, GroupSpec, Method, SearchlightSpec, Threshold};
 pub use spec::{JobSpec, Preset, Selection, SpecError};
+pub use syntheses::{GradientFacts, PoolFacts, SynthesisUnit};
+pub use synthesis::SynthesisSpec;
 pub use unit::{FeaturesUnit, LayerTarget, ScoreUnit, Screen};

@@ -205,6 +205,7 @@ impl Plan {
 
     /// Refuses what no worker could compute.
     fn check_maps(&self, spec: &SearchlightSpec) -> Result<(), Error> {
+        spec.check_sets(&self.scans, self.models.len(), &self.refused)?;
         for scan in &self.scans {
             if let Some(small) = scan.subjects.iter().find(|subject| subject.largest < spec.minimum_voxels) {
                 return Err(Error::Neighbourhoods {

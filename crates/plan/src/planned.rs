@@ -21,6 +21,9 @@ pub struct PlannedJob {
     /// Virtual path of each scan's card, in the order of the plan's scans.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub scan_cards: Vec<String>,
+    /// Virtual path of the benchmark card of each set of natural images, in the order of the plan's pools.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pool_cards: Vec<String>,
 }
 
 /// Kinds of cards.
@@ -33,6 +36,8 @@ pub enum CardKind {
     Benchmark,
     /// A scan card.
     Scan,
+    /// A benchmark card whose stimuli are natural images to compare with.
+    Pool,
 }
 
 impl std::fmt::Display for CardKind {
@@ -41,6 +46,7 @@ impl std::fmt::Display for CardKind {
             Self::Model => "model",
             Self::Benchmark => "benchmark",
             Self::Scan => "scan",
+            Self::Pool => "set of natural images",
         })
     }
 }

@@ -8,7 +8,7 @@ use crate::cost::{self, FeaturesShape};
 use crate::unit::{GramIdentity, RESULT_REVISION, ScoreIdentity};
 use crate::{
     BenchmarkFacts, CardKind, Consumes, Digest, Estimate, FeaturesUnit, JobSpec, LayerTarget, MachineFacts,
-    MapUnit, ModelFacts, Refused, ScanFacts, ScoreUnit, Screen,
+    MapUnit, ModelFacts, PoolFacts, Refused, ScanFacts, ScoreUnit, Screen, SynthesisUnit,
 };
 
 /// Most units of one job.
@@ -35,6 +35,12 @@ pub struct Plan {
     /// Map units, by scan, then subject, then what they show, then range; ceilings after all subjects of their scan.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub maps: Vec<MapUnit>,
+    /// Natural images that synthesised ones are compared with: at most one set.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pools: Vec<PoolFacts>,
+    /// Synthesis units, by model, then restart.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub syntheses: Vec<SynthesisUnit>,
     /// Cards of the spec that cannot be used; the job goes on without them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub refused: Vec<Refused>,
@@ -70,6 +76,12 @@ pub enum Error {
     /// Brain maps of nothing.
     #[error("searchlight: {problem}")]
     Searchlight {
+        /// What is wrong and what to do.
+        problem: String,
+    },
+    /// Images that cannot be made.
+    #[error("synthesis: {problem}")]
+    Synthesis {
         /// What is wrong and what to do.
         problem: String,
     },
@@ -118,7 +130,7 @@ pub fn plan(
     benchmarks: Vec<BenchmarkFacts>,
     machine: MachineFacts,
 ) -> Result<Plan, Error> {
-    let facts = Facts { models, benchmarks, scans: Vec::new(), refused: Vec::new() };
+    let facts = Facts { models, benchmarks, ..Facts::default() };
     plan_without(facts, spec, machine)
 }
 
@@ -131,6 +143,8 @@ pub struct Facts {
     pub benchmarks: Vec<BenchmarkFacts>,
     /// Scans, in the order of the spec.
     pub scans: Vec<ScanFacts>,
+    /// Natural images of the spec's synthesis.
+    pub pools: Vec<PoolFacts>,
     /// Cards that cannot be used.
     pub refused: Vec<Refused>,
 }
@@ -141,7 +155,7 @@ pub struct Facts {
 /// Those of [`plan()`]; a selection may name a benchmark that was refused, its region then has no layer. Scans that there is
 /// nothing to compare with.
 pub fn plan_without(facts: Facts, spec: JobSpec, machine: MachineFacts) -> Result<Plan, Error> {
-    let Facts { models, benchmarks, scans, refused } = facts;
+    let Facts { models, benchmarks, scans, pools, refused } = facts;
     unique("model", models.iter().map(|model| &model.identifier))?;
     unique("benchmark", benchmarks.iter().map(|benchmark| &benchmark.identifier))?;
     unique("scan", scans.iter().map(|scan| &scan.identifier))?;
@@ -155,12 +169,24 @@ pub fn plan_without(facts: Facts, spec: JobSpec, machine: MachineFacts) -> Resul
     if found > MAX_UNITS {
         return Err(Error::TooManyUnits { found });
     }
-    let (features, scores, maps) = (Vec::new(), Vec::new(), Vec::new());
-    let mut plan = Plan { spec, models, benchmarks, machine, features, scores, scans, maps, refused };
+    let mut plan = Plan {
+        spec,
+        models,
+        benchmarks,
+        machine,
+        features: Vec::new(),
+        scores: Vec::new(),
+        scans,
+        maps: Vec::new(),
+        pools,
+        syntheses: Vec::new(),
+        refused,
+    };
     for model in 0..plan.models.len() {
         plan.add_model(model);
     }
     plan.add_maps()?;
+    plan.add_syntheses()?;
     Ok(plan)
 }
 
@@ -168,19 +194,24 @@ impl Plan {
     /// The job's id: its name and the digest of the names of all its results.
     pub fn job_id(&self) -> String {
         let digests: Vec<&Digest> = self.scores.iter().map(|unit| &unit.digest).collect();
-        let digest = if self.maps.is_empty() {
-            Digest::of_identity(&(&self.spec, digests))
-        } else {
-            let maps: Vec<&Digest> = self.maps.iter().map(|unit| &unit.digest).collect();
-            Digest::of_identity(&(&self.spec, digests, maps))
+        let maps: Vec<&Digest> = self.maps.iter().map(|unit| &unit.digest).collect();
+        let images: Vec<&Digest> = self.syntheses.iter().map(|unit| &unit.digest).collect();
+        // A kind of unit that a job has not must not change its id.
+        let digest = match (maps.is_empty(), images.is_empty()) {
+            (true, true) => Digest::of_identity(&(&self.spec, digests)),
+            (false, true) => Digest::of_identity(&(&self.spec, digests, maps)),
+            (_, false) => {
+                let pools: Vec<&Digest> = self.pools.iter().map(|pool| &pool.stimuli).collect();
+                Digest::of_identity(&(&self.spec, digests, maps, images, pools))
+            }
         };
         format!("{}-{}", self.spec.name, &digest.as_str()[..8])
     }
 
-    /// Number of units: one per Gram, one per score and one per map unit.
+    /// Number of units: one per Gram, and one per score, map and synthesis unit.
     pub fn unit_count(&self) -> usize {
         let grams: usize = self.features.iter().map(|unit| unit.layers.len()).sum();
-        grams + self.scores.len() + self.maps.len()
+        grams + self.scores.len() + self.maps.len() + self.syntheses.len()
     }
 
     /// Name of a features unit in a queue: the digest of the names of all its results.
@@ -198,7 +229,8 @@ impl Plan {
     fn estimates(&self) -> impl Iterator<Item = &Estimate> {
         let features = self.features.iter().map(|unit| &unit.estimate);
         let scores = self.scores.iter().map(|unit| &unit.estimate);
-        features.chain(scores).chain(self.maps.iter().map(|unit| &unit.estimate))
+        let maps = self.maps.iter().map(|unit| &unit.estimate);
+        features.chain(scores).chain(maps).chain(self.syntheses.iter().map(|unit| &unit.estimate))
     }
 
     fn add_model(&mut self, model: usize) {
@@ -208,9 +240,10 @@ impl Plan {
         // Stimuli for which behaviour alone is wanted are read from one layer.
         let neural = benchmarks.iter().filter(|benchmark| benchmark.variant.behavior.is_none());
         let mut neural: BTreeSet<(Digest, Option<[u64; 2]>)> = neural.map(key).collect();
-        // Maps are of all layers.
-        let scans: Vec<Shown> = self.scans.iter().enumerate().filter_map(Shown::of_scan).collect();
-        neural.extend(scans.iter().map(|shown| shown.key(facts.degrees)));
+        // Maps and comparisons with natural images are of all layers.
+        let scans = self.scans.iter().enumerate().filter_map(Shown::of_scan);
+        let others: Vec<Shown> = scans.chain(self.pools.iter().enumerate().map(Shown::of_pool)).collect();
+        neural.extend(others.iter().map(|shown| shown.key(facts.degrees)));
         let mut by_stimuli: BTreeMap<(Digest, Option<[u64; 2]>), usize> = BTreeMap::new();
         for (index, benchmark) in benchmarks.iter().enumerate() {
             if benchmark.variant.behavior.is_some() && facts.readout.is_none() {
@@ -226,7 +259,7 @@ impl Plan {
             });
             self.add_scores(unit, benchmark, index);
         }
-        for shown in scans {
+        for shown in others {
             by_stimuli.entry(shown.key(facts.degrees)).or_insert_with(|| {
                 let unit = self.features_unit(model, &shown, screen(facts.degrees, shown.degrees), None);
                 self.features.push(unit);
@@ -270,6 +303,7 @@ impl Plan {
             model,
             benchmark: shown.benchmark,
             scan: shown.scan,
+            pool: shown.pool,
             stimuli: shown.stimuli.clone(),
             screen,
             layers: layers.collect(),
@@ -313,6 +347,7 @@ impl Plan {
 struct Shown {
     benchmark: usize,
     scan: Option<usize>,
+    pool: Option<usize>,
     stimuli: Digest,
     count: usize,
     degrees: Option<f64>,
@@ -321,13 +356,20 @@ struct Shown {
 impl Shown {
     fn of_benchmark(index: usize, facts: &BenchmarkFacts) -> Self {
         let (count, degrees) = (facts.stimulus_count, facts.degrees);
-        Self { benchmark: index, scan: None, stimuli: facts.stimuli.clone(), count, degrees }
+        Self { benchmark: index, scan: None, pool: None, stimuli: facts.stimuli.clone(), count, degrees }
     }
 
     fn of_scan((index, facts): (usize, &ScanFacts)) -> Option<Self> {
         let shown = facts.stimuli.as_ref()?;
         let (count, degrees) = (shown.count, shown.degrees);
-        Some(Self { benchmark: 0, scan: Some(index), stimuli: shown.digest.clone(), count, degrees })
+        let stimuli = shown.digest.clone();
+        Some(Self { benchmark: 0, scan: Some(index), pool: None, stimuli, count, degrees })
+    }
+
+    /// Natural images fill the input, as the synthesised ones do, whatever the degrees they were once shown at.
+    fn of_pool((index, facts): (usize, &PoolFacts)) -> Self {
+        let (stimuli, count) = (facts.stimuli.clone(), facts.count);
+        Self { benchmark: 0, scan: None, pool: Some(index), stimuli, count, degrees: None }
     }
 
     /// What is read once for all that have it.

@@ -7,6 +7,7 @@ use ventral_searchlight::{
 };
 
 use crate::spec::MAX_ENTRIES;
+use crate::{CardKind, Error, Refused, ScanFacts, SubjectFacts};
 
 /// Searchlights of a job (`[searchlight]`).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -60,6 +61,19 @@ pub struct SearchlightSpec {
     /// Statistics over subjects.
     #[serde(default)]
     pub group: GroupSpec,
+    /// Two of the scans whose maps are compared: the same brains with synthesised and with natural images.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stimulus_sets: Option<StimulusSets>,
+}
+
+/// The same brains with two kinds of images (`[searchlight.stimulus_sets]`).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StimulusSets {
+    /// Identifier of the scan with synthesised images.
+    pub synthesised: String,
+    /// Identifier of the scan with natural images.
+    pub natural: String,
 }
 
 /// Shapes of neighbourhoods.
@@ -281,7 +295,58 @@ impl SearchlightSpec {
 
     /// What is wrong with it, if anything.
     pub(crate) fn problem(&self) -> Option<Problem> {
-        self.map_problem().or_else(|| self.method_problem()).or_else(|| self.group.problem())
+        let maps = self.map_problem().or_else(|| self.method_problem()).or_else(|| self.group.problem());
+        maps.or_else(|| self.sets_problem())
+    }
+
+    fn sets_problem(&self) -> Option<Problem> {
+        let sets = self.stimulus_sets.as_ref()?;
+        if sets.synthesised == sets.natural {
+            let problem = format!("both are '{}'; name two scans of the job", sets.natural);
+            return Some(("searchlight.stimulus_sets", problem));
+        }
+        if self.deciding() == Method::Raw {
+            let problem = "the last method is 'raw', so there is no residual to compare; write `methods = [\"raw\", \"semi_partial\"]`";
+            return Some(("searchlight.methods", problem.to_owned()));
+        }
+        None
+    }
+
+    /// Refuses scans whose maps cannot be compared as `stimulus_sets` asks; those that a job goes on without are no error.
+    pub(crate) fn check_sets(
+        &self,
+        scans: &[ScanFacts],
+        models: usize,
+        refused: &[Refused],
+    ) -> Result<(), Error> {
+        let Some(sets) = &self.stimulus_sets else { return Ok(()) };
+        let (mut pair, absent) =
+            (Vec::with_capacity(2), refused.iter().any(|card| card.kind == CardKind::Scan));
+        for (field, name) in [("synthesised", &sets.synthesised), ("natural", &sets.natural)] {
+            match scans.iter().find(|scan| scan.identifier == *name) {
+                Some(scan) => pair.push(scan),
+                None if absent => return Ok(()),
+                None => {
+                    let there =
+                        scans.iter().map(|scan| scan.identifier.as_str()).collect::<Vec<_>>().join(", ");
+                    let problem =
+                        format!("stimulus_sets.{field}: no scan is called '{name}'; there are: {there}");
+                    return Err(Error::Searchlight { problem });
+                }
+            }
+        }
+        let [synthesised, natural] = pair[..] else { return Ok(()) };
+        let problem = if !same_layers(synthesised, natural, models) {
+            "have no layers in common: both need `[stimuli]` and the job a model, or both the same `[[rdm]]`"
+                .to_owned()
+        } else if !same_place(synthesised, natural) {
+            "do not lie in one space: they need the same `space` that all subjects have in common, or subjects of one name, on one grid"
+                .to_owned()
+        } else {
+            return Ok(());
+        };
+        let (first, second) = (&synthesised.identifier, &natural.identifier);
+        Err(Error::Searchlight { problem: format!("stimulus_sets: {first} and {second} {problem}") })
     }
 
     fn map_problem(&self) -> Option<Problem> {
@@ -348,6 +413,22 @@ impl SearchlightSpec {
         }
         None
     }
+}
+
+/// Whether there are maps of both scans that show the same layers.
+fn same_layers(first: &ScanFacts, second: &ScanFacts, models: usize) -> bool {
+    let read = models > 0 && first.stimuli.is_some() && second.stimuli.is_some();
+    read || (!first.rdms.is_empty() && first.rdms == second.rdms)
+}
+
+/// Whether a voxel of one scan is a place in the other.
+fn same_place(first: &ScanFacts, second: &ScanFacts) -> bool {
+    let common = first.has_common_space() && first.space == second.space;
+    first.subjects.iter().any(|one| {
+        let fits =
+            |other: &&SubjectFacts| (common || one.id == other.id) && one.grid.same(&other.grid).is_ok();
+        second.subjects.iter().any(|other| fits(&other))
+    })
 }
 
 /// The first entry that was there before.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use ventral_metrics::Precision;
 
-use crate::SearchlightSpec;
+use crate::{SearchlightSpec, SynthesisSpec};
 
 /// Most characters of a job name.
 pub const MAX_NAME_CHARS: usize = 64;
@@ -30,7 +30,7 @@ pub struct JobSpec {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub models: Vec<String>,
     /// Benchmark cards: paths of `benchmark.toml` or of its directory, relative to the spec; `*` and `?` match. May be missing
-    /// where `[searchlight]` is there.
+    /// where `[searchlight]` or `[synthesis]` is there.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub benchmarks: Vec<String>,
     /// How layers are read.
@@ -48,6 +48,9 @@ pub struct JobSpec {
     /// Brain maps.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub searchlight: Option<SearchlightSpec>,
+    /// Images whose layers tell themselves apart.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub synthesis: Option<SynthesisSpec>,
 }
 
 /// Named rules of scoring.
@@ -157,7 +160,8 @@ impl JobSpec {
             );
         }
         for (field, list) in [("models", &self.models), ("benchmarks", &self.benchmarks)] {
-            if list.is_empty() && self.searchlight.is_none() {
+            let others = self.searchlight.is_some() || (field == "benchmarks" && self.synthesis.is_some());
+            if list.is_empty() && !others {
                 return refuse(field, "the list is empty; name at least one card".to_owned());
             }
             if list.len() > MAX_ENTRIES {
@@ -169,6 +173,15 @@ impl JobSpec {
         }
         if let Some((field, problem)) = self.searchlight.as_ref().and_then(SearchlightSpec::problem) {
             return refuse(field, problem);
+        }
+        if let Some((field, problem)) = self.synthesis.as_ref().and_then(SynthesisSpec::problem) {
+            return refuse(field, problem);
+        }
+        if self.synthesis.is_some() && self.models.is_empty() {
+            return refuse(
+                "models",
+                "the list is empty, and [synthesis] makes images for models; name one".to_owned(),
+            );
         }
         if self.preset.is_some() && !self.selection.is_empty() {
             return refuse("selection", "the preset chooses layers itself; remove one of the two".to_owned());

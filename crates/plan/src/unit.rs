@@ -22,11 +22,14 @@ pub struct Screen {
 pub struct FeaturesUnit {
     /// Index into the plan's models.
     pub model: usize,
-    /// Index of a benchmark of the plan that has these stimuli; of no meaning where `scan` is there.
+    /// Index of a benchmark of the plan that has these stimuli; of no meaning where `scan` or `pool` is there.
     pub benchmark: usize,
     /// Index of a scan of the plan that has these stimuli, where no benchmark has.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scan: Option<usize>,
+    /// Index of the natural images of the plan that these stimuli are, where no benchmark or scan has them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pool: Option<usize>,
     /// Digest of the stimuli.
     pub stimuli: Digest,
     /// Rescaling of the stimuli, when degrees differ.

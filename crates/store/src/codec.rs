@@ -157,6 +157,10 @@ impl Array {
         Self { dtype: Dtype::F32, bytes: values.into_iter().flat_map(f32::to_le_bytes).collect() }
     }
 
+    pub fn u8(bytes: Vec<u8>) -> Self {
+        Self { dtype: Dtype::U8, bytes }
+    }
+
     pub fn u32(values: impl IntoIterator<Item = u32>) -> Self {
         Self { dtype: Dtype::U32, bytes: values.into_iter().flat_map(u32::to_le_bytes).collect() }
     }
@@ -166,7 +170,7 @@ pub(crate) fn encode<H: Serialize, const N: usize>(header: &H, arrays: [(&str, A
     let plain = "headers and arrays are plain data";
     let text = serde_json::to_string(header).unwrap_or_else(|e| unreachable!("{plain}: {e}"));
     let views = arrays.iter().map(|(name, array)| {
-        let width = if array.dtype == Dtype::F64 { 8 } else { 4 };
+        let width = array.dtype.bitsize() / 8;
         let view = TensorView::new(array.dtype, vec![array.bytes.len() / width], &array.bytes);
         (*name, view.unwrap_or_else(|e| unreachable!("{plain}: {e}")))
     });
@@ -190,6 +194,10 @@ impl Arrays<'_> {
 
     pub fn take_u32(&mut self, name: &str, expected: Option<usize>) -> Result<Vec<u32>, CodecError> {
         self.numbers(name, Dtype::U32, expected, u32::from_le_bytes)
+    }
+
+    pub fn take_u8(&mut self, name: &str, expected: Option<usize>) -> Result<Vec<u8>, CodecError> {
+        self.numbers(name, Dtype::U8, expected, |[byte]| byte)
     }
 
     fn numbers<T, const N: usize>(

@@ -26,6 +26,10 @@ impl Key {
         Self::addressed("blobs", digest)
     }
 
+    pub fn checkpoint(digest: &Digest) -> Self {
+        Self::addressed("checkpoints", digest)
+    }
+
     pub fn document(job: &str, name: &str) -> Result<Self, Error> {
         check_name("job id", job)?;
         check_name("document name", name)?;

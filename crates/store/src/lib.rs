@@ -9,10 +9,13 @@
 //! - [`jobs`]: what was asked for, and how it went
 //! - [`codec`]: results as bytes: a JSON header and named arrays in a safetensors container
 //! - [`maps`]: pieces of brain maps as bytes
+//! - [`synthesis`]: sets of synthesised images as bytes
+//! - [`checkpoints`]: how far a long unit has come
 
 mod backend;
 pub mod blobs;
 mod cache;
+pub mod checkpoints;
 pub mod codec;
 pub mod documents;
 mod error;
@@ -23,6 +26,7 @@ mod local;
 pub mod maps;
 mod remote;
 mod store;
+pub mod synthesis;
 
 pub use blobs::{MAX_BLOB_BYTES, MAX_BLOB_IN_MEMORY_BYTES};
 pub use codec::{CodecError, LayerGramRecord, ScoreRecord};
@@ -33,3 +37,4 @@ pub use key::MAX_NAME_BYTES;
 pub use maps::{MapRecord, PermutationRecord};
 pub use remote::{MAX_REMOTE_OBJECT_BYTES, Settings};
 pub use store::{MAX_OBJECT_BYTES, Put, Store};
+pub use synthesis::SynthesisRecord;

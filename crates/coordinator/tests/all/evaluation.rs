@@ -28,6 +28,7 @@ pub fn small_plan(tiles: bool) -> Arc<Plan> {
         time_bins: Vec::new(),
         readout: None,
         committed: Vec::new(),
+        gradient: None,
     };
     let benchmark = |identifier: &str, consumes| BenchmarkFacts {
         identifier: identifier.into(),

@@ -27,6 +27,7 @@ fn mapped_plan() -> Arc<Plan> {
         time_bins: Vec::new(),
         readout: None,
         committed: Vec::new(),
+        gradient: None,
     };
     let affine = [[1.0, 0.0, 0.0, 0.0], [0.0, 1.0, 0.0, 0.0], [0.0, 0.0, 1.0, 0.0], [0.0, 0.0, 0.0, 1.0]];
     let subject = |id: &str| SubjectFacts {

@@ -36,6 +36,7 @@ fn model(identifier: &str, layers: &[(&str, u64)]) -> ModelFacts {
         time_bins: Vec::new(),
         readout: None,
         committed: Vec::new(),
+        gradient: None,
     }
 }
 
