@@ -44,7 +44,7 @@ pub use fit::{Unfit, UnitRef};
 pub use maps::{CENTRES_PER_UNIT, CommonFacts, MapSource, MapUnit, ScanFacts, ScanStimuli, SubjectFacts};
 pub use planned::{CardKind, PLAN_DOCUMENT, PlannedJob, Refused};
 pub use planner::{Error, Facts, Plan, plan, plan_without};
-pub use searchlight::{Correction, GroupSpec, Method, SearchlightSpec, Threshold};
+pub use searchlight::{Correction, GroupSpec, Method, SearchlightSpec, StimulusSets, Threshold};
 pub use spec::{JobSpec, Preset, Selection, SpecError};
 pub use syntheses::{GradientFacts, PoolFacts, SynthesisUnit};
 pub use synthesis::SynthesisSpec;

@@ -1,8 +1,8 @@
 //! Searchlights: specs, map units and their names.
 
 use ventral_plan::{
-    CommonFacts, Digest, Error, Facts, JobSpec, MapSource, MapUnit, Plan, ScanFacts, ScanStimuli,
-    SubjectFacts, UnitRef, plan_without,
+    CardKind, CommonFacts, Digest, Error, Facts, JobSpec, MapSource, MapUnit, Plan, Refused, ScanFacts,
+    ScanStimuli, SubjectFacts, UnitRef, plan_without,
 };
 use ventral_searchlight::{Grid, MAX_LAYERS};
 
@@ -228,6 +228,8 @@ fn every_unusable_field_is_named() {
         ("[searchlight.group]\ncorrection=['fdr','max_t','fdr']", "searchlight.group.correction"),
         ("[searchlight.group]\nconnectivity=8", "searchlight.group.connectivity"),
         ("[searchlight.group]\nflips=0", "searchlight.group.flips"),
+        ("[searchlight.stimulus_sets]\nsynthesised='a'\nnatural='a'", "searchlight.stimulus_sets"),
+        ("methods=['raw']\n[searchlight.stimulus_sets]\nsynthesised='a'\nnatural='b'", "searchlight.methods"),
     ] {
         let message = refused(lines);
         assert!(message.contains(&format!("field '{field}'")), "{lines}: {message}");
@@ -241,4 +243,49 @@ fn every_unusable_field_is_named() {
         .expect_err("no model");
     assert!(bare.to_string().contains("field 'models'"), "{bare}");
     assert!(JobSpec::from_toml("name='a'\n[searchlight]\nscans=['s']\npermutations=100000", "s").is_ok());
+}
+
+#[test]
+fn sets_of_images_are_compared_where_their_maps_can_be() {
+    const SETS: &str = "[searchlight.stimulus_sets]\nsynthesised='made'\nnatural='seen'\n";
+    let pair = || {
+        ["made", "seen"].map(|name| ScanFacts {
+            identifier: name.into(),
+            space: Some("common".into()),
+            ..scan(vec![subject("01", 50, 1)])
+        })
+    };
+    let planned_with = |change: &dyn Fn(&mut ScanFacts), text: &str| {
+        let mut scans = pair();
+        change(&mut scans[1]);
+        planned(&format!("{text}{SETS}"), Facts { scans: scans.to_vec(), ..facts(scan(Vec::new())) })
+    };
+    let plan = planned_with(&|_| (), SPEC).expect("a plan");
+    let without = planned(SPEC, Facts { scans: pair().to_vec(), ..facts(scan(Vec::new())) }).expect("a plan");
+    assert_eq!(plan.maps, without.maps, "what is compared changes no record");
+    assert!(!serde_json::to_string(&without).expect("plain data").contains("stimulus_sets"));
+    for fits in [
+        (&|scan: &mut ScanFacts| scan.subjects[0].id = "x".into()) as &dyn Fn(&mut ScanFacts),
+        &|scan| scan.space = None,
+        &|scan| scan.rdms = Vec::new(),
+        &|scan| scan.stimuli = None,
+    ] {
+        planned_with(fits, SPEC).expect("the same place and layers");
+    }
+    for (change, problem) in [
+        (
+            &(|scan: &mut ScanFacts| scan.identifier = "other".into()) as &dyn Fn(&mut ScanFacts),
+            "no scan is called 'seen'",
+        ),
+        (&|scan| (scan.stimuli, scan.rdms) = (None, vec!["another".into()]), "no layers in common"),
+        (&|scan| (scan.space, scan.subjects[0].id) = (None, "x".into()), "do not lie in one space"),
+        (&|scan| scan.subjects[0].grid.affine[0][3] = 1.0, "do not lie in one space"),
+    ] {
+        let error = planned_with(change, SPEC).expect_err(problem).to_string();
+        assert!(error.contains("stimulus_sets") && error.contains(problem), "{error}");
+    }
+    let refused = vec![Refused { kind: CardKind::Scan, card: "s2".into(), reason: "no file".into() }];
+    let scans = vec![pair()[0].clone()];
+    let facts = Facts { scans, refused, ..facts(scan(Vec::new())) };
+    planned(&format!("{SPEC}{SETS}"), facts).expect("the job goes on without the scan");
 }
