@@ -4,8 +4,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use globset::{GlobBuilder, GlobMatcher};
+use ventral_plan::JobSpec;
 
 use crate::Error;
+
+/// Field of a spec that names the benchmark with natural images.
+const NATURAL_FIELD: &str = "synthesis.natural";
 
 /// Deepest directory below the start of a search for cards.
 pub const MAX_SEARCH_DEPTH: usize = 8;
@@ -42,6 +46,22 @@ pub fn resolve(
         }
     }
     Ok(cards)
+}
+
+/// The benchmark card whose stimuli are the natural images of a spec's `[synthesis]`, if it names one.
+///
+/// # Errors
+/// [`Error::NoCard`] for an entry that names no card, or more than one.
+pub fn resolve_natural(spec_file: &Path, spec: &JobSpec) -> Result<Option<PathBuf>, Error> {
+    let Some(pattern) = spec.synthesis.as_ref().and_then(|synthesis| synthesis.natural.clone()) else {
+        return Ok(None);
+    };
+    let mut found = resolve(spec_file, NATURAL_FIELD, std::slice::from_ref(&pattern), "benchmark.toml")?;
+    if found.len() > 1 {
+        let problem = format!("matches {} benchmark cards; name the one with natural images", found.len());
+        return Err(Error::NoCard { spec: spec_file.to_owned(), field: NATURAL_FIELD, pattern, problem });
+    }
+    Ok(found.pop())
 }
 
 /// All card files of this name at or below `path`, sorted.

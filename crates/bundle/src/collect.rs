@@ -11,7 +11,7 @@ use ventral_plan::spec::MAX_SPEC_BYTES;
 use ventral_plan::{CardKind, JobSpec};
 
 use crate::manifest::{CardEntry, DATA, FILES, FileEntry, Manifest, REVISION, check_path};
-use crate::{Error, resolve};
+use crate::{Error, resolve, resolve_natural};
 
 /// The files of a job on this machine.
 #[derive(Debug, Clone)]
@@ -58,6 +58,9 @@ pub fn collect(spec_file: &Path, data_dir: Option<&Path>) -> Result<Collected, E
     let scans = spec.searchlight.iter().flat_map(|searchlight| searchlight.scans.clone()).collect::<Vec<_>>();
     for file in resolve(spec_file, "searchlight.scans", &scans, SCAN_FILE)? {
         cards.push(listed_card(CardKind::Scan, scan_files(&file, data_dir), &mut problems));
+    }
+    if let Some(file) = resolve_natural(spec_file, &spec)? {
+        cards.push(listed_card(CardKind::Pool, benchmark_files(&file, data_dir), &mut problems));
     }
     let spec_file = Found { source: spec_file.to_owned(), in_data: false };
     let names = Names::of(&spec_file, &cards, data_dir)?;

@@ -1,6 +1,6 @@
 //! The files of a job as a content-addressed manifest, and back.
 //!
-//! - [`resolve`], [`find_cards`]: from the entries of a spec to card files
+//! - [`resolve`], [`resolve_natural`], [`find_cards`]: from the entries of a spec to card files
 //! - [`collect()`]: from a spec to the files that its job reads
 //! - [`Manifest`]: these files by virtual path and digest
 //! - [`Workspace`]: the files again, on another machine
@@ -11,7 +11,7 @@ mod error;
 mod manifest;
 mod workspace;
 
-pub use cards::{MAX_SEARCH_DEPTH, find_cards, resolve};
+pub use cards::{MAX_SEARCH_DEPTH, find_cards, resolve, resolve_natural};
 pub use collect::{Collected, collect};
 pub use error::Error;
 pub use manifest::{

@@ -43,7 +43,7 @@ pub struct Manifest {
     pub spec: String,
     /// All files, sorted by path.
     pub files: Vec<FileEntry>,
-    /// The cards among them in the order of the spec, models before benchmarks before scans: who has the bundle need not search for them.
+    /// The cards among them in the order of the spec, models before benchmarks before scans before natural images: who has the bundle need not search for them.
     pub cards: Vec<CardEntry>,
 }
 
@@ -63,7 +63,7 @@ pub struct FileEntry {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CardEntry {
-    /// Model, benchmark or scan.
+    /// Model, benchmark, scan or set of natural images.
     pub kind: CardKind,
     /// Virtual path of the card.
     pub path: String,

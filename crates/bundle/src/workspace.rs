@@ -128,7 +128,7 @@ impl Workspace {
             CardKind::Model => {
                 ModelCard::load(&path, Some(&data_dir)).map(|card| vec![card.source().to_owned()]).ok()
             }
-            CardKind::Benchmark => benchmark_references(&path, &data_dir).ok(),
+            CardKind::Benchmark | CardKind::Pool => benchmark_references(&path, &data_dir).ok(),
             CardKind::Scan => scan_references(&path, &data_dir).ok(),
         };
         let (inside, data) = (without_dots(&self.root.join(FILES)), without_dots(&data_dir));

@@ -46,6 +46,6 @@ pub use planned::{CardKind, PLAN_DOCUMENT, PlannedJob, Refused};
 pub use planner::{Error, Facts, Plan, plan, plan_without};
 pub use searchlight::{Correction, GroupSpec, Method, SearchlightSpec, StimulusSets, Threshold};
 pub use spec::{JobSpec, Preset, Selection, SpecError};
-pub use syntheses::{GradientFacts, PoolFacts, SynthesisUnit};
+pub use syntheses::{GradientFacts, PoolFacts, SynthesisUnit, told_apart};
 pub use synthesis::SynthesisSpec;
 pub use unit::{FeaturesUnit, LayerTarget, ScoreUnit, Screen};

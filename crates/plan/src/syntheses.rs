@@ -6,7 +6,7 @@ use ventral_synthesis::{MAX_LAYERS, Settings};
 use crate::cost::{self, SynthesisShape};
 use crate::planner::MAX_UNITS;
 use crate::unit::RESULT_REVISION;
-use crate::{Digest, Error, Estimate, ModelFacts, Plan, SynthesisSpec};
+use crate::{Digest, Error, Estimate, JobSpec, ModelFacts, Plan, SynthesisSpec};
 
 /// What planning needs to know about a model's gradient with respect to the image.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -66,6 +66,15 @@ struct SynthesisIdentity<'a> {
     settings: Settings,
 }
 
+/// Indices, ascending, of the layers of a model that are told apart: those that the spec names, or else the card's without the readout.
+pub fn told_apart(spec: &JobSpec, facts: &ModelFacts) -> Vec<usize> {
+    let asked = spec.layers.contains_key(&facts.identifier);
+    let kept = |layer: &usize| {
+        !facts.committed.contains(layer) && (asked || facts.readout.is_none_or(|readout| readout != *layer))
+    };
+    (0..facts.layers.len()).filter(kept).collect()
+}
+
 impl Plan {
     /// Plans the restarts of all models.
     pub(crate) fn add_syntheses(&mut self) -> Result<(), Error> {
@@ -94,7 +103,7 @@ impl Plan {
         let Some(gradient) = &facts.gradient else {
             return refuse(format!("{} has no gradient: images cannot be made for it", facts.identifier));
         };
-        let layers = self.synthesis_layers(facts);
+        let layers = told_apart(&self.spec, facts);
         if !(2..=MAX_LAYERS).contains(&layers.len()) {
             return refuse(format!(
                 "{} has {} layers to tell apart; choose 2 to {MAX_LAYERS} under [layers]",
@@ -133,16 +142,6 @@ impl Plan {
         }
         self.syntheses.extend(units);
         Ok(())
-    }
-
-    /// Layers that are told apart: those that the spec names, or else the card's without the readout.
-    fn synthesis_layers(&self, facts: &ModelFacts) -> Vec<usize> {
-        let asked = self.spec.layers.contains_key(&facts.identifier);
-        let kept = |layer: &usize| {
-            !facts.committed.contains(layer)
-                && (asked || facts.readout.is_none_or(|readout| readout != *layer))
-        };
-        (0..facts.layers.len()).filter(kept).collect()
     }
 
     /// Index of the features unit that reads a model on the natural images of its comparison; none without a pool.

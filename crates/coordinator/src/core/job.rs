@@ -9,6 +9,7 @@ use ventral_plan::{Digest, Plan, UnitReport};
 use ventral_queue::UnitId;
 use ventral_store::Failure;
 
+use super::lost::Lost;
 use super::units::{Body, Evaluation, UnitRef, pool_of, unit_id};
 use super::{Counts, JobRequest, JobState, Submission};
 
@@ -75,8 +76,7 @@ pub struct Job {
     phases: Vec<Phase>,
     ready: BTreeMap<String, VecDeque<UnitRef>>,
     failures: BTreeMap<u32, String>,
-    lost_scores: BTreeMap<usize, String>,
-    lost_maps: BTreeMap<usize, String>,
+    lost: Lost,
     returns: BTreeMap<u32, u32>,
     counts: Counts,
     reason: String,
@@ -97,8 +97,7 @@ impl Job {
             phases: Vec::new(),
             ready: BTreeMap::new(),
             failures: BTreeMap::new(),
-            lost_scores: BTreeMap::new(),
-            lost_maps: BTreeMap::new(),
+            lost: Lost::default(),
             returns: BTreeMap::new(),
             counts: Counts::default(),
             reason: String::new(),
@@ -191,8 +190,7 @@ impl Job {
         self.phases = vec![Phase::Blocked; body.len() as usize];
         self.counts = Counts::default();
         self.failures.clear();
-        self.lost_scores.clear();
-        self.lost_maps.clear();
+        self.lost = Lost::default();
         self.body = body;
         self.set_stage(JobState::Running, String::new());
         let cached = self.initial_phases(present);
@@ -224,19 +222,23 @@ impl Job {
         let plan = &units.plan;
         let scores: Vec<bool> = plan.scores.iter().map(|unit| present(&unit.digest)).collect();
         let maps: Vec<bool> = plan.maps.iter().map(|unit| present(&unit.digest)).collect();
+        let syntheses = plan.syntheses.iter().map(|unit| present(&unit.digest));
+        let syntheses: Vec<bool> = syntheses.collect();
         let features = (0..units.features_count()).map(|index| {
             let unit = &plan.features[index];
             // A map reads all layers.
             let mapped = units.maps(index as u32).iter().any(|&map| !maps[map as usize]);
             let needed = |layer: u32| {
                 let mut users = units.users(index as u32).iter().map(|&score| score as usize);
-                mapped || users.any(|score| units.source(score).1 == layer && !scores[score])
+                // Natural images are compared by their Grams, which are results.
+                let natural = units.natural(index as u32).contains(&(layer as usize));
+                mapped || natural || users.any(|score| units.source(score).1 == layer && !scores[score])
             };
             let grams = (0..unit.layers.len() as u32)
                 .all(|layer| !needed(layer) || present(&unit.layers[layer as usize].gram));
             grams && unit.tile_scores.iter().all(|&score| scores[score])
         });
-        features.chain(scores.iter().copied()).chain(maps.iter().copied()).collect()
+        features.chain(scores.iter().copied()).chain(maps.iter().copied()).chain(syntheses).collect()
     }
 
     fn input_is_there(&self, unit: u32, cached: &[bool]) -> bool {
@@ -327,9 +329,14 @@ impl Job {
                 }
             }
         }
+        for &layer in units.natural(unit) {
+            if let Some(reason) = failed.get(&(layer as u32)) {
+                self.lost.natural.insert((unit as usize, layer), (*reason).clone());
+            }
+        }
         for &score in &units.plan.features[unit as usize].tile_scores {
             if let Some(reason) = failed.get(&units.source(score).1) {
-                self.lost_scores.insert(score, (*reason).clone());
+                self.lost.scores.insert(score, (*reason).clone());
             }
         }
         for index in ready {
@@ -351,7 +358,10 @@ impl Job {
             return;
         }
         for &score in &units.plan.features[unit as usize].tile_scores {
-            self.lost_scores.insert(score, reason.to_owned());
+            self.lost.scores.insert(score, reason.to_owned());
+        }
+        for &layer in units.natural(unit) {
+            self.lost.natural.insert((unit as usize, layer), reason.to_owned());
         }
         for index in units.readers(unit) {
             if self.phases[index as usize] == Phase::Blocked {
@@ -395,10 +405,13 @@ impl Job {
         self.revision += 1;
         if let Body::Evaluation(units) = &self.body {
             if let Some(score) = units.score_of(unit) {
-                self.lost_scores.insert(score, reason.clone());
+                self.lost.scores.insert(score, reason.clone());
             }
             if let Some(map) = units.map_of(unit) {
-                self.lost_maps.insert(map, reason.clone());
+                self.lost.maps.insert(map, reason.clone());
+            }
+            if let Some(synthesis) = units.synthesis_of(unit) {
+                self.lost.syntheses.insert(synthesis, reason.clone());
             }
         }
         self.failures.insert(unit, reason);
@@ -410,36 +423,15 @@ impl Job {
         self.stage == JobState::Running && open == 0 && !matches!(self.body, Body::Unknown)
     }
 
-    /// Scores and maps that cannot be had, for the aggregator.
+    /// Results that cannot be had, for the aggregator.
     pub fn failures(&self) -> Vec<Failure> {
         let Body::Evaluation(units) = &self.body else { return Vec::new() };
-        let failure = |(&score, reason): (&usize, &String)| Failure {
-            digest: units.plan.scores[score].digest.clone(),
-            unit: units.score_title(score),
-            reason: reason.clone(),
-        };
-        let map = |(&map, reason): (&usize, &String)| Failure {
-            digest: units.plan.maps[map].digest.clone(),
-            unit: units.plan.map_title(&units.plan.maps[map]),
-            reason: reason.clone(),
-        };
-        self.lost_scores.iter().map(failure).chain(self.lost_maps.iter().map(map)).collect()
+        self.lost.failures(&units.plan)
     }
 
     /// What the results lack, in words.
     pub fn what_is_missing(&self) -> Option<String> {
-        let refused = self.plan().map_or(0, |plan| plan.refused.len());
-        let lost = [
-            (refused, "cards could not be used"),
-            (self.lost_scores.len(), "scores could not be computed"),
-            (self.lost_maps.len(), "pieces of maps could not be computed"),
-        ];
-        let lost: Vec<String> = lost
-            .iter()
-            .filter(|(count, _)| *count > 0)
-            .map(|(count, what)| format!("{count} {what}"))
-            .collect();
-        (!lost.is_empty()).then(|| format!("{}; the results say which and why", lost.join(" and ")))
+        self.lost.in_words(self.plan().map_or(0, |plan| plan.refused.len()))
     }
 
     /// The aggregator's turn.

@@ -12,6 +12,7 @@ mod drive;
 mod fair;
 mod handle;
 mod job;
+mod lost;
 mod state;
 mod types;
 mod units;

@@ -16,7 +16,7 @@ pub enum UnitRef {
     Plan,
     /// Assembles the results.
     Assemble,
-    /// Features units first, then score units, then map units; or drill units.
+    /// Features units first, then score, map and synthesis units; or drill units.
     Body(u32),
 }
 
@@ -49,6 +49,8 @@ pub struct Evaluation {
     users: Vec<Vec<u32>>,
     /// Maps from Grams of each features unit.
     maps: Vec<Vec<u32>>,
+    /// Layers (positions) of each features unit that natural images are compared in.
+    natural: Vec<Vec<usize>>,
     /// Whether a score is computed while features are read, and so is no unit of its own.
     tiles: Vec<bool>,
 }
@@ -80,8 +82,9 @@ impl Evaluation {
                 list.push(map as u32);
             }
         }
+        let natural = (0..plan.features.len()).map(|index| plan.natural_layers(index)).collect();
         let features = plan.features.iter().map(|unit| plan.features_digest(unit)).collect();
-        Self { source, users, maps, tiles, features, plan }
+        Self { source, users, maps, natural, tiles, features, plan }
     }
 
     /// Number of features units.
@@ -94,7 +97,7 @@ impl Evaluation {
         self.features.len() as u32 + score
     }
 
-    /// The score of a unit, unless it is a features or map unit.
+    /// The score of a unit, unless it is of another kind.
     pub fn score_of(&self, unit: u32) -> Option<usize> {
         let score = (unit as usize).checked_sub(self.features.len())?;
         (score < self.plan.scores.len()).then_some(score)
@@ -107,10 +110,21 @@ impl Evaluation {
 
     /// The map of a unit, if it is a map unit.
     pub fn map_of(&self, unit: u32) -> Option<usize> {
-        (unit as usize).checked_sub(self.features.len() + self.plan.scores.len())
+        let map = (unit as usize).checked_sub(self.features.len() + self.plan.scores.len())?;
+        (map < self.plan.maps.len()).then_some(map)
     }
 
-    /// Features unit that a score or map unit waits for.
+    /// The synthesis of a unit, if it is a synthesis unit.
+    pub fn synthesis_of(&self, unit: u32) -> Option<usize> {
+        (unit as usize).checked_sub(self.unit_of_map(self.plan.maps.len() as u32) as usize)
+    }
+
+    /// Layers (positions) of a features unit that natural images are compared in.
+    pub fn natural(&self, features: u32) -> &[usize] {
+        &self.natural[features as usize]
+    }
+
+    /// Features unit that a score or map unit waits for; a synthesis waits for nothing.
     pub fn input_of(&self, unit: u32) -> Option<u32> {
         match (self.score_of(unit), self.map_of(unit)) {
             (Some(score), _) => Some(self.source[score].0),
@@ -159,50 +173,66 @@ impl Evaluation {
         self.tiles[score]
     }
 
-    /// All results of the plan: scores, then Grams in the order of the features units, then maps.
+    /// All results of the plan: scores, then Grams in the order of the features units, then maps and syntheses.
     pub fn results(&self) -> Vec<Digest> {
         let scores = self.plan.scores.iter().map(|unit| unit.digest.clone());
         let grams = self.plan.features.iter().flat_map(|unit| unit.layers.iter().map(|l| l.gram.clone()));
-        scores.chain(grams).chain(self.plan.maps.iter().map(|unit| unit.digest.clone())).collect()
+        let maps = self.plan.maps.iter().map(|unit| unit.digest.clone());
+        let syntheses = self.plan.syntheses.iter().map(|unit| unit.digest.clone());
+        scores.chain(grams).chain(maps).chain(syntheses).collect()
+    }
+
+    fn place(&self, unit: u32) -> Place {
+        match (self.score_of(unit), self.map_of(unit), self.synthesis_of(unit)) {
+            (Some(score), _, _) => Place::Score(score),
+            (None, Some(map), _) => Place::Map(map),
+            (None, None, Some(synthesis)) => Place::Synthesis(synthesis),
+            (None, None, None) => Place::Features(unit as usize),
+        }
     }
 
     fn digest(&self, unit: u32) -> &Digest {
-        match (self.score_of(unit), self.map_of(unit)) {
-            (Some(score), _) => &self.plan.scores[score].digest,
-            (None, Some(map)) => &self.plan.maps[map].digest,
-            (None, None) => &self.features[unit as usize],
+        match self.place(unit) {
+            Place::Score(score) => &self.plan.scores[score].digest,
+            Place::Map(map) => &self.plan.maps[map].digest,
+            Place::Synthesis(synthesis) => &self.plan.syntheses[synthesis].digest,
+            Place::Features(features) => &self.features[features],
         }
     }
 
     /// Predicted cost of a unit.
     pub fn estimate(&self, unit: u32) -> &Estimate {
-        match (self.score_of(unit), self.map_of(unit)) {
-            (Some(score), _) => &self.plan.scores[score].estimate,
-            (None, Some(map)) => &self.plan.maps[map].estimate,
-            (None, None) => &self.plan.features[unit as usize].estimate,
+        match self.place(unit) {
+            Place::Score(score) => &self.plan.scores[score].estimate,
+            Place::Map(map) => &self.plan.maps[map].estimate,
+            Place::Synthesis(synthesis) => &self.plan.syntheses[synthesis].estimate,
+            Place::Features(features) => &self.plan.features[features].estimate,
         }
     }
 
     /// Units with one shard share Grams, or the volumes of a subject.
     fn shard(&self, unit: u32) -> u16 {
-        if let Some(map) = self.map_of(unit) {
-            let map = &self.plan.maps[map];
-            return shard_of(&Digest::of_identity(&(
-                "subject",
-                &self.plan.scans[map.scan].digest,
-                map.subject,
-            )));
-        }
-        let features = self.score_of(unit).map_or(unit, |score| self.source[score].0);
-        shard_of(&self.features[features as usize])
+        let features = match self.place(unit) {
+            Place::Map(map) => {
+                let map = &self.plan.maps[map];
+                let scan = &self.plan.scans[map.scan].digest;
+                return shard_of(&Digest::of_identity(&("subject", scan, map.subject)));
+            }
+            // Restarts share nothing but the model.
+            Place::Synthesis(synthesis) => return shard_of(&self.plan.syntheses[synthesis].digest),
+            Place::Score(score) => self.source[score].0 as usize,
+            Place::Features(features) => features,
+        };
+        shard_of(&self.features[features])
     }
 
     /// The unit in words.
     pub fn title(&self, unit: u32) -> String {
-        match (self.score_of(unit), self.map_of(unit)) {
-            (Some(score), _) => self.score_title(score),
-            (None, Some(map)) => self.plan.map_title(&self.plan.maps[map]),
-            (None, None) => self.plan.features_title(&self.plan.features[unit as usize]),
+        match self.place(unit) {
+            Place::Score(score) => self.score_title(score),
+            Place::Map(map) => self.plan.map_title(&self.plan.maps[map]),
+            Place::Synthesis(synthesis) => self.plan.synthesis_title(&self.plan.syntheses[synthesis]),
+            Place::Features(features) => self.plan.features_title(&self.plan.features[features]),
         }
     }
 
@@ -210,6 +240,14 @@ impl Evaluation {
     pub fn score_title(&self, score: usize) -> String {
         self.plan.score_title(&self.plan.scores[score])
     }
+}
+
+/// A unit's place in the plan.
+enum Place {
+    Features(usize),
+    Score(usize),
+    Map(usize),
+    Synthesis(usize),
 }
 
 fn shard_of(digest: &Digest) -> u16 {
@@ -221,7 +259,9 @@ impl Body {
     pub fn len(&self) -> u32 {
         match self {
             Self::Unknown => 0,
-            Self::Evaluation(units) => units.unit_of_map(units.plan.maps.len() as u32),
+            Self::Evaluation(units) => {
+                units.unit_of_map((units.plan.maps.len() + units.plan.syntheses.len()) as u32)
+            }
             Self::Drill { units, .. } => *units,
         }
     }
@@ -254,13 +294,12 @@ pub fn kind_of(body: &Body, unit: UnitRef) -> &'static str {
     match (unit, body) {
         (UnitRef::Plan, _) => "plan",
         (UnitRef::Assemble, _) => "assemble",
-        (UnitRef::Body(index), Body::Evaluation(units)) => {
-            match (units.score_of(index), units.map_of(index)) {
-                (Some(_), _) => "score",
-                (None, Some(_)) => "map",
-                (None, None) => "features",
-            }
-        }
+        (UnitRef::Body(index), Body::Evaluation(units)) => match units.place(index) {
+            Place::Score(_) => "score",
+            Place::Map(_) => "map",
+            Place::Synthesis(_) => "synthesis",
+            Place::Features(_) => "features",
+        },
         (UnitRef::Body(_), _) => "drill",
     }
 }
@@ -269,13 +308,12 @@ pub fn kind_of(body: &Body, unit: UnitRef) -> &'static str {
 pub fn entry(job: &str, round: u32, submission: &Submission, body: &Body, unit: UnitRef) -> Entry {
     let work = match (unit, body, &submission.request) {
         (UnitRef::Plan, _, JobRequest::Evaluation { bundle, .. }) => Work::Plan { bundle: bundle.clone() },
-        (UnitRef::Body(index), Body::Evaluation(units), _) => {
-            match (units.score_of(index), units.map_of(index)) {
-                (Some(score), _) => Work::Score { index: score },
-                (None, Some(map)) => Work::Map { index: map },
-                (None, None) => Work::Features { index: index as usize },
-            }
-        }
+        (UnitRef::Body(index), Body::Evaluation(units), _) => match units.place(index) {
+            Place::Score(index) => Work::Score { index },
+            Place::Map(index) => Work::Map { index },
+            Place::Synthesis(index) => Work::Synthesis { index },
+            Place::Features(index) => Work::Features { index },
+        },
         (UnitRef::Body(_), Body::Drill { milliseconds, .. }, _) => {
             Work::Drill { milliseconds: *milliseconds }
         }
