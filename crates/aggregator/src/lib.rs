@@ -27,7 +27,8 @@ pub use export::{
 };
 pub use leaderboard::{Cell, Column, Leaderboard, Ranking, Row, leaderboard, ranks};
 pub use maps::{
-    FileEntry, LayerSummary, MAPS_DOCUMENT, MapFile, Maps, SourceSummary, load_maps, map_files, save_maps,
+    FileEntry, LayerSummary, MAPS_DOCUMENT, MapFile, Maps, SetsSummary, SourceSummary, load_maps, map_files,
+    save_maps,
 };
 pub use report::{BenchmarkInfo, Cost, Provenance, Report, TopOne, html, report_of};
 pub use scores::{Ceiled, LayerScore};

@@ -84,8 +84,9 @@ pub(crate) fn group(
         }
     };
     let flips = Flips::new(subjects.len(), spec.group.flips, u64::from(spec.seed))?;
-    let stacks =
-        |method: usize| stack(subjects, &places, method, is_correlation(design.methods[method].method));
+    let stacks = |method: usize| {
+        stack(subjects, &places, is_correlation(design.methods[method].method), |maps| &maps.methods[method])
+    };
     let last = design.methods.len() - 1;
     let stacked: Vec<Vec<Array2<f64>>> = (0..design.methods.len()).map(stacks).collect();
     for (layer, name) in stacked[last].iter().zip(&design.layers) {
@@ -163,8 +164,26 @@ fn common(subjects: &[SubjectMaps]) -> Vec<u32> {
     first.iter().filter(everywhere).copied().collect()
 }
 
-/// Of each layer, subjects x centres.
-fn stack(subjects: &[SubjectMaps], places: &[u32], method: usize, correlations: bool) -> Vec<Array2<f64>> {
+/// t over subjects (layers x centres) of some of their values, at centres that all have.
+pub(super) fn t_over_subjects(
+    subjects: &[SubjectMaps],
+    places: &[u32],
+    correlations: bool,
+    of: impl Fn(&SubjectMaps) -> &Array2<f64>,
+) -> Result<Array2<f64>, Error> {
+    let layers = stack(subjects, places, correlations, of);
+    let t: Vec<Vec<f64>> =
+        layers.iter().map(|layer| Ok(one_sample_t(layer.view())?.t)).collect::<Result<_, Error>>()?;
+    Ok(rows(t.iter().map(Vec::as_slice)))
+}
+
+/// Of each layer, subjects x centres; correlations become Fisher's z.
+fn stack(
+    subjects: &[SubjectMaps],
+    places: &[u32],
+    correlations: bool,
+    of: impl Fn(&SubjectMaps) -> &Array2<f64>,
+) -> Vec<Array2<f64>> {
     let rows: Vec<Vec<usize>> = subjects
         .iter()
         .map(|subject| {
@@ -172,11 +191,11 @@ fn stack(subjects: &[SubjectMaps], places: &[u32], method: usize, correlations: 
         })
         .collect();
     let value = |value: f64| if correlations { fisher_z(value) } else { value };
-    let layers = subjects[0].methods[method].nrows();
+    let layers = of(&subjects[0]).nrows();
     (0..layers)
         .map(|layer| {
             Array2::from_shape_fn((subjects.len(), places.len()), |(subject, centre)| {
-                value(subjects[subject].methods[method][[layer, rows[subject][centre]]])
+                value(of(&subjects[subject])[[layer, rows[subject][centre]]])
             })
         })
         .collect()

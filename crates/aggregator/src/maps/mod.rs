@@ -8,11 +8,12 @@ pub(crate) mod files;
 mod group;
 mod layers;
 mod report;
+mod sets;
 mod stage;
 mod subject;
 mod summary;
 
 pub use files::MapFile;
 pub use summary::{
-    FileEntry, LayerSummary, MAPS_DOCUMENT, Maps, SourceSummary, load_maps, map_files, save_maps,
+    FileEntry, LayerSummary, MAPS_DOCUMENT, Maps, SetsSummary, SourceSummary, load_maps, map_files, save_maps,
 };

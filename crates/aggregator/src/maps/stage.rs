@@ -9,6 +9,7 @@ use ventral_store::{Failure, Store};
 use super::collect::{Part, RawMaps, Set, collect};
 use super::design::Design;
 use super::group::{GroupMaps, group};
+use super::sets::{Contrast, contrasts};
 use super::subject::SubjectMaps;
 use crate::Error;
 
@@ -21,6 +22,8 @@ pub(crate) struct Stage<'a> {
     pub(crate) sources: Vec<Source>,
     /// Reliability and ceilings, by scan.
     pub(crate) quality: Vec<Quality>,
+    /// Of synthesised with natural images.
+    pub(crate) contrasts: Vec<Contrast>,
     /// What is not there, in words; empty for a complete job.
     pub(crate) gaps: Vec<Gap>,
 }
@@ -64,8 +67,14 @@ pub(crate) fn stage<'a>(
 ) -> Result<Option<Stage<'a>>, Error> {
     let Some(spec) = &plan.spec.searchlight else { return Ok(None) };
     let reasons: BTreeMap<&Digest, &str> = failures.iter().map(|f| (&f.digest, f.reason.as_str())).collect();
-    let mut stage =
-        Stage { plan, spec, sources: Vec::new(), quality: Vec::new(), gaps: refused(&plan.refused) };
+    let mut stage = Stage {
+        plan,
+        spec,
+        sources: Vec::new(),
+        quality: Vec::new(),
+        contrasts: Vec::new(),
+        gaps: refused(&plan.refused),
+    };
     for set in collect(plan, store, &reasons)? {
         stage.gaps.extend(set.parts.iter().flat_map(|(_, part)| gaps(part)));
         match set.source {
@@ -73,6 +82,10 @@ pub(crate) fn stage<'a>(
             MapSource::Reliability | MapSource::Ceiling => add_quality(&mut stage.quality, set),
         }
     }
+    let (found, missing) = contrasts(&stage)?;
+    stage.contrasts = found;
+    let comparison = || vec!["comparison of synthesised with natural images".to_owned()];
+    stage.gaps.extend(missing.into_iter().map(|why| Gap { units: comparison(), reason: Some(why) }));
     Ok(Some(stage))
 }
 

@@ -4,8 +4,9 @@ use serde::{Deserialize, Serialize};
 use ventral_plan::{Digest, Plan};
 use ventral_store::{Failure, Store};
 
-use super::files::{MapFile, files, title};
+use super::files::{MapFile, files, source_title, title};
 use super::report::html;
+use super::sets;
 use super::stage::{Source, Stage, stage};
 use crate::Error;
 
@@ -21,6 +22,9 @@ pub struct Maps {
     pub gaps: Vec<String>,
     /// What was compared with the brain, by scan.
     pub sources: Vec<SourceSummary>,
+    /// Of synthesised with natural images, where the spec asks for it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub comparisons: Vec<SetsSummary>,
     /// The files, each a blob of the store.
     pub files: Vec<FileEntry>,
 }
@@ -65,6 +69,27 @@ pub struct SourceSummary {
     pub notes: Vec<String>,
 }
 
+/// How much the layers' maps overlap with synthesised and with natural images.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SetsSummary {
+    /// The model, or `given RDMs`.
+    pub source: String,
+    /// Scan with synthesised images.
+    pub synthesised: String,
+    /// Scan with natural images.
+    pub natural: String,
+    /// The residual method, in words; none where the layers are too alike for one.
+    pub method: Option<String>,
+    /// `group`, or the first subject of both scans.
+    pub level: String,
+    /// Mean Dice index over pairs of layers: synthesised images.
+    pub synthesised_overlap: Option<f64>,
+    /// The same, natural images, raw maps.
+    pub natural_overlap: Option<f64>,
+    /// The same, natural images, residual maps.
+    pub residual_overlap: Option<f64>,
+}
+
 /// A layer on the brain.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LayerSummary {
@@ -102,6 +127,7 @@ pub fn map_files(
 ) -> Result<Option<(Maps, Vec<MapFile>)>, Error> {
     let Some(stage) = stage(plan, store, failures)? else { return Ok(None) };
     let mut files = files(&stage)?;
+    files.extend(sets::files(&stage, &stage.contrasts)?);
     let what = "the maps as a page, which needs nothing else".to_owned();
     files.push(MapFile { name: PAGE.to_owned(), what, bytes: html(&stage)?.into_bytes() });
     let entry = |file: &MapFile| FileEntry {
@@ -113,6 +139,7 @@ pub fn map_files(
     let maps = Maps {
         gaps: stage.gaps.iter().map(gap).collect(),
         sources: stage.sources.iter().map(|source| summary(&stage, source)).collect(),
+        comparisons: stage.contrasts.iter().filter_map(|contrast| sets_summary(&stage, contrast)).collect(),
         files: files.iter().map(entry).collect(),
     };
     Ok(Some((maps, files)))
@@ -189,4 +216,19 @@ fn summary(stage: &Stage<'_>, source: &Source) -> SourceSummary {
         layers: source.design.layers.iter().enumerate().map(layer).collect(),
         notes: source.notes.clone(),
     }
+}
+
+fn sets_summary(stage: &Stage<'_>, contrast: &sets::Contrast) -> Option<SetsSummary> {
+    let finite = |value: f64| Some(value).filter(|value| value.is_finite());
+    let level = contrast.main()?;
+    Some(SetsSummary {
+        source: source_title(stage, contrast.source),
+        synthesised: contrast.synthesised.clone(),
+        natural: contrast.natural.clone(),
+        method: contrast.method.map(str::to_owned),
+        level: level.name.clone(),
+        synthesised_overlap: finite(level.synthesised.mean_dice),
+        natural_overlap: finite(level.natural.mean_dice),
+        residual_overlap: level.residual.as_ref().and_then(|table| finite(table.mean_dice)),
+    })
 }

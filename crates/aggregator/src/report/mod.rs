@@ -4,7 +4,7 @@ pub(crate) mod chart;
 pub(crate) mod depth;
 mod input;
 pub(crate) mod page;
-mod scale;
+pub(crate) mod scale;
 pub(crate) mod scatter;
 pub(crate) mod series;
 pub(crate) mod spread;

@@ -6,6 +6,7 @@ mod maps;
 mod published;
 mod report;
 mod selection;
+mod sets;
 mod site;
 mod support;
 mod tree;

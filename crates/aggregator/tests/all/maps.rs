@@ -21,11 +21,11 @@ const SUBJECTS: usize = 6;
 const LAYERS: [&str; 4] = ["conv_1", "conv.2", "conv2", "fc"];
 const SPEC: &str = "name='maps'\n[searchlight]\nscans=['s']\nradius=2.0\n";
 
-struct Made {
-    grid: Grid,
+pub struct Made {
+    pub grid: Grid,
     scene: Scene,
-    layers: Array2<f64>,
-    patterns: Vec<Patterns>,
+    pub layers: Array2<f64>,
+    pub patterns: Vec<Patterns>,
 }
 
 fn grid() -> Grid {
@@ -36,9 +36,12 @@ fn grid() -> Grid {
 }
 
 fn made(layers: usize) -> Made {
+    made_of(Stimuli::Natural { alpha: 0.8 }, layers)
+}
+
+pub fn made_of(stimuli: Stimuli, layers: usize) -> Made {
     let grid = grid();
-    let activations =
-        layer_activations(Stimuli::Natural { alpha: 0.8 }, IMAGES, layers, 200, 3).expect("layers");
+    let activations = layer_activations(stimuli, IMAGES, layers, 200, 3).expect("layers");
     let voxels: Vec<u32> = (0..grid.len() as u32).collect();
     let mut scene = Scene::new(layers, &grid, &voxels, 2.0).expect("a scene");
     scene.sigma_voxels = 2.0;
@@ -50,14 +53,20 @@ fn made(layers: usize) -> Made {
     Made { grid, layers: activation_rsms(&activations), patterns, scene }
 }
 
-fn machine() -> MachineFacts {
+pub fn machine() -> MachineFacts {
     MachineFacts { profile: "test".into(), memory_bytes: 8 << 30, threads: 2, f64_rate: 5e10, f32_rate: 1e11 }
 }
 
 fn planned(made: &Made, names: &[&str], more: &str) -> Plan {
+    let scan = scan_facts(made, "made-1", names);
+    let spec = JobSpec::from_toml(&format!("{SPEC}{more}"), "spec.toml").expect("a spec");
+    plan_without(Facts { scans: vec![scan], ..Facts::default() }, spec, machine()).expect("a plan")
+}
+
+pub fn scan_facts(made: &Made, identifier: &str, names: &[&str]) -> ScanFacts {
     let subject = |index: usize| SubjectFacts {
         id: format!("{:02}", index + 1),
-        digest: Digest::of_bytes(&[index as u8]),
+        digest: Digest::of_bytes(format!("{identifier} {index}").as_bytes()),
         grid: made.grid,
         placement: serde_json::Value::Null,
         centres: made.grid.len(),
@@ -68,32 +77,34 @@ fn planned(made: &Made, names: &[&str], more: &str) -> Plan {
         largest: 33,
         runs: 1,
     };
-    let scan = ScanFacts {
-        identifier: "made-1".into(),
+    ScanFacts {
+        identifier: identifier.into(),
         version: "1".into(),
         digest: Digest::of_bytes(b"scan"),
         conditions: (0..IMAGES).map(|i| format!("c{i}")).collect(),
         stimuli: None,
         rdms: names.iter().map(|name| (*name).to_owned()).collect(),
-        rdms_digest: Some(Digest::of_bytes(b"rdms")),
+        rdms_digest: Some(Digest::of_bytes(identifier.as_bytes())),
         subjects: (0..SUBJECTS).map(subject).collect(),
         common: None,
         space: Some("made".into()),
         citation: Some("Nobody (2026)".into()),
         notes: Vec::new(),
-    };
-    let spec = JobSpec::from_toml(&format!("{SPEC}{more}"), "spec.toml").expect("a spec");
-    plan_without(Facts { scans: vec![scan], ..Facts::default() }, spec, machine()).expect("a plan")
+    }
 }
 
 /// Puts the records of all ranges into a store, as a worker does.
 fn compute(made: &Made, plan: &Plan, store: &Store) {
+    compute_scan(made, plan, store, 0);
+}
+
+pub fn compute_scan(made: &Made, plan: &Plan, store: &Store, scan: usize) {
     let spec = plan.spec.searchlight.as_ref().expect("searchlights");
-    let names = plan.scans[0].rdms.clone();
+    let names = plan.scans[scan].rdms.clone();
     let layers = LayerRsms::new(names, IMAGES, made.layers.clone(), spec.comparison).expect("layers");
     let voxels = made.patterns[0].voxels();
     let hoods = Neighbourhoods::in_volume(&made.grid, voxels, &spec.neighbourhood()).expect("neighbourhoods");
-    for unit in &plan.maps {
+    for unit in plan.maps.iter().filter(|unit| unit.scan == scan) {
         let patterns = &made.patterns[unit.subject.expect("a subject")];
         let range = unit.centres[0]..unit.centres[1];
         let map = map_range(patterns, &hoods, range.clone(), &layers, &spec.options()).expect("a map");
@@ -123,13 +134,13 @@ fn compute(made: &Made, plan: &Plan, store: &Store) {
     }
 }
 
-fn store() -> (tempfile::TempDir, Store) {
+pub fn store() -> (tempfile::TempDir, Store) {
     let directory = tempfile::tempdir().expect("a directory");
     let store = Store::open(directory.path()).expect("a store");
     (directory, store)
 }
 
-fn found(plan: &Plan, store: &Store, failures: &[Failure]) -> (Maps, BTreeMap<String, MapFile>) {
+pub fn found(plan: &Plan, store: &Store, failures: &[Failure]) -> (Maps, BTreeMap<String, MapFile>) {
     let (maps, files) = map_files(plan, store, failures).expect("maps").expect("a job with maps");
     let count = files.len();
     let files: BTreeMap<String, MapFile> = files.into_iter().map(|file| (file.name.clone(), file)).collect();
@@ -150,7 +161,7 @@ fn volume(files: &BTreeMap<String, MapFile>, parts: &[&str]) -> Vec<f32> {
     volume.values
 }
 
-fn text(files: &BTreeMap<String, MapFile>, name: &str) -> String {
+pub fn text(files: &BTreeMap<String, MapFile>, name: &str) -> String {
     String::from_utf8(files[name].bytes.clone()).expect("text")
 }
 

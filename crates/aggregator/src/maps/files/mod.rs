@@ -144,7 +144,12 @@ fn add_source(stage: &Stage<'_>, source: &Source, files: &mut Vec<MapFile>) -> R
 
 /// What was compared with the brain.
 pub(crate) fn title(stage: &Stage<'_>, source: &Source) -> String {
-    match source.source {
+    source_title(stage, source.source)
+}
+
+/// The same of what a source shows.
+pub(crate) fn source_title(stage: &Stage<'_>, source: MapSource) -> String {
+    match source {
         MapSource::Model(model) => stage.plan.models[model].identifier.clone(),
         _ => "given RDMs".to_owned(),
     }

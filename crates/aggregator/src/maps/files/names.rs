@@ -62,13 +62,17 @@ fn searchlight_label(spec: &SearchlightSpec) -> String {
 /// Folders of all sources of a plan: scan and model, or what takes the model's place.
 pub(crate) fn folder(plan: &Plan, scan: usize, source: MapSource) -> String {
     let scans: Vec<&str> = plan.scans.iter().map(|scan| scan.identifier.as_str()).collect();
+    format!("{}/{}", labels(&scans)[scan], source_folder(plan, source))
+}
+
+/// The model, or what takes its place.
+pub(crate) fn source_folder(plan: &Plan, source: MapSource) -> String {
     let models: Vec<&str> = plan.models.iter().map(|model| model.identifier.as_str()).collect();
-    let second = match source {
+    match source {
         MapSource::Model(model) => format!("model-{}", labels(&models)[model]),
         MapSource::Rdms => "rdms".to_owned(),
         MapSource::Reliability | MapSource::Ceiling => "quality".to_owned(),
-    };
-    format!("{}/{second}", labels(&scans)[scan])
+    }
 }
 
 /// Texts as labels, each different: those that would be the same get their number.

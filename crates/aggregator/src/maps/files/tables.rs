@@ -14,7 +14,7 @@ fn maps(source: &Source) -> impl Iterator<Item = (String, &LayerMap)> {
     group.chain(source.subjects.iter().map(|subject| (format!("sub-{}", subject.id), &subject.layers)))
 }
 
-fn table(header: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> Result<Vec<u8>, Error> {
+pub(crate) fn table(header: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> Result<Vec<u8>, Error> {
     let mut writer = csv::WriterBuilder::new().delimiter(b'\t').from_writer(Vec::new());
     writer.write_record(header)?;
     for row in rows {
@@ -23,7 +23,7 @@ fn table(header: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> Result
     Ok(writer.into_inner().map_err(|error| error.into_error())?)
 }
 
-fn number(value: f64) -> String {
+pub(crate) fn number(value: f64) -> String {
     if value.is_nan() { "n/a".to_owned() } else { format!("{value:.6}") }
 }
 

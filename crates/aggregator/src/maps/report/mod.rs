@@ -1,5 +1,6 @@
 //! The page of the maps: one self-contained file, read without network and without a script.
 
+mod contrasts;
 pub(crate) mod figures;
 pub(crate) mod palette;
 pub(crate) mod slices;
@@ -10,6 +11,7 @@ use askama::Template;
 use super::stage::{Gap, Stage};
 use crate::Error;
 use crate::report::page::counted;
+use contrasts::ContrastView;
 use views::{QualityView, Section};
 
 /// Most missing ranges that are named.
@@ -21,6 +23,7 @@ struct Page {
     title: String,
     counts: String,
     gaps: Vec<GapView>,
+    contrasts: Vec<ContrastView>,
     sections: Vec<Section>,
     quality: Vec<QualityView>,
     settings: Vec<(String, String)>,
@@ -49,6 +52,7 @@ pub(crate) fn html(stage: &Stage<'_>) -> Result<String, Error> {
         title: stage.plan.spec.title().to_owned(),
         counts: counts(stage),
         gaps: stage.gaps.iter().map(gap).collect(),
+        contrasts: contrasts::views(stage),
         sections,
         quality,
         settings: views::settings(stage),
