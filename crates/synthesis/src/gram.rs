@@ -1,1 +1,173 @@
-//! gram
+//! Similarities of images, and their way back to activations, tile by tile.
+//!
+//! Nothing is copied or centred: means are taken out of the sums, so that a layer of many units is read twice and no more.
+
+use faer::linalg::matmul::matmul;
+use faer::{Accum, Mat, Par};
+use faer_ext::IntoFaer;
+use ndarray::{Array2, ArrayView1, ArrayView2, Axis};
+use rayon::prelude::*;
+
+use crate::{Error, Real};
+
+/// Units of which products are summed in `T`; the sums themselves are added up in f64.
+const TILE: usize = 1024;
+/// Units of a piece of work.
+const PIECE: usize = 32 * TILE;
+/// Numbers added side by side.
+const LANES: usize = 8;
+
+/// What a layer says of the images.
+#[derive(Debug, Clone)]
+pub(crate) struct Moments {
+    /// Mean over units, per image.
+    pub means: Vec<f64>,
+    /// Norm of what is left when it is removed, per image.
+    pub norms: Vec<f64>,
+    /// Pearson correlation of each pair of images.
+    pub similarity: Array2<f64>,
+}
+
+struct Sums {
+    single: Vec<f64>,
+    products: Array2<f64>,
+}
+
+/// Sum in a fixed order.
+fn sum<T: Real>(row: ArrayView1<'_, T>) -> f64 {
+    let mut lanes = [0.0; LANES];
+    let mut add = |values: &[T]| {
+        let (chunks, rest) = values.as_chunks::<LANES>();
+        for chunk in chunks {
+            for (lane, value) in lanes.iter_mut().zip(chunk) {
+                *lane += value.to_f64();
+            }
+        }
+        for (lane, value) in lanes.iter_mut().zip(rest) {
+            *lane += value.to_f64();
+        }
+    };
+    match row.as_slice() {
+        Some(values) => add(values),
+        None => add(&row.to_vec()),
+    }
+    lanes.iter().sum()
+}
+
+fn piece_sums<T: Real>(piece: ArrayView2<'_, T>) -> Sums {
+    let images = piece.nrows();
+    let mut sums = Sums { single: vec![0.0; images], products: Array2::zeros((images, images)) };
+    let mut product = Mat::<T>::zeros(images, images);
+    for tile in piece.axis_chunks_iter(Axis(1), TILE) {
+        for (total, row) in sums.single.iter_mut().zip(tile.rows()) {
+            *total += sum(row);
+        }
+        let matrix = tile.into_faer();
+        matmul(product.as_mut(), Accum::Replace, matrix, matrix.transpose(), T::one_impl(), Par::Seq);
+        for ((i, j), total) in sums.products.indexed_iter_mut() {
+            *total += product[(i.max(j), i.min(j))].to_f64();
+        }
+    }
+    sums
+}
+
+/// Means, norms and similarities of activations (images x units).
+pub(crate) fn moments<T: Real>(activations: ArrayView2<'_, T>, layer: usize) -> Result<Moments, Error> {
+    let (images, units) = activations.dim();
+    for (what, needed, found) in [("images", 2, images), ("units of a layer", 2, units)] {
+        if found < needed {
+            return Err(Error::TooFew { what, needed, found });
+        }
+    }
+    let pieces: Vec<Sums> =
+        activations.axis_chunks_iter(Axis(1), PIECE).into_par_iter().map(piece_sums).collect();
+    let mut single = vec![0.0; images];
+    let mut products = Array2::<f64>::zeros((images, images));
+    for piece in &pieces {
+        single.iter_mut().zip(&piece.single).for_each(|(total, part)| *total += part);
+        products += &piece.products;
+    }
+    let count = units as f64;
+    let means: Vec<f64> = single.iter().map(|total| total / count).collect();
+    let mut norms = Vec::with_capacity(images);
+    for image in 0..images {
+        let raw = products[[image, image]];
+        let left = raw - count * means[image] * means[image];
+        if !left.is_finite() {
+            return Err(Error::Activation { layer, image });
+        }
+        if left <= T::NOTHING * raw {
+            return Err(Error::ConstantImage { layer, image });
+        }
+        norms.push(left.sqrt());
+    }
+    let similarity = Array2::from_shape_fn((images, images), |(i, j)| {
+        if i == j {
+            return 1.0;
+        }
+        let left = products[[i, j]] - count * means[i] * means[j];
+        (left / (norms[i] * norms[j])).clamp(-1.0, 1.0)
+    });
+    Ok(Moments { means, norms, similarity })
+}
+
+/// Gradient with respect to the activations, given that with respect to the similarities (symmetric, zero diagonal; each
+/// entry is the derivative with respect to the pair, not half of it).
+///
+/// With z = (a - mean)/norm it is (I - z zᵀ)(G Z)/norm; what it takes from each image's activations is a matrix of images x
+/// images and a constant, so it is one product.
+pub(crate) fn pull_back<T: Real>(
+    activations: ArrayView2<'_, T>,
+    moments: &Moments,
+    gradient: &Array2<f64>,
+) -> Array2<T> {
+    let (images, units) = activations.dim();
+    let along: Vec<f64> = (0..images)
+        .map(|i| (0..images).map(|j| gradient[[i, j]] * moments.similarity[[i, j]]).sum())
+        .collect();
+    let weight = |i: usize, j: usize| {
+        let own = if i == j { along[i] } else { 0.0 };
+        (gradient[[i, j]] - own) / (moments.norms[i] * moments.norms[j])
+    };
+    let constants: Vec<f64> =
+        (0..images).map(|i| -(0..images).map(|j| weight(i, j) * moments.means[j]).sum::<f64>()).collect();
+    let weights = Mat::<T>::from_fn(images, images, |i, j| T::from_f64(weight(i, j)));
+    let mut result = Array2::<T>::from_elem((images, units), T::default());
+    result
+        .axis_chunks_iter_mut(Axis(1), PIECE)
+        .into_par_iter()
+        .zip(activations.axis_chunks_iter(Axis(1), PIECE))
+        .for_each(|(mut target, source)| {
+            for (mut row, &constant) in target.rows_mut().into_iter().zip(&constants) {
+                row.fill(T::from_f64(constant));
+            }
+            matmul(
+                target.into_faer(),
+                Accum::Add,
+                weights.as_ref(),
+                source.into_faer(),
+                T::one_impl(),
+                Par::Seq,
+            );
+        });
+    result
+}
+
+/// Strict upper triangle, row by row.
+pub(crate) fn triangle(matrix: &Array2<f64>) -> Vec<f64> {
+    let size = matrix.nrows();
+    (0..size).flat_map(|i| (i + 1..size).map(move |j| matrix[[i, j]])).collect()
+}
+
+/// The symmetric matrix with this triangle and zeros on the diagonal.
+pub(crate) fn symmetric(triangle: ArrayView1<'_, f64>, size: usize) -> Array2<f64> {
+    let mut matrix = Array2::zeros((size, size));
+    let mut values = triangle.iter();
+    for i in 0..size {
+        for (j, &value) in (i + 1..size).zip(values.by_ref()) {
+            matrix[[i, j]] = value;
+            matrix[[j, i]] = value;
+        }
+    }
+    matrix
+}

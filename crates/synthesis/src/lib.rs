@@ -23,15 +23,14 @@ mod settings;
 mod stop;
 pub mod transforms;
 
-// pub use adam::{Adam, BETA_1, BETA_2, EPSILON};
-// pub use checkpoint::MAX_CHECKPOINT_BYTES;
+pub use adam::{Adam, BETA_1, BETA_2, EPSILON};
 pub use error::{CheckpointError, Error, StepError};
 pub use network::Network;
 pub use real::Real;
 pub use record::StepRecord;
 pub use run::Run;
 pub use settings::{
-    MAX_IMAGES, MAX_LAYERS, MAX_PIXELS, MAX_SIDE, MAX_STEPS, MIN_IMAGES, MIN_SIDE, Objective, Parametrisation,
-    Settings, StopRule, Transforms, USUAL_IMAGES,
+    MAX_IMAGES, MAX_LAYERS, MAX_PIXELS, MAX_SIDE, MAX_STEPS, MIN_IMAGES, MIN_SIDE, Objective,
+    Parametrisation, Settings, StopRule, Transforms, USUAL_IMAGES,
 };
 pub use stop::{MEASURE_EVERY, STALL_STEPS, StopReason};

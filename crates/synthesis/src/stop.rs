@@ -58,7 +58,11 @@ pub(crate) fn smoothed(records: &[StepRecord]) -> Vec<f64> {
 }
 
 /// Whether to stop after the steps taken so far.
-pub(crate) fn verdict(rule: &StopRule, records: &[StepRecord], irreducible: &[[usize; 2]]) -> Option<StopReason> {
+pub(crate) fn verdict(
+    rule: &StopRule,
+    records: &[StepRecord],
+    irreducible: &[[usize; 2]],
+) -> Option<StopReason> {
     if !irreducible.is_empty() {
         return Some(StopReason::Irreducible { pairs: irreducible.to_vec() });
     }
