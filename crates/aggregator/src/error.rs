@@ -51,9 +51,9 @@ pub enum Error {
         /// Why.
         source: ventral_store::CodecError,
     },
-    /// A stored piece of a map is not what its name says.
+    /// A stored piece of a map, or set of images, is not what its name says.
     #[error("{}: {problem}; delete it and run again, it will be recomputed", object.display())]
-    Map {
+    Record {
         /// The object.
         object: std::path::PathBuf,
         /// What was found.
@@ -77,7 +77,7 @@ pub enum Error {
         source: ventral_data::ParseError,
     },
     /// A picture cannot be written.
-    #[error("writing a picture of a map: {0}")]
+    #[error("writing a picture: {0}")]
     Picture(#[from] image::ImageError),
     /// A document of the job cannot be used.
     #[error("the job's document {document} {problem}")]

@@ -10,7 +10,10 @@ mod error;
 mod export;
 mod leaderboard;
 mod maps;
+mod names;
+mod output;
 mod parts;
+mod picture;
 mod report;
 mod scores;
 mod selection;
@@ -27,9 +30,9 @@ pub use export::{
 };
 pub use leaderboard::{Cell, Column, Leaderboard, Ranking, Row, leaderboard, ranks};
 pub use maps::{
-    FileEntry, LayerSummary, MAPS_DOCUMENT, MapFile, Maps, SetsSummary, SourceSummary, load_maps, map_files,
-    save_maps,
+    LayerSummary, MAPS_DOCUMENT, Maps, SetsSummary, SourceSummary, load_maps, map_files, save_maps,
 };
+pub use output::{FileEntry, JobFile};
 pub use report::{BenchmarkInfo, Cost, Provenance, Report, TopOne, html, report_of};
 pub use scores::{Ceiled, LayerScore};
 pub use selection::{ChosenBy, Commitment, RegionRule, Reported, Selection, SkippedLayer, select};

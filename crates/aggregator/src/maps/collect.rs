@@ -97,7 +97,7 @@ fn part(
 fn read(store: &Store, unit: &MapUnit) -> Result<Option<MapRecord>, Error> {
     let Some(payload) = store.get(&unit.digest)? else { return Ok(None) };
     let object = store.path(&unit.digest);
-    let damaged = |problem: String| Error::Map { object: object.clone(), problem };
+    let damaged = |problem: String| Error::Record { object: object.clone(), problem };
     let record = MapRecord::decode(&payload).map_err(|error| damaged(error.to_string()))?;
     let [first, end] = unit.centres;
     let found = (record.first, record.values.nrows());

@@ -13,7 +13,6 @@ mod stage;
 mod subject;
 mod summary;
 
-pub use files::MapFile;
 pub use summary::{
-    FileEntry, LayerSummary, MAPS_DOCUMENT, Maps, SetsSummary, SourceSummary, load_maps, map_files, save_maps,
+    LayerSummary, MAPS_DOCUMENT, Maps, SetsSummary, SourceSummary, load_maps, map_files, save_maps,
 };

@@ -1,14 +1,15 @@
 //! The maps of a job as a document: its files by their digests, and the numbers that people look for.
 
 use serde::{Deserialize, Serialize};
-use ventral_plan::{Digest, Plan};
+use ventral_plan::Plan;
 use ventral_store::{Failure, Store};
 
-use super::files::{MapFile, files, source_title, title};
+use super::files::{files, source_title, title};
 use super::report::html;
 use super::sets;
 use super::stage::{Source, Stage, stage};
 use crate::Error;
+use crate::output::{FileEntry, JobFile, entries, load, save};
 
 /// Name of the document with a job's [`Maps`].
 pub const MAPS_DOCUMENT: &str = "maps.json";
@@ -27,19 +28,6 @@ pub struct Maps {
     pub comparisons: Vec<SetsSummary>,
     /// The files, each a blob of the store.
     pub files: Vec<FileEntry>,
-}
-
-/// A file of the maps.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct FileEntry {
-    /// Path relative to the folder of maps, with `/`.
-    pub name: String,
-    /// What it is, in words.
-    pub what: String,
-    /// Number of bytes.
-    pub bytes: u64,
-    /// Digest of the bytes.
-    pub digest: Digest,
 }
 
 /// One model, or the given RDMs, on one scan.
@@ -124,23 +112,17 @@ pub fn map_files(
     plan: &Plan,
     store: &Store,
     failures: &[Failure],
-) -> Result<Option<(Maps, Vec<MapFile>)>, Error> {
+) -> Result<Option<(Maps, Vec<JobFile>)>, Error> {
     let Some(stage) = stage(plan, store, failures)? else { return Ok(None) };
     let mut files = files(&stage)?;
     files.extend(sets::files(&stage, &stage.contrasts)?);
-    let what = "the maps as a page, which needs nothing else".to_owned();
-    files.push(MapFile { name: PAGE.to_owned(), what, bytes: html(&stage)?.into_bytes() });
-    let entry = |file: &MapFile| FileEntry {
-        name: file.name.clone(),
-        what: file.what.clone(),
-        bytes: file.bytes.len() as u64,
-        digest: Digest::of_bytes(&file.bytes),
-    };
+    let what = "the maps as a page, which needs nothing else";
+    files.push(JobFile::new(PAGE.to_owned(), what, html(&stage)?.into_bytes()));
     let maps = Maps {
         gaps: stage.gaps.iter().map(gap).collect(),
         sources: stage.sources.iter().map(|source| summary(&stage, source)).collect(),
         comparisons: stage.contrasts.iter().filter_map(|contrast| sets_summary(&stage, contrast)).collect(),
-        files: files.iter().map(entry).collect(),
+        files: entries(&files),
     };
     Ok(Some((maps, files)))
 }
@@ -154,12 +136,9 @@ pub fn save_maps(
     store: &Store,
     job: &str,
     failures: &[Failure],
-) -> Result<Option<(Maps, Vec<MapFile>)>, Error> {
+) -> Result<Option<(Maps, Vec<JobFile>)>, Error> {
     let Some((maps, files)) = map_files(plan, store, failures)? else { return Ok(None) };
-    for file in &files {
-        store.put_blob(&file.bytes)?;
-    }
-    store.write_document(job, MAPS_DOCUMENT, &serde_json::to_vec_pretty(&maps)?)?;
+    save(store, job, MAPS_DOCUMENT, &maps, &files)?;
     Ok(Some((maps, files)))
 }
 
@@ -167,17 +146,8 @@ pub fn save_maps(
 ///
 /// # Errors
 /// A store that cannot be read, a document or file that is damaged or gone.
-pub fn load_maps(store: &Store, job: &str) -> Result<Option<(Maps, Vec<MapFile>)>, Error> {
-    let Some(bytes) = store.document(job, MAPS_DOCUMENT)? else { return Ok(None) };
-    let bad = |problem: String| Error::Document { document: MAPS_DOCUMENT, problem };
-    let maps: Maps = serde_json::from_slice(&bytes).map_err(|error| bad(error.to_string()))?;
-    let mut files = Vec::with_capacity(maps.files.len());
-    for entry in &maps.files {
-        let bytes =
-            store.blob(&entry.digest)?.ok_or_else(|| bad(format!("names {}, which is gone", entry.name)))?;
-        files.push(MapFile { name: entry.name.clone(), what: entry.what.clone(), bytes });
-    }
-    Ok(Some((maps, files)))
+pub fn load_maps(store: &Store, job: &str) -> Result<Option<(Maps, Vec<JobFile>)>, Error> {
+    load(store, job, MAPS_DOCUMENT, |maps: &Maps| &maps.files)
 }
 
 fn gap(gap: &super::stage::Gap) -> String {

@@ -51,7 +51,7 @@ fn read<T: DeserializeOwned>(store: &Store, job: &str, document: &'static str) -
 fn discard_damaged(store: &Store, error: Error) -> Error {
     let object = match &error {
         Error::Store(StoreError::Damaged { path, .. }) => path,
-        Error::Object { object, .. } | Error::Map { object, .. } => object,
+        Error::Object { object, .. } | Error::Record { object, .. } => object,
         _ => return error,
     };
     let name = Path::new(object).file_name().and_then(|name| name.to_str()).unwrap_or_default();

@@ -6,7 +6,6 @@
 mod board;
 mod index;
 mod input;
-mod names;
 mod one_benchmark;
 mod one_model;
 
@@ -17,11 +16,13 @@ use serde::{Deserialize, Serialize};
 
 pub use input::site_of;
 
+use crate::names::Names;
 use crate::{Error, Report, leaderboard_csv, leaderboard_json};
-use names::Names;
 
 /// The first page.
 pub const INDEX: &str = "index.html";
+/// Extension of a page.
+const HTML: &str = ".html";
 /// Directory of the pages of models.
 pub const MODELS: &str = "models";
 /// Directory of the pages of benchmarks.
@@ -117,8 +118,9 @@ pub fn write_site<E: From<Error>>(
 ) -> Result<(), E> {
     let report = &site.report;
     let files = Files {
-        models: Names::new(MODELS, report.leaderboard.rows.iter().map(|row| row.model.as_str())),
-        benchmarks: Names::new(BENCHMARKS, report.benchmarks.iter().map(|b| b.identifier.as_str())),
+        models: Names::new(report.leaderboard.rows.iter().map(|row| row.model.as_str())).below(MODELS, HTML),
+        benchmarks: Names::new(report.benchmarks.iter().map(|b| b.identifier.as_str()))
+            .below(BENCHMARKS, HTML),
     };
     let mut fill = |path: &str, page: Result<String, askama::Error>| {
         sink(path, &page.map_err(|error| E::from(Error::from(error)))?)

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use ndarray::Array2;
-use ventral_aggregator::{Error, MAPS_DOCUMENT, MapFile, Maps, load_maps, map_files, save_maps};
+use ventral_aggregator::{Error, JobFile, MAPS_DOCUMENT, Maps, load_maps, map_files, save_maps};
 use ventral_data::BidsName;
 use ventral_plan::{
     Digest, Facts, JobSpec, MachineFacts, MapSource, Plan, ScanFacts, SubjectFacts, plan_without,
@@ -140,16 +140,16 @@ pub fn store() -> (tempfile::TempDir, Store) {
     (directory, store)
 }
 
-pub fn found(plan: &Plan, store: &Store, failures: &[Failure]) -> (Maps, BTreeMap<String, MapFile>) {
+pub fn found(plan: &Plan, store: &Store, failures: &[Failure]) -> (Maps, BTreeMap<String, JobFile>) {
     let (maps, files) = map_files(plan, store, failures).expect("maps").expect("a job with maps");
     let count = files.len();
-    let files: BTreeMap<String, MapFile> = files.into_iter().map(|file| (file.name.clone(), file)).collect();
+    let files: BTreeMap<String, JobFile> = files.into_iter().map(|file| (file.name.clone(), file)).collect();
     assert_eq!(files.len(), count, "names are unique");
     (maps, files)
 }
 
 /// The values of the only volume whose name has all these parts.
-fn volume(files: &BTreeMap<String, MapFile>, parts: &[&str]) -> Vec<f32> {
+fn volume(files: &BTreeMap<String, JobFile>, parts: &[&str]) -> Vec<f32> {
     let has = |name: &&String| name.ends_with(".nii.gz") && parts.iter().all(|part| name.contains(part));
     let names: Vec<&String> = files.keys().filter(has).collect();
     assert_eq!(names.len(), 1, "{parts:?}: {names:?}");
@@ -161,7 +161,7 @@ fn volume(files: &BTreeMap<String, MapFile>, parts: &[&str]) -> Vec<f32> {
     volume.values
 }
 
-pub fn text(files: &BTreeMap<String, MapFile>, name: &str) -> String {
+pub fn text(files: &BTreeMap<String, JobFile>, name: &str) -> String {
     String::from_utf8(files[name].bytes.clone()).expect("text")
 }
 
@@ -425,7 +425,7 @@ fn nothing_is_named_unless_all_of_it_is_there() {
     store.discard(last).expect("discarded");
     store.put(last, b"no record").expect("stored");
     let error = save_maps(&plan, &store, "job", &[]).expect_err("a damaged record");
-    assert!(matches!(error, Error::Map { .. }), "{error}");
+    assert!(matches!(error, Error::Record { .. }), "{error}");
     assert!(store.document("job", MAPS_DOCUMENT).expect("readable").is_none());
     store.discard(last).expect("discarded");
     compute(&made, &plan, &store);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use ventral_aggregator::{MapFile, Maps};
+use ventral_aggregator::{JobFile, Maps};
 use ventral_plan::{Facts, JobSpec, Plan, plan_without};
 use ventral_searchlight::simulation::Stimuli;
 use ventral_store::Store;
@@ -33,11 +33,11 @@ fn number(value: &serde_json::Value) -> f64 {
     value.as_f64().expect("a number")
 }
 
-fn summary(files: &BTreeMap<String, MapFile>) -> serde_json::Value {
+fn summary(files: &BTreeMap<String, JobFile>) -> serde_json::Value {
     serde_json::from_str(&text(files, "stimulus-sets/rdms/summary.json")).expect("JSON")
 }
 
-fn of(plan: &Plan, brains: &[Made; 2]) -> (Maps, BTreeMap<String, MapFile>) {
+fn of(plan: &Plan, brains: &[Made; 2]) -> (Maps, BTreeMap<String, JobFile>) {
     let (_directory, store) = store();
     compute(brains, plan, &store);
     found(plan, &store, &[])

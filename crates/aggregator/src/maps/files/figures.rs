@@ -7,9 +7,9 @@ use super::names::labels;
 use crate::Error;
 use crate::maps::layers::{LayerMap, Space};
 use crate::maps::report::figures::{label_colour, limit, value_colour};
-use crate::maps::report::palette::layer_colours;
 use crate::maps::report::slices::View;
 use crate::maps::stage::Source;
+use crate::picture::palette::layer_colours;
 
 /// Pictures of the group and of every subject: the winners, or the map of a single layer.
 pub(crate) fn add(source: &Source, folder: &mut Folder<'_>) -> Result<(), Error> {

@@ -16,18 +16,8 @@ use ventral_plan::{MapSource, Method};
 use super::design::is_correlation;
 use super::stage::{Source, Stage};
 use crate::Error;
+use crate::output::JobFile;
 use names::Naming;
-
-/// A file of the maps of a job.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct MapFile {
-    /// Path relative to the folder of maps, with `/`.
-    pub name: String,
-    /// What it is, in words.
-    pub what: String,
-    /// Its bytes.
-    pub bytes: Vec<u8>,
-}
 
 /// Collects the files of one folder.
 pub(crate) struct Folder<'a> {
@@ -35,7 +25,7 @@ pub(crate) struct Folder<'a> {
     pub(crate) naming: Naming,
     /// What the sidecars of all its maps say.
     pub(crate) common: Map<String, Value>,
-    pub(crate) files: &'a mut Vec<MapFile>,
+    pub(crate) files: &'a mut Vec<JobFile>,
 }
 
 /// What a map's file is called and says.
@@ -62,7 +52,7 @@ impl<'a> Labels<'a> {
 
 impl Folder<'_> {
     pub(crate) fn add(&mut self, name: &str, what: &str, bytes: Vec<u8>) {
-        self.files.push(MapFile { name: format!("{}/{name}", self.path), what: what.to_owned(), bytes });
+        self.files.push(JobFile::new(format!("{}/{name}", self.path), what, bytes));
     }
 
     /// A volume and its sidecar.
@@ -92,7 +82,7 @@ impl Folder<'_> {
 }
 
 /// All files of a stage but its page, in a fixed order.
-pub(crate) fn files(stage: &Stage<'_>) -> Result<Vec<MapFile>, Error> {
+pub(crate) fn files(stage: &Stage<'_>) -> Result<Vec<JobFile>, Error> {
     let mut files = Vec::new();
     for source in &stage.sources {
         add_source(stage, source, &mut files)?;
@@ -111,7 +101,7 @@ fn folder<'a>(
     scan: usize,
     source: MapSource,
     layers: &[String],
-    files: &'a mut Vec<MapFile>,
+    files: &'a mut Vec<JobFile>,
 ) -> Folder<'a> {
     Folder {
         path: names::folder(stage.plan, scan, source),
@@ -121,7 +111,7 @@ fn folder<'a>(
     }
 }
 
-fn add_source(stage: &Stage<'_>, source: &Source, files: &mut Vec<MapFile>) -> Result<(), Error> {
+fn add_source(stage: &Stage<'_>, source: &Source, files: &mut Vec<JobFile>) -> Result<(), Error> {
     let facts = &stage.plan.scans[source.scan];
     let layers = &source.design.layers;
     let mut folder = folder(stage, source.scan, source.source, layers, files);

@@ -5,8 +5,8 @@ use ndarray::Array2;
 use crate::Error;
 use crate::maps::group::GroupMaps;
 use crate::maps::layers::LayerMap;
-use crate::maps::report::palette::layer_colours;
 use crate::maps::stage::Source;
+use crate::picture::palette::layer_colours;
 
 /// Whose layer map a row is about.
 fn maps(source: &Source) -> impl Iterator<Item = (String, &LayerMap)> {

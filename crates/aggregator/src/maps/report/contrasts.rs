@@ -1,10 +1,10 @@
 //! Synthesised against natural images on the page.
 
-use super::figures::{number, two};
 use super::views::MAX_SUBJECTS;
 use crate::maps::files::source_title;
 use crate::maps::sets::{Contrast, Level, figure};
 use crate::maps::stage::Stage;
+use crate::picture::{number, two};
 use crate::report::page::both;
 
 /// One comparison.
@@ -30,9 +30,9 @@ pub(super) fn views(stage: &Stage<'_>) -> Vec<ContrastView> {
 fn view(stage: &Stage<'_>, index: usize, contrast: &Contrast) -> ContrastView {
     let whose = contrast.main().map_or("", |level| level.name.as_str());
     let shown = MAX_SUBJECTS + 1;
-    let mut headings = vec!["Synthesised, raw", "Natural, raw"];
+    let mut headings = vec!["Synthesised", "Natural"];
     if contrast.method.is_some() {
-        headings.extend(["Natural, residual", "Dice: raw", "residual", "p", "r: raw", "residual", "p"]);
+        headings.extend(["Residual", "Dice, raw", "residual", "p", "r, raw", "residual", "p"]);
     }
     ContrastView {
         title: format!("Synthesised against natural images: {}", source_title(stage, contrast.source)),

@@ -2,7 +2,6 @@
 
 mod contrasts;
 pub(crate) mod figures;
-pub(crate) mod palette;
 pub(crate) mod slices;
 mod views;
 

@@ -1,12 +1,11 @@
 //! Axial slices of a brain as small pictures, a pixel per voxel: pages scale them to the voxels' size.
 
-use image::codecs::png::{CompressionType, FilterType, PngEncoder};
-use image::{ExtendedColorType, ImageEncoder};
 use ventral_searchlight::Grid;
 
-use super::palette::Rgb;
 use crate::Error;
 use crate::maps::layers::Space;
+use crate::picture::palette::Rgb;
+use crate::picture::png;
 
 /// Most slices of a montage.
 const MAX_SLICES: usize = 15;
@@ -176,14 +175,6 @@ impl View {
         }
         png(&pixels, total_width, total_height)
     }
-}
-
-/// RGBA pixels as PNG.
-pub(crate) fn png(pixels: &[u8], width: usize, height: usize) -> Result<Vec<u8>, Error> {
-    let mut bytes = Vec::new();
-    let encoder = PngEncoder::new_with_quality(&mut bytes, CompressionType::Best, FilterType::NoFilter);
-    encoder.write_image(pixels, width as u32, height as u32, ExtendedColorType::Rgba8)?;
-    Ok(bytes)
 }
 
 /// "3", "2.5".

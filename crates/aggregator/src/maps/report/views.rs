@@ -3,8 +3,7 @@
 use ndarray::Array2;
 use ventral_plan::Threshold;
 
-use super::figures::{bar, labels, legend, limit, matrix, number, rsms, two, values};
-use super::palette::{Rgb, diverging, hex, layer_colours, sequential};
+use super::figures::{bar, labels, legend, limit, values};
 use super::slices::{View, short};
 use crate::Error;
 use crate::maps::design::{is_correlation, words};
@@ -12,6 +11,8 @@ use crate::maps::files::tables::group_p;
 use crate::maps::files::title;
 use crate::maps::layers::{LayerMap, Space};
 use crate::maps::stage::{Quality, Source, Stage};
+use crate::picture::palette::{Rgb, diverging, hex, layer_colours, sequential};
+use crate::picture::{Range, matrix, number, rsms, two};
 
 /// Subjects whose maps of all layers are shown; winners and tables are shown of [`MAX_SUBJECTS`].
 const MAX_DETAILED: usize = 8;
@@ -98,7 +99,8 @@ pub(crate) fn section(stage: &Stage<'_>, source: &Source, number_of: usize) -> R
     };
     let conditions = facts.conditions.len();
     let drawn = source.rsms.dim() == (design.layers.len(), conditions * conditions.saturating_sub(1) / 2);
-    let shown = if drawn { rsms(&design.layers, source.rsms.view(), conditions)? } else { String::new() };
+    let shown =
+        if drawn { rsms(&design.layers, source.rsms.view(), conditions, Range::Own)? } else { String::new() };
     Ok(Section {
         title: format!("{} on {}", title(stage, source), facts.identifier),
         anchor: format!("maps-{number_of}"),

@@ -3,8 +3,8 @@
 use ventral_searchlight::layermap::{Benchmark, OverlapTable, PairedDifference};
 
 use super::{Contrast, Level};
-use crate::maps::report::figures::two;
-use crate::maps::report::palette::{hex, layer_colours};
+use crate::picture::palette::{hex, layer_colours};
+use crate::picture::two;
 use crate::report::chart::{Frame, Width, vertical_axis};
 use crate::report::scale::Scale;
 use crate::report::svg::{Anchor, Svg};
@@ -41,8 +41,8 @@ pub(crate) fn figure(contrast: &Contrast, width: Width) -> String {
     overlap(&mut svg, &first, &columns);
     if let (Some(found), Some(method)) = (agreement, contrast.method) {
         let panels = [
-            (&second, "Dice index with synthesised", Pairs::of(found, true)),
-            (&third, "correlation with synthesised", Pairs::of(found, false)),
+            (&second, "agreement, Dice index", Pairs::of(found, true)),
+            (&third, "agreement, correlation", Pairs::of(found, false)),
         ];
         for (frame, title, pairs) in panels {
             agree(&mut svg, frame, title, method, &pairs, &contrast.layers);
@@ -79,7 +79,7 @@ fn frames(width: Width, all: bool) -> [Frame; 3] {
         }
         (Width::Narrow, _) => {
             let below = 2.0 * ABOVE + PLOT + BELOW;
-            [frame(48.0, units - 6.0, ABOVE), frame(48.0, 170.0, below), frame(232.0, units - 6.0, below)]
+            [frame(48.0, units - 6.0, ABOVE), frame(42.0, 166.0, below), frame(222.0, units - 14.0, below)]
         }
         (Width::Wide, false) => [frame(54.0, 400.0, ABOVE); 3],
     }
@@ -117,7 +117,7 @@ fn overlap(svg: &mut Svg, frame: &Frame, columns: &[Column<'_>]) {
         if mean.is_finite() {
             svg.text(
                 "strong",
-                (middle - 2.0 + 0.25 * pitch, scale.at(mean) + 4.0),
+                (middle - 2.0 + 0.25 * pitch, (scale.at(mean) + 4.0).min(frame.bottom - 6.0)),
                 Anchor::Start,
                 &two(mean),
             );
@@ -166,7 +166,7 @@ fn agree(svg: &mut Svg, frame: &Frame, title: &str, method: &str, pairs: &Pairs<
     vertical_axis(svg, frame, &scale, "");
     svg.line("base", (frame.left, frame.bottom), (frame.right, frame.bottom));
     let span = frame.right - frame.left;
-    let [from, to] = [frame.left + 0.22 * span, frame.right - 0.22 * span];
+    let [from, to] = [frame.left + 0.25 * span, frame.right - 0.25 * span];
     let colours = layer_colours(layers.len());
     for (((&raw, &residual), layer), colour) in pairs.raw.iter().zip(pairs.residual).zip(layers).zip(colours)
     {
@@ -188,7 +188,7 @@ fn agree(svg: &mut Svg, frame: &Frame, title: &str, method: &str, pairs: &Pairs<
         if mean.is_finite() {
             let y = scale.at(mean);
             svg.line("middle", (x - 9.0, y), (x + 9.0, y));
-            svg.text("strong remark", (x + side * 12.0, y + 4.0), anchor, &two(mean));
+            svg.text("strong", (x + side * 12.0, y + 4.0), anchor, &two(mean));
         }
     }
     two_lines(svg, (from - 4.0, frame.bottom), ["natural", "raw"]);
@@ -214,7 +214,7 @@ fn words(difference: &PairedDifference) -> String {
     let p = if difference.p.is_nan() {
         "no p".to_owned()
     } else {
-        format!("p = {}", crate::maps::report::figures::number(difference.p))
+        format!("p = {}", crate::picture::number(difference.p))
     };
     format!("{sign}{}, {p}", two(difference.mean))
 }

@@ -6,20 +6,21 @@ use super::figure::mean;
 use super::{Contrast, standalone};
 use crate::Error;
 use crate::maps::files::tables::{number, table};
-use crate::maps::files::{MapFile, names, sidecar};
+use crate::maps::files::{names, sidecar};
 use crate::maps::stage::Stage;
+use crate::output::JobFile;
 
 /// Folder of the comparisons beside those of the scans.
 const FOLDER: &str = "stimulus-sets";
 
 /// The files of all comparisons.
-pub(crate) fn files(stage: &Stage<'_>, contrasts: &[Contrast]) -> Result<Vec<MapFile>, Error> {
+pub(crate) fn files(stage: &Stage<'_>, contrasts: &[Contrast]) -> Result<Vec<JobFile>, Error> {
     let mut files = Vec::new();
     for contrast in contrasts {
         let folder = names::source_folder(stage.plan, contrast.source);
         let mut add = |name: &str, what: &str, bytes: Vec<u8>| {
             let name = format!("{FOLDER}/{folder}/{name}");
-            files.push(MapFile { name, what: what.to_owned(), bytes });
+            files.push(JobFile::new(name, what, bytes));
         };
         let what = "overlap of each pair of layers with synthesised and natural images";
         add("overlap.tsv", what, overlap(contrast)?);

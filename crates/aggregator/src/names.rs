@@ -11,15 +11,16 @@ const DIGEST_BYTES: usize = 8;
 /// Names that some systems keep for themselves, whatever the extension, and the page a server shows for a directory.
 const RESERVED: [&str; 7] = ["con", "prn", "aux", "nul", "com", "lpt", "index"];
 
-/// The path of the page of each identifier: lower case, letters, digits, `.`, `_` and `-` only, and no two alike.
-pub(super) struct Names(BTreeMap<String, String>);
+/// The name of a file for each identifier: lower case, letters, digits, `.`, `_` and `-` only, and no two alike.
+pub(crate) struct Names(BTreeMap<String, String>);
 
 impl Names {
-    pub(super) fn new<'a>(directory: &str, identifiers: impl Iterator<Item = &'a str>) -> Self {
-        // Names that can stay as they are go first: no other may take their page.
+    /// Names without extension.
+    pub(crate) fn new<'a>(identifiers: impl Iterator<Item = &'a str>) -> Self {
+        // Names that can stay as they are go first: no other may take their file.
         let sorted: BTreeSet<(bool, &str)> = identifiers.map(|name| (stem(name) != name, name)).collect();
         let mut taken = BTreeSet::new();
-        let mut paths = BTreeMap::new();
+        let mut names = BTreeMap::new();
         for (_, identifier) in sorted {
             let stem = stem(identifier);
             let mut name = stem.clone();
@@ -28,17 +29,23 @@ impl Names {
                 name = format!("{stem}-{count}");
                 count += 1;
             }
-            paths.insert(identifier.to_owned(), format!("{directory}/{name}.html"));
+            names.insert(identifier.to_owned(), name);
         }
-        Self(paths)
+        Self(names)
+    }
+
+    /// The same with a folder before and an extension after them.
+    pub(crate) fn below(mut self, folder: &str, extension: &str) -> Self {
+        self.0.values_mut().for_each(|name| *name = format!("{folder}/{name}{extension}"));
+        self
     }
 
     /// The path, or the first page for an identifier that has none.
-    pub(super) fn path(&self, identifier: &str) -> &str {
-        self.0.get(identifier).map_or(super::INDEX, String::as_str)
+    pub(crate) fn path(&self, identifier: &str) -> &str {
+        self.0.get(identifier).map_or(crate::site::INDEX, String::as_str)
     }
 
-    pub(super) fn has(&self, identifier: &str) -> bool {
+    pub(crate) fn has(&self, identifier: &str) -> bool {
         self.0.contains_key(identifier)
     }
 }
@@ -90,7 +97,7 @@ mod tests {
         ];
         let long = "x".repeat(300);
         let longer = "x".repeat(301);
-        let names = Names::new("models", hostile.iter().copied().chain([&*long, &*longer]));
+        let names = Names::new(hostile.iter().copied().chain([&*long, &*longer])).below("models", ".html");
         assert_eq!(names.path("resnet-50_v2.1"), "models/resnet-50_v2.1.html");
         let mut seen = BTreeSet::new();
         for path in names.0.values() {
@@ -107,7 +114,7 @@ mod tests {
     #[test]
     fn a_name_that_is_another_ones_file_gets_a_number() {
         let taken = stem("A");
-        let names = Names::new("models", ["A", taken.as_str()].into_iter());
+        let names = Names::new(["A", taken.as_str()].into_iter()).below("models", ".html");
         assert_ne!(names.path("A"), names.path(&taken));
     }
 }
