@@ -1,6 +1,7 @@
 //! Planning: specs, identities, estimates, refusals.
 
 mod searchlight;
+mod synthesis;
 
 use std::collections::BTreeMap;
 

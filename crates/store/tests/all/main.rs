@@ -8,3 +8,4 @@ mod local;
 mod maps;
 mod remote;
 mod suite;
+mod synthesis;

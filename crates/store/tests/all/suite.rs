@@ -16,6 +16,7 @@ pub fn all(store: &Store) {
     racing(store);
     blobs(store);
     documents(store);
+    checkpoints(store);
     names(store);
     store.ping().expect("still reachable");
 }
@@ -38,6 +39,19 @@ fn objects(store: &Store) {
     store.discard(&unit).expect("another process was faster");
     assert!(!store.contains(&unit));
     assert_eq!(store.put(&unit, b"result").expect("written again"), Put::Created);
+}
+
+fn checkpoints(store: &Store) {
+    let unit = name("long");
+    assert_eq!(store.checkpoint(&unit).expect("readable"), None);
+    store.remove_checkpoint(&unit).expect("nothing to remove");
+    for state in [&b"first"[..], b"the second, which is longer", b""] {
+        store.save_checkpoint(&unit, state).expect("written");
+        assert_eq!(store.checkpoint(&unit).expect("readable").as_deref(), Some(state), "replaced");
+    }
+    assert!(!store.contains(&unit), "a checkpoint is no result");
+    store.remove_checkpoint(&unit).expect("removable");
+    assert_eq!(store.checkpoint(&unit).expect("readable"), None);
 }
 
 fn racing(store: &Store) {
