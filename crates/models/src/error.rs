@@ -129,6 +129,16 @@ pub enum Error {
         /// What is wrong with it.
         message: String,
     },
+    /// An array has another shape than what it is for.
+    #[error("{what}: shape {found:?} was given, but {expected:?} is needed")]
+    Shape {
+        /// The layer, or what else it is for.
+        what: String,
+        /// Shape needed.
+        expected: Vec<usize>,
+        /// Shape given.
+        found: Vec<usize>,
+    },
     /// Given activations do not fit together.
     #[error("given activations: {0}")]
     Given(String),

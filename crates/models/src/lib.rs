@@ -7,6 +7,7 @@
 mod card;
 mod engine;
 mod error;
+mod gradient;
 mod hex;
 mod network;
 mod onnx;
@@ -19,6 +20,7 @@ mod suggest;
 
 pub use card::*;
 pub use error::Error;
+pub use gradient::{Differentiable, Real, Trace};
 pub use network::*;
 pub use onnx::{MAX_EXTERNAL_FILES, MAX_MODEL_BYTES, MAX_NESTING, MAX_NODES, MAX_RANK, OnnxFile};
 pub use preprocess::*;

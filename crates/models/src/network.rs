@@ -135,7 +135,7 @@ impl Network {
     }
 }
 
-fn unknown<'a>(model: &str, layer: &str, names: impl Iterator<Item = &'a str>) -> Error {
+pub(crate) fn unknown<'a>(model: &str, layer: &str, names: impl Iterator<Item = &'a str>) -> Error {
     Error::UnknownLayer {
         model: model.to_owned(),
         layer: layer.to_owned(),
@@ -143,7 +143,11 @@ fn unknown<'a>(model: &str, layer: &str, names: impl Iterator<Item = &'a str>) -
     }
 }
 
-fn check_input(card: &ModelCard, preprocessing: &Preprocessing, declared: &InputShape) -> Result<(), Error> {
+pub(crate) fn check_input(
+    card: &ModelCard,
+    preprocessing: &Preprocessing,
+    declared: &InputShape,
+) -> Result<(), Error> {
     let Some(declared) = declared else { return Ok(()) };
     let invalid = |message: String| Err(Error::Card { path: card.path().to_owned(), message });
     let expected = preprocessing.input_shape();
@@ -205,7 +209,7 @@ fn measure(
     Ok(layers.collect())
 }
 
-fn without_batch(mut shape: Vec<usize>) -> Vec<usize> {
+pub(crate) fn without_batch(mut shape: Vec<usize>) -> Vec<usize> {
     if shape.len() > 1 && shape.first() == Some(&1) {
         shape.remove(0);
     }

@@ -24,10 +24,22 @@ pub(crate) struct GraphSummary {
 }
 
 impl OnnxFile {
+    /// The graph.
+    pub(crate) fn graph(&self) -> Result<&GraphProto, Error> {
+        self.model.graph.as_ref().ok_or_else(|| invalid(self.path(), "no graph".into()))
+    }
+
+    /// Version of the standard operators.
+    pub(crate) fn version(&self) -> i64 {
+        let standard = |domain: &str| matches!(domain, "" | "ai.onnx");
+        let versions = self.model.opset_import.iter().filter(|set| standard(set.domain()));
+        versions.map(|set| set.version()).max().unwrap_or(1)
+    }
+
     /// Finds the input and the tensors computed from it.
     pub(crate) fn summary(&self) -> Result<GraphSummary, Error> {
         let path = self.path();
-        let graph = self.model.graph.as_ref().ok_or_else(|| invalid(path, "no graph".into()))?;
+        let graph = self.graph()?;
         let (input, input_shape) = single_input(path, graph)?;
         let tensors = dependent_tensors(path, graph, &input)?;
         let logits = logits(graph, &tensors);

@@ -12,4 +12,5 @@ pub use external::MAX_EXTERNAL_FILES;
 pub(crate) use file::read_bounded;
 pub use file::{MAX_MODEL_BYTES, MAX_NESTING, MAX_NODES, MAX_RANK, OnnxFile};
 pub(crate) use graph::{GraphSummary, InputShape};
-pub(crate) use rewrite::{NodeLabels, executable};
+pub(crate) use proto::{AttributeProto, GraphProto, NodeProto};
+pub(crate) use rewrite::{NodeLabels, executable, label as node_label};

@@ -76,7 +76,8 @@ fn rewrite_graph(graph: &mut GraphProto, labels: &mut Vec<(String, String)>) {
     graph.initializer.extend(added);
 }
 
-fn label(node: &NodeProto, index: usize) -> (String, String) {
+/// Operator type, and what to call a node.
+pub(crate) fn label(node: &NodeProto, index: usize) -> (String, String) {
     let domain = node.domain();
     let operator = if domain.is_empty() || domain == "ai.onnx" {
         node.op_type().to_owned()

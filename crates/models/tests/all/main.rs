@@ -2,6 +2,7 @@
 
 mod card;
 mod conformance;
+mod gradient;
 mod network;
 mod onnx;
 mod preprocess;

@@ -11,7 +11,7 @@ use ventral_models::{ActivationSource, Network, NetworkActivations, StreamLimits
 
 use crate::support::{data_dir, npz, repository_card, with_threads};
 
-const ALL: [&str; 10] = [
+pub const ALL: [&str; 10] = [
     "googlenet",
     "squeezenet1_1",
     "resnet20_cifar10",

@@ -1,0 +1,119 @@
+//! Windows that slide over the two spatial axes of an image.
+
+use std::ops::Range;
+
+use crate::gradient::real::Real;
+
+/// Geometry of a convolution or pool; everything as [rows, columns].
+#[derive(Debug, Clone)]
+pub(in crate::gradient) struct Window {
+    pub input: [usize; 2],
+    pub kernel: [usize; 2],
+    pub strides: [usize; 2],
+    pub dilations: [usize; 2],
+    /// Padding before the first row and column; what is needed after the last follows from `output`.
+    pub pads: [usize; 2],
+    pub output: [usize; 2],
+}
+
+impl Window {
+    /// Positions in one window.
+    pub fn taps(&self) -> usize {
+        self.kernel[0] * self.kernel[1]
+    }
+
+    /// Whether windows are the pixels themselves.
+    pub fn is_pointwise(&self) -> bool {
+        self.kernel == [1, 1] && self.strides == [1, 1] && self.pads == [0, 0] && self.input == self.output
+    }
+
+    /// Outputs, along an axis, whose tap `tap` lies inside the image.
+    pub fn inside(&self, axis: usize, tap: usize) -> Range<usize> {
+        let (stride, shift) = (self.strides[axis], tap * self.dilations[axis]);
+        let first = self.pads[axis].saturating_sub(shift).div_ceil(stride);
+        let end = (self.input[axis] + self.pads[axis]).saturating_sub(shift).div_ceil(stride);
+        let end = end.min(self.output[axis]);
+        first.min(end)..end
+    }
+
+    /// Input position, along an axis, of a tap of an output inside the image.
+    pub fn position(&self, axis: usize, output: usize, tap: usize) -> usize {
+        output * self.strides[axis] + tap * self.dilations[axis] - self.pads[axis]
+    }
+
+    /// Calls with each tap of each channel and each of `rows` output rows from `first` on: patch row, output row within the block,
+    /// the columns inside the image, and the range of the input they come from (every `strides[1]`-th element); `None` when outside.
+    fn segments(
+        &self,
+        channels: usize,
+        first: usize,
+        rows: usize,
+        call: &mut dyn FnMut(usize, usize, Range<usize>, Option<usize>),
+    ) {
+        let [height, width] = self.input;
+        let mut patch = 0;
+        for channel in 0..channels {
+            for ky in 0..self.kernel[0] {
+                let inside_rows = self.inside(0, ky);
+                for kx in 0..self.kernel[1] {
+                    let columns = self.inside(1, kx);
+                    for row in 0..rows {
+                        let start = (inside_rows.contains(&(first + row)) && !columns.is_empty()).then(|| {
+                            let y = self.position(0, first + row, ky);
+                            (channel * height + y) * width + self.position(1, columns.start, kx)
+                        });
+                        call(patch, row, columns.clone(), start);
+                    }
+                    patch += 1;
+                }
+            }
+        }
+    }
+
+    /// Writes the patches of `rows` output rows from `first` on: (channels x taps) x (rows x output columns), zero outside.
+    pub fn unroll<T: Real>(
+        &self,
+        input: &[T],
+        channels: usize,
+        first: usize,
+        rows: usize,
+        patches: &mut [T],
+    ) {
+        let (width, stride) = (self.output[1], self.strides[1]);
+        self.segments(channels, first, rows, &mut |patch, row, columns, start| {
+            let target = &mut patches[(patch * rows + row) * width..][..width];
+            let Some(start) = start else {
+                target.fill(T::zero());
+                return;
+            };
+            target[..columns.start].fill(T::zero());
+            target[columns.end..].fill(T::zero());
+            let target = &mut target[columns];
+            if stride == 1 {
+                target.copy_from_slice(&input[start..start + target.len()]);
+            } else {
+                for (target, &source) in target.iter_mut().zip(input[start..].iter().step_by(stride)) {
+                    *target = source;
+                }
+            }
+        });
+    }
+
+    /// Adds patches back to where [`Window::unroll`] takes them from.
+    pub fn fold<T: Real>(&self, patches: &[T], channels: usize, first: usize, rows: usize, into: &mut [T]) {
+        let (width, stride) = (self.output[1], self.strides[1]);
+        self.segments(channels, first, rows, &mut |patch, row, columns, start| {
+            let Some(start) = start else { return };
+            let source = &patches[(patch * rows + row) * width..][..width][columns];
+            if stride == 1 {
+                for (target, &source) in into[start..start + source.len()].iter_mut().zip(source) {
+                    *target += source;
+                }
+            } else {
+                for (target, &source) in into[start..].iter_mut().step_by(stride).zip(source) {
+                    *target += source;
+                }
+            }
+        });
+    }
+}
