@@ -3,14 +3,14 @@
 //! Nothing is copied or centred: means are taken out of the sums, so that a layer of many units is read twice and no more.
 
 use faer::linalg::matmul::matmul;
-use faer::{Accum, Mat, Par};
+use faer::{Accum, Mat, MatRef, Par};
 use faer_ext::IntoFaer;
 use ndarray::{Array2, ArrayView1, ArrayView2, Axis};
 use rayon::prelude::*;
 
 use crate::{Error, Real};
 
-/// Units of which products are summed in `T`; the sums themselves are added up in f64.
+/// Units that are widened to f64 at once.
 const TILE: usize = 1024;
 /// Units of a piece of work.
 const PIECE: usize = 32 * TILE;
@@ -33,42 +33,37 @@ struct Sums {
     products: Array2<f64>,
 }
 
-/// Sum in a fixed order.
-fn sum<T: Real>(row: ArrayView1<'_, T>) -> f64 {
-    let mut lanes = [0.0; LANES];
-    let mut add = |values: &[T]| {
-        let (chunks, rest) = values.as_chunks::<LANES>();
-        for chunk in chunks {
-            for (lane, value) in lanes.iter_mut().zip(chunk) {
-                *lane += value.to_f64();
-            }
-        }
-        for (lane, value) in lanes.iter_mut().zip(rest) {
-            *lane += value.to_f64();
-        }
-    };
+/// Copies a row as f64 and returns its sum, added up in a fixed order.
+fn widen<T: Real>(row: ArrayView1<'_, T>, target: &mut [f64]) -> f64 {
     match row.as_slice() {
-        Some(values) => add(values),
-        None => add(&row.to_vec()),
+        Some(values) => target.iter_mut().zip(values).for_each(|(slot, value)| *slot = value.to_f64()),
+        None => target.iter_mut().zip(row).for_each(|(slot, value)| *slot = value.to_f64()),
     }
+    let mut lanes = [0.0; LANES];
+    let (chunks, rest) = target.as_chunks::<LANES>();
+    for chunk in chunks {
+        lanes.iter_mut().zip(chunk).for_each(|(lane, value)| *lane += value);
+    }
+    lanes.iter_mut().zip(rest).for_each(|(lane, value)| *lane += value);
     lanes.iter().sum()
 }
 
+/// Images of little contrast have similarities near 1 that differ by 1e-5; only products in f64 keep these differences.
 fn piece_sums<T: Real>(piece: ArrayView2<'_, T>) -> Sums {
     let images = piece.nrows();
-    let mut sums = Sums { single: vec![0.0; images], products: Array2::zeros((images, images)) };
-    let mut product = Mat::<T>::zeros(images, images);
+    let mut single = vec![0.0; images];
+    let mut products = Mat::<f64>::zeros(images, images);
+    let mut wide = vec![0.0; images * TILE];
     for tile in piece.axis_chunks_iter(Axis(1), TILE) {
-        for (total, row) in sums.single.iter_mut().zip(tile.rows()) {
-            *total += sum(row);
+        let units = tile.ncols();
+        for ((total, row), target) in single.iter_mut().zip(tile.rows()).zip(wide.chunks_mut(units)) {
+            *total += widen(row, target);
         }
-        let matrix = tile.into_faer();
-        matmul(product.as_mut(), Accum::Replace, matrix, matrix.transpose(), T::one_impl(), Par::Seq);
-        for ((i, j), total) in sums.products.indexed_iter_mut() {
-            *total += product[(i.max(j), i.min(j))].to_f64();
-        }
+        let matrix = MatRef::from_row_major_slice(&wide[..images * units], images, units);
+        matmul(products.as_mut(), Accum::Add, matrix, matrix.transpose(), 1.0, Par::Seq);
     }
-    sums
+    let products = Array2::from_shape_fn((images, images), |(i, j)| products[(i.max(j), i.min(j))]);
+    Sums { single, products }
 }
 
 /// Means, norms and similarities of activations (images x units).

@@ -24,8 +24,8 @@ pub trait Real:
 }
 
 impl Real for f32 {
-    const NOTHING: f64 = 1e-6;
-    const NO_SPREAD: f64 = 1e-5;
+    const NOTHING: f64 = 1e-12;
+    const NO_SPREAD: f64 = 1e-7;
     const SAME: f64 = 1e-6;
 
     fn from_f64(value: f64) -> Self {

@@ -1,1 +1,5 @@
+//! Tests of the mathematics of synthesis.
 
+mod gradient;
+mod reference;
+mod toy;
