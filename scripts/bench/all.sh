@@ -7,6 +7,7 @@ cd "$(dirname "$0")"
 ./behavior.sh
 if [ -n "${VENTRAL_DATA:-}" ]; then
   ./models.sh
+  ./synthesis.sh
 else
-  echo "SKIPPED: model execution: VENTRAL_DATA is not set" >&2
+  echo "SKIPPED: model execution and synthesis: VENTRAL_DATA is not set" >&2
 fi
