@@ -9,7 +9,7 @@ pub enum Error {
     NoCard {
         /// The spec.
         spec: PathBuf,
-        /// `models`, `benchmarks` or `searchlight.scans`.
+        /// `models`, `benchmarks`, `searchlight.scans` or `synthesis.natural`.
         field: &'static str,
         /// The entry.
         pattern: String,
@@ -37,6 +37,14 @@ pub enum Error {
         context: String,
         /// Why.
         source: ventral_searchlight::Error,
+    },
+    /// Images cannot be synthesised or judged.
+    #[error("{context}: {source}")]
+    Synthesis {
+        /// Model and seed.
+        context: String,
+        /// Why.
+        source: ventral_synthesis::Error,
     },
     /// The store failed.
     #[error(transparent)]
@@ -67,7 +75,7 @@ pub enum Error {
     /// Nothing that the spec names can be used.
     #[error("no {kind} of this job can be used; {}", list(reasons))]
     AllRefused {
-        /// `model`, `benchmark` or `scan`.
+        /// What they describe.
         kind: ventral_plan::CardKind,
         /// Why, one per card.
         reasons: Vec<String>,

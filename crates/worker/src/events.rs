@@ -1,6 +1,6 @@
 //! What happens while units run, for whoever shows it.
 
-use ventral_plan::{FeaturesUnit, MapUnit, ScoreUnit};
+use ventral_plan::{FeaturesUnit, MapUnit, ScoreUnit, SynthesisUnit};
 
 /// Receives events, from any thread.
 pub trait Observer: Sync {
@@ -78,6 +78,40 @@ pub enum Event<'a> {
         /// Their centres.
         centres: usize,
         /// Seconds they took.
+        seconds: f64,
+    },
+    /// A synthesis unit begins, or goes on from a checkpoint.
+    SynthesisStarted {
+        /// The unit.
+        unit: &'a SynthesisUnit,
+        /// Steps that were taken before.
+        done: u64,
+    },
+    /// A synthesis unit has taken a step.
+    Step {
+        /// The unit.
+        unit: &'a SynthesisUnit,
+        /// Steps taken.
+        done: u64,
+        /// Most steps.
+        total: u64,
+        /// Mean |r| between layers, of the images as transformed in this step.
+        mean_abs_r: f64,
+        /// Largest |r| between two layers.
+        max_abs_r: f64,
+    },
+    /// A synthesis unit has taken its last step; its images are evaluated.
+    Evaluating {
+        /// The unit.
+        unit: &'a SynthesisUnit,
+        /// Why it stopped.
+        stop: &'a str,
+    },
+    /// A set of images is in the store.
+    SynthesisStored {
+        /// The unit.
+        unit: &'a SynthesisUnit,
+        /// Seconds it took this time.
         seconds: f64,
     },
     /// A unit failed; the others go on.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use ventral_data::Benchmark;
+use ventral_data::{Benchmark, StimulusSet};
 use ventral_plan::{Digest, Plan};
 use ventral_queue::fault;
 use ventral_store::Store;
@@ -25,6 +25,15 @@ pub trait Benchmarks: Sync {
     fn benchmark(&self, index: usize) -> Result<Arc<Benchmark>, Error>;
 }
 
+/// Sets of natural images of a plan, by their index.
+pub trait Pools: Sync {
+    /// The images, opened if they are not yet.
+    ///
+    /// # Errors
+    /// A card or data file that cannot be used.
+    fn pool(&self, index: usize) -> Result<Arc<StimulusSet>, Error>;
+}
+
 /// A plan, what it needs, and the limits of the process that executes it.
 #[derive(Clone, Copy)]
 pub struct Execution<'a> {
@@ -34,6 +43,8 @@ pub struct Execution<'a> {
     pub benchmarks: &'a dyn Benchmarks,
     /// Its scans.
     pub scans: &'a dyn Scans,
+    /// Its natural images.
+    pub pools: &'a dyn Pools,
     /// Where results go.
     pub store: &'a Store,
     /// Memory a unit may use, in bytes.

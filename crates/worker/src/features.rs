@@ -122,13 +122,15 @@ pub fn execute(
 enum Shown {
     Benchmark(Arc<Benchmark>),
     Scan(Arc<Scan>),
+    Pool(Arc<StimulusSet>),
 }
 
 impl Shown {
     fn of(execution: &Execution<'_>, unit: &FeaturesUnit) -> Result<Self, Error> {
-        Ok(match unit.scan {
-            Some(scan) => Self::Scan(execution.scans.scan(scan)?),
-            None => Self::Benchmark(execution.benchmarks.benchmark(unit.benchmark)?),
+        Ok(match (unit.scan, unit.pool) {
+            (Some(scan), _) => Self::Scan(execution.scans.scan(scan)?),
+            (None, Some(pool)) => Self::Pool(execution.pools.pool(pool)?),
+            (None, None) => Self::Benchmark(execution.benchmarks.benchmark(unit.benchmark)?),
         })
     }
 
@@ -136,6 +138,7 @@ impl Shown {
     fn stimuli(&self) -> Result<(&StimulusSet, usize), Error> {
         match self {
             Self::Benchmark(benchmark) => Ok((&benchmark.stimuli, model::fitted_on(benchmark))),
+            Self::Pool(images) => Ok((images, usize::MAX)),
             Self::Scan(scan) => {
                 let missing = || Error::Mismatch(format!("scan {} has no images", scan.identifier()));
                 Ok((scan.stimuli.as_ref().ok_or_else(missing)?, usize::MAX))

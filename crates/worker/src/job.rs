@@ -6,14 +6,14 @@ use std::sync::Arc;
 use ventral_data::{Benchmark, SCAN_FILE, Scan, StimulusSet, load_benchmark, load_scan};
 use ventral_models::ModelCard;
 use ventral_plan::{
-    BenchmarkFacts, CardKind, Facts, JobSpec, MachineFacts, ModelFacts, Plan, Refused, ScanFacts,
+    BenchmarkFacts, CardKind, Facts, JobSpec, MachineFacts, ModelFacts, Plan, PoolFacts, Refused, ScanFacts,
     plan_without,
 };
 
-use crate::execution::Benchmarks;
+use crate::execution::{Benchmarks, Pools};
 use crate::maps::{MapCache, Scans};
 use crate::model::load_card;
-use crate::{Error, LoadedModel, cards, facts, maps};
+use crate::{Error, LoadedModel, cards, facts, maps, synthesis};
 
 /// Benchmarks whose stimuli a model is tried on before it is refused: the images of one may be what is wrong.
 const MAX_TRIED: usize = 3;
@@ -31,6 +31,8 @@ pub struct Job {
     pub benchmarks: Vec<Arc<Benchmark>>,
     /// Scans, in the order of the plan's.
     pub scans: Vec<Arc<Scan>>,
+    /// Natural images, in the order of the plan's pools.
+    pub pools: Vec<Arc<StimulusSet>>,
     cache: MapCache,
 }
 
@@ -53,12 +55,15 @@ impl Job {
                 Some(searchlight) => cards::resolve(spec_file, SCANS_FIELD, &searchlight.scans, SCAN_FILE)?,
                 None => Vec::new(),
             },
+            pools: cards::resolve_natural(spec_file, &spec)?.into_iter().collect(),
         };
         let survey = Survey::of(&spec, spec_file, &files, data_dir, usize::MAX, &|_, _| Ok(None))?;
         let benchmarks = survey.benchmarks.iter().filter_map(|found| found.loaded.clone()).collect();
         let cards = survey.models.iter().map(|found| found.card.clone()).collect();
         let scans = survey.scans.iter().map(|found| found.loaded.clone()).collect();
-        Ok(Self { plan: survey.plan(spec, machine)?, cards, benchmarks, scans, cache: MapCache::default() })
+        let pools = survey.pools.iter().map(|found| found.images.clone()).collect();
+        let plan = survey.plan(spec, machine)?;
+        Ok(Self { plan, cards, benchmarks, scans, pools, cache: MapCache::default() })
     }
 
     pub(crate) fn map_cache(&self) -> &MapCache {
@@ -82,6 +87,12 @@ impl Scans for Job {
     }
 }
 
+impl Pools for Job {
+    fn pool(&self, index: usize) -> Result<Arc<StimulusSet>, Error> {
+        self.pools.get(index).cloned().ok_or_else(|| Error::Mismatch(format!("no natural images {index}")))
+    }
+}
+
 /// A plan, and the card files of its models and benchmarks, in its order.
 pub(crate) struct PlannedFiles {
     /// The plan.
@@ -92,6 +103,8 @@ pub(crate) struct PlannedFiles {
     pub benchmarks: Vec<PathBuf>,
     /// Scan cards.
     pub scans: Vec<PathBuf>,
+    /// Benchmark cards of natural images.
+    pub pools: Vec<PathBuf>,
 }
 
 /// Card files of a job.
@@ -99,6 +112,7 @@ pub(crate) struct CardFiles {
     pub models: Vec<PathBuf>,
     pub benchmarks: Vec<PathBuf>,
     pub scans: Vec<PathBuf>,
+    pub pools: Vec<PathBuf>,
 }
 
 /// Makes a card's files ready to be loaded; gives the reason for a card that must not be.
@@ -120,7 +134,8 @@ pub(crate) fn plan_card_files(
     let models = survey.models.iter().map(|found| found.file.clone()).collect();
     let benchmarks = survey.benchmarks.iter().map(|found| found.file.clone()).collect();
     let scans = survey.scans.iter().map(|found| found.file.clone()).collect();
-    Ok(PlannedFiles { plan: survey.plan(spec, machine)?, models, benchmarks, scans })
+    let pools = survey.pools.iter().map(|found| found.file.clone()).collect();
+    Ok(PlannedFiles { plan: survey.plan(spec, machine)?, models, benchmarks, scans, pools })
 }
 
 /// Loads a model card, with the layers that the spec names for it.
@@ -151,11 +166,19 @@ struct FoundScan {
     loaded: Arc<Scan>,
 }
 
+struct FoundPool {
+    file: PathBuf,
+    facts: PoolFacts,
+    images: Arc<StimulusSet>,
+}
+
 /// The cards of a spec: those that can be used, and the others.
+#[derive(Default)]
 struct Survey {
     models: Vec<FoundModel>,
     benchmarks: Vec<FoundBenchmark>,
     scans: Vec<FoundScan>,
+    pools: Vec<FoundPool>,
     refused: Vec<Refused>,
 }
 
@@ -169,8 +192,7 @@ impl Survey {
         keep: usize,
         prepare: &Prepare<'_>,
     ) -> Result<Self, Error> {
-        let mut survey =
-            Self { models: Vec::new(), benchmarks: Vec::new(), scans: Vec::new(), refused: Vec::new() };
+        let mut survey = Self::default();
         for file in &files.benchmarks {
             let keep = survey.benchmarks.len() < keep;
             match prepare(CardKind::Benchmark, file)? {
@@ -183,6 +205,7 @@ impl Survey {
         }
         survey.check(CardKind::Benchmark, survey.benchmarks.is_empty() && !files.benchmarks.is_empty())?;
         survey.find_scans(spec, files, data_dir, prepare)?;
+        survey.find_pools(files, data_dir, prepare)?;
         for file in &files.models {
             match prepare(CardKind::Model, file)? {
                 Some(reason) => survey.refuse(CardKind::Model, file, reason),
@@ -201,7 +224,8 @@ impl Survey {
         let models = self.models.into_iter().map(|found| found.facts).collect();
         let benchmarks = self.benchmarks.into_iter().map(|found| found.facts).collect();
         let scans = self.scans.into_iter().map(|found| found.facts).collect();
-        Ok(plan_without(Facts { models, benchmarks, scans, refused: self.refused }, spec, machine)?)
+        let pools = self.pools.into_iter().map(|found| found.facts).collect();
+        Ok(plan_without(Facts { models, benchmarks, scans, pools, refused: self.refused }, spec, machine)?)
     }
 
     fn find_scans(
@@ -229,11 +253,31 @@ impl Survey {
         self.check(CardKind::Scan, self.scans.is_empty())
     }
 
+    /// Natural images that cannot be used are no reason not to make others.
+    fn find_pools(
+        &mut self,
+        files: &CardFiles,
+        data_dir: Option<&Path>,
+        prepare: &Prepare<'_>,
+    ) -> Result<(), Error> {
+        for file in &files.pools {
+            match prepare(CardKind::Pool, file)? {
+                Some(reason) => self.refuse(CardKind::Pool, file, reason),
+                None => match found_pool(file, data_dir) {
+                    Ok(found) => self.pools.push(found),
+                    Err(error) => self.refuse(CardKind::Pool, file, error.to_string()),
+                },
+            }
+        }
+        Ok(())
+    }
+
     /// Stimuli that a model is tried on.
     fn stimuli(&self) -> impl Iterator<Item = &StimulusSet> {
         let loaded = self.benchmarks.iter().filter_map(|found| found.loaded.as_deref());
         let of_scans = self.scans.iter().filter_map(|found| found.loaded.stimuli.as_ref());
-        loaded.map(|benchmark| &benchmark.stimuli).chain(of_scans).take(MAX_TRIED)
+        let natural = self.pools.iter().map(|found| found.images.as_ref());
+        loaded.map(|benchmark| &benchmark.stimuli).chain(of_scans).chain(natural).take(MAX_TRIED)
     }
 
     fn refuse(&mut self, kind: CardKind, file: &Path, reason: String) {
@@ -249,14 +293,27 @@ impl Survey {
     fn found_model(&self, spec: &JobSpec, file: &Path, data: Option<&Path>) -> Result<FoundModel, Error> {
         let card = card_of(spec, file, data)?;
         let model = LoadedModel::load(&card)?;
+        let mut facts = self.tried(spec, &card, &model)?;
+        if spec.synthesis.is_some() {
+            facts.gradient = Some(synthesis::gradient_facts(spec, &card, &facts)?);
+        }
+        Ok(FoundModel { file: file.to_owned(), card, facts })
+    }
+
+    /// Facts of a model, which must be able to see one of the first stimuli; where there are none at all its gradient tells.
+    fn tried(&self, spec: &JobSpec, card: &ModelCard, model: &LoadedModel) -> Result<ModelFacts, Error> {
         let mut failed = None;
         for stimuli in self.stimuli() {
-            match model.facts(&card, Some(stimuli)) {
-                Ok(facts) => return Ok(FoundModel { file: file.to_owned(), card, facts }),
+            match model.facts(card, Some(stimuli)) {
+                Ok(facts) => return Ok(facts),
                 Err(error) => failed = failed.or(Some(error)),
             }
         }
-        Err(failed.unwrap_or_else(|| Error::Mismatch("no stimuli to try the model on".to_owned())))
+        match failed {
+            Some(error) => Err(error),
+            None if spec.synthesis.is_some() => model.facts(card, None),
+            None => Err(Error::Mismatch("no stimuli to try the model on".to_owned())),
+        }
     }
 
     fn check_layer_overrides(&self, spec: &JobSpec, file: &Path) -> Result<(), Error> {
@@ -275,6 +332,11 @@ impl Survey {
             }),
         }
     }
+}
+
+fn found_pool(file: &Path, data_dir: Option<&Path>) -> Result<FoundPool, Error> {
+    let (images, facts) = synthesis::load_pool(file, data_dir)?;
+    Ok(FoundPool { file: file.to_owned(), facts, images: Arc::new(images) })
 }
 
 fn found_benchmark(file: &Path, data_dir: Option<&Path>, keep: bool) -> Result<FoundBenchmark, Error> {

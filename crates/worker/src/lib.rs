@@ -2,7 +2,7 @@
 //!
 //! The data flow is the order of the modules: `job` loads what a spec names and plans it, `run` goes through the
 //! units, `features` reads a model's layers into Gram matrices, `score` turns these into scores, `maps` compares them with
-//! what brains do around each voxel, and everything lands in the store under the name the plan gave it. `events` tell an observer what happens. [`simulate`] turns the
+//! what brains do around each voxel, `synthesis` makes images whose layers tell themselves apart, and everything lands in the store under the name the plan gave it. `events` tell an observer what happens. [`simulate`] turns the
 //! same stream of activations into recordings.
 
 mod behavior;
@@ -23,13 +23,14 @@ mod score;
 pub mod service;
 mod simulate;
 mod simulate_scan;
+mod synthesis;
 mod tiles;
 mod units;
 
 pub use cards::{find_cards, resolve};
 pub use error::Error;
 pub use events::{Event, Observer};
-pub use execution::{Benchmarks, Execution};
+pub use execution::{Benchmarks, Execution, Pools};
 pub use features::Missing;
 pub use job::Job;
 pub use machine::{
@@ -41,3 +42,4 @@ pub use model::LoadedModel;
 pub use run::{Report, Work, run, work};
 pub use simulate::{SimulationRequest, simulate};
 pub use simulate_scan::{BrainRequest, SimulatedBrains};
+pub use synthesis::{Batch, SynthesisModel};

@@ -84,6 +84,7 @@ impl LoadedModel {
                 Self::Network(network) => network.committed_layers().to_vec(),
                 Self::Given { .. } => Vec::new(),
             },
+            gradient: None,
         })
     }
 

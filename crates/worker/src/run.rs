@@ -10,6 +10,7 @@ use ventral_store::{Failure, Store, Usage};
 
 use crate::features::{self, Missing};
 use crate::maps::map_all;
+use crate::synthesis::synthesise_all;
 use crate::{Error, Event, Execution, Job, LoadedModel, Observer, machine, score};
 
 /// Rounds over a job: the second recomputes what was found damaged in the first.
@@ -24,6 +25,8 @@ pub struct Work {
     pub scores: Vec<usize>,
     /// Indices into the plan's maps that are missing.
     pub maps: Vec<usize>,
+    /// Indices into the plan's syntheses that are missing.
+    pub syntheses: Vec<usize>,
     /// Units of these that do not fit into the machine's memory: they will fail, the others go on.
     pub unfit: Vec<Unfit>,
     /// Units found in the store.
@@ -49,16 +52,20 @@ pub fn work(job: &Job, store: &Store) -> Work {
     let scores: Vec<usize> =
         (0..plan.scores.len()).filter(|&i| !store.contains(&plan.scores[i].digest)).collect();
     let maps = (0..plan.maps.len()).filter(|&i| !store.contains(&plan.maps[i].digest)).collect();
-    let mut work = Work { scores, maps, ..Work::default() };
+    let lacking = |&i: &usize| !store.contains(&plan.syntheses[i].digest);
+    let syntheses = (0..plan.syntheses.len()).filter(lacking).collect();
+    let mut work = Work { scores, maps, syntheses, ..Work::default() };
     let mapped: BTreeSet<usize> = work.maps.iter().filter_map(|&i| plan.maps[i].features).collect();
     let unfit = plan.unfit(plan.machine.memory_bytes);
     let fits = |unit: UnitRef| unfit.iter().all(|unfit| unfit.unit != unit);
     let mut missing_grams = 0;
     for (index, unit) in plan.features.iter().enumerate() {
         let mut missing = Missing::of(plan, unit, store);
-        // A Gram whose scores and maps are all there is not needed again.
+        // A Gram whose scores and maps are all there is not needed again; those of natural images are results.
+        let natural = plan.natural_layers(index);
         missing.grams.retain(|&layer| {
             mapped.contains(&index)
+                || natural.contains(&layer)
                 || work
                     .scores
                     .iter()
@@ -83,12 +90,19 @@ pub fn work(job: &Job, store: &Store) -> Work {
         work.seconds += estimate.seconds;
         work.peak_bytes = work.peak_bytes.max(estimate.memory_bytes);
     }
-    work.cached = plan.unit_count() - missing_grams - work.scores.len() - work.maps.len();
+    for &index in work.syntheses.iter().filter(|&&index| fits(UnitRef::Synthesis(index))) {
+        let estimate = &plan.syntheses[index].estimate;
+        work.seconds += estimate.seconds;
+        work.peak_bytes = work.peak_bytes.max(estimate.memory_bytes);
+    }
+    let missing = missing_grams + work.scores.len() + work.maps.len() + work.syntheses.len();
+    work.cached = plan.unit_count() - missing;
     work.unfit = unfit;
     work.unfit.retain(|unfit| match unfit.unit {
         UnitRef::Features(index) => work.features.iter().any(|(features, _)| *features == index),
         UnitRef::Score(index) => work.scores.contains(&index),
         UnitRef::Map(index) => work.maps.binary_search(&index).is_ok(),
+        UnitRef::Synthesis(index) => work.syntheses.binary_search(&index).is_ok(),
     });
     work
 }
@@ -105,9 +119,11 @@ impl Work {
         let features = count(|unit| matches!(unit, UnitRef::Features(_)));
         let scores = count(|unit| matches!(unit, UnitRef::Score(_)));
         let maps = count(|unit| matches!(unit, UnitRef::Map(_)));
+        let syntheses = count(|unit| matches!(unit, UnitRef::Synthesis(_)));
         let nothing_read = features == self.features.len();
         self.cached == 0
             && maps == self.maps.len()
+            && syntheses == self.syntheses.len()
             && (nothing_read || scores == self.scores.len())
             && !self.unfit.is_empty()
     }
@@ -148,6 +164,7 @@ pub fn run(job: &Job, store: &Store, observer: &dyn Observer) -> Result<Report, 
         read_features(job, store, observer, &now, &mut failures)?;
         score_all(job, store, observer, &mut failures, &mut damaged)?;
         map_all(job, store, observer, &now, &mut failures, &mut damaged)?;
+        synthesise_all(job, store, observer, &now, &mut failures)?;
         if !damaged {
             break;
         }
@@ -175,6 +192,7 @@ pub(crate) fn execution<'a>(job: &'a Job, store: &'a Store, observer: &'a dyn Ob
         plan: &job.plan,
         benchmarks: job,
         scans: job,
+        pools: job,
         store,
         memory_bytes: machine.memory_bytes,
         threads: machine.threads,
@@ -246,6 +264,7 @@ fn fail_layers(
         }
     }
     fail_maps(job, unit, missing, reason, failures);
+    fail_natural(job, unit, missing, reason, failures);
     let model = &job.plan.models[unit.model].identifier;
     observer.on(&Event::Failed { unit: format!("reading {model}"), reason: reason.to_owned() });
 }
@@ -259,6 +278,25 @@ fn fail_maps(job: &Job, unit: &FeaturesUnit, missing: &Missing, reason: &str, fa
     for map in job.plan.maps.iter().filter(|map| map.features == index && !known.contains(&map.digest)) {
         let reason = format!("layer {name} cannot be read: {reason}");
         failures.push(Failure { digest: map.digest.clone(), unit: job.plan.map_title(map), reason });
+    }
+}
+
+/// Layers that natural images were to be compared in.
+fn fail_natural(
+    job: &Job,
+    unit: &FeaturesUnit,
+    missing: &Missing,
+    reason: &str,
+    failures: &mut Vec<Failure>,
+) {
+    let Some(index) = job.plan.features.iter().position(|other| other == unit) else { return };
+    let natural = job.plan.natural_layers(index);
+    for &position in missing.grams.iter().filter(|position| natural.contains(position)) {
+        failures.push(Failure {
+            digest: unit.layers[position].gram.clone(),
+            unit: job.plan.natural_title(index, position),
+            reason: reason.to_owned(),
+        });
     }
 }
 

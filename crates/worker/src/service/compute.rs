@@ -17,7 +17,8 @@ use super::jobs::OpenJob;
 use super::slot::Slot;
 use crate::execution::patiently;
 use crate::job::{CardFiles, SCANS_FIELD, plan_card_files};
-use crate::{Error, Event, Execution, Missing, Observer, features, machine, maps, score};
+use crate::synthesis::SynthesisModel;
+use crate::{Error, Event, Execution, Missing, Observer, features, machine, maps, score, synthesis};
 
 /// Longest pause of a drill unit.
 const MAX_DRILL: Duration = Duration::from_secs(3600);
@@ -64,6 +65,7 @@ pub fn compute(slot: &mut Slot, assignment: &Assignment) -> Result<UnitReport, U
         Work::Features { index } => read_features(slot, &assignment.job, *index),
         Work::Score { index } => compute_score(slot, &assignment.job, *index),
         Work::Map { index } => compute_map(slot, &assignment.job, *index),
+        Work::Synthesis { index } => synthesise(slot, &assignment.job, *index),
         Work::Drill { milliseconds } => {
             std::thread::sleep(Duration::from_millis(*milliseconds).min(MAX_DRILL));
             Ok(UnitReport { computed: 1, ..UnitReport::default() })
@@ -115,6 +117,7 @@ fn planned_job(open: &OpenBundle, bundle: &Digest, memory_bytes: u64) -> Result<
         models: card_files(open, &file, CardKind::Model, &spec),
         benchmarks: card_files(open, &file, CardKind::Benchmark, &spec),
         scans: card_files(open, &file, CardKind::Scan, &spec),
+        pools: natural_card(open, &file, &spec),
     };
     let facts = machine::measure(Some(memory_bytes));
     let mut found = plan_card_files(spec, &file, &files, Some(&workspace.data_dir()), facts, &prepare)?;
@@ -128,7 +131,9 @@ fn planned_job(open: &OpenBundle, bundle: &Digest, memory_bytes: u64) -> Result<
     };
     let (model_cards, benchmark_cards) = (virtual_paths(&found.models), virtual_paths(&found.benchmarks));
     let scan_cards = virtual_paths(&found.scans);
-    Ok(PlannedJob { plan: found.plan, bundle: bundle.clone(), model_cards, benchmark_cards, scan_cards })
+    let pool_cards = virtual_paths(&found.pools);
+    let (plan, bundle) = (found.plan, bundle.clone());
+    Ok(PlannedJob { plan, bundle, model_cards, benchmark_cards, scan_cards, pool_cards })
 }
 
 /// The cards of a kind in the order of the spec; in the order of the bundle if the spec names places of the machine it came from.
@@ -141,6 +146,7 @@ fn card_files(open: &OpenBundle, spec_file: &Path, kind: CardKind, spec: &JobSpe
             Some(searchlight) => (SCANS_FIELD, &searchlight.scans, SCAN_FILE),
             None => return Vec::new(),
         },
+        CardKind::Pool => return natural_card(open, spec_file, spec),
     };
     let listed = || workspace.cards(kind).map(|card| workspace.path(&card.path)).collect::<Vec<_>>();
     let relative = patterns.iter().all(|pattern| !Path::new(pattern).is_absolute());
@@ -150,6 +156,15 @@ fn card_files(open: &OpenBundle, spec_file: &Path, kind: CardKind, spec: &JobSpe
     match ventral_bundle::resolve(spec_file, field, patterns, name) {
         Ok(found) if found.iter().all(|file| workspace.virtual_path(file).is_some()) => found,
         _ => listed(),
+    }
+}
+
+/// The benchmark with natural images: the bundle has one at most.
+fn natural_card(open: &OpenBundle, spec_file: &Path, spec: &JobSpec) -> Vec<PathBuf> {
+    let workspace = &open.workspace;
+    match ventral_bundle::resolve_natural(spec_file, spec) {
+        Ok(Some(file)) if workspace.virtual_path(&file).is_some() => vec![file],
+        _ => workspace.cards(CardKind::Pool).map(|card| workspace.path(&card.path)).collect(),
     }
 }
 
@@ -184,6 +199,18 @@ fn compute_map(slot: &mut Slot, job: &str, index: usize) -> Result<UnitReport, E
     }
     check(slot, &job, UnitRef::Map(index))?;
     maps::execute(&execution(slot, &job), unit, &|_| ())?;
+    Ok(UnitReport { computed: 1, ..UnitReport::default() })
+}
+
+fn synthesise(slot: &mut Slot, job: &str, index: usize) -> Result<UnitReport, Error> {
+    let job = slot.jobs.open(job)?;
+    let unit = job.planned.plan.syntheses.get(index).ok_or_else(|| no_unit("synthesis", index))?;
+    if slot.config.store.contains(&unit.digest) {
+        return Ok(UnitReport { cached: 1, ..UnitReport::default() });
+    }
+    check(slot, &job, UnitRef::Synthesis(index))?;
+    let model = SynthesisModel::load(&job.model_card(unit.model)?, &job.planned.plan, unit)?;
+    synthesis::execute(&execution(slot, &job), unit, &model)?;
     Ok(UnitReport { computed: 1, ..UnitReport::default() })
 }
 
@@ -223,6 +250,8 @@ impl Observer for Quiet {
     fn on(&self, event: &Event<'_>) {
         match event {
             Event::FeaturesStarted { missing, .. } => tracing::info!(layers = missing, "reading"),
+            Event::SynthesisStarted { unit, done } => tracing::info!(seed = unit.seed, done, "synthesising"),
+            Event::Evaluating { stop, .. } => tracing::info!(stop, "evaluating"),
             Event::FeaturesFinished { seconds, placement, .. } => tracing::info!(seconds, placement, "read"),
             _ => {}
         }
@@ -234,6 +263,7 @@ fn execution<'a>(slot: &'a Slot, job: &'a OpenJob) -> Execution<'a> {
         plan: &job.planned.plan,
         benchmarks: job,
         scans: job,
+        pools: job,
         store: &slot.config.store,
         memory_bytes: slot.config.memory_bytes,
         threads: slot.config.threads,

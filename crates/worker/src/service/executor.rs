@@ -142,6 +142,7 @@ fn work_kind(work: &Work) -> &'static str {
         Work::Features { .. } => "features",
         Work::Score { .. } => "score",
         Work::Map { .. } => "map",
+        Work::Synthesis { .. } => "synthesis",
         Work::Assemble => "assemble",
         Work::Drill { .. } => "drill",
     }

@@ -4,15 +4,16 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use ventral_data::{Benchmark, Scan, load_benchmark, load_scan};
+use ventral_data::{Benchmark, Scan, StimulusSet, load_benchmark, load_scan};
+use ventral_models::ModelCard;
 use ventral_plan::{CardKind, PLAN_DOCUMENT, PlannedJob};
 use ventral_store::Store;
 
 use super::bundles::{Bundles, OpenBundle};
 use super::slot::SlotConfig;
-use crate::execution::{Benchmarks, patiently};
+use crate::execution::{Benchmarks, Pools, patiently};
 use crate::maps::{MapCache, Scans};
-use crate::{Error, LoadedModel, job};
+use crate::{Error, LoadedModel, job, synthesis};
 
 /// Plans kept in memory.
 const MAX_JOBS: usize = 3;
@@ -35,6 +36,7 @@ pub struct OpenJob {
     bundle: OpenBundle,
     benchmarks: Mutex<VecDeque<(usize, Arc<Benchmark>)>>,
     scan: Mutex<Option<(usize, Arc<Scan>)>>,
+    pool: Mutex<Option<(usize, Arc<StimulusSet>)>>,
     maps: MapCache,
 }
 
@@ -72,6 +74,7 @@ impl JobCache {
             bundle,
             benchmarks: Mutex::default(),
             scan: Mutex::default(),
+            pool: Mutex::default(),
             maps: MapCache::default(),
         })
     }
@@ -80,9 +83,14 @@ impl JobCache {
 impl OpenJob {
     /// Loads a model of the plan.
     pub fn model(&self, index: usize) -> Result<LoadedModel, Error> {
+        LoadedModel::load(&self.model_card(index)?)
+    }
+
+    /// The card of a model of the plan.
+    pub fn model_card(&self, index: usize) -> Result<ModelCard, Error> {
         let file = self.card(CardKind::Model, self.planned.model_cards.get(index))?;
         let data = self.bundle.workspace.data_dir();
-        LoadedModel::load(&job::card_of(&self.planned.plan.spec, &file, Some(&data))?)
+        job::card_of(&self.planned.plan.spec, &file, Some(&data))
     }
 
     fn card(&self, kind: CardKind, card: Option<&String>) -> Result<std::path::PathBuf, Error> {
@@ -130,5 +138,21 @@ impl Scans for OpenJob {
 
     fn cache(&self) -> &MapCache {
         &self.maps
+    }
+}
+
+impl Pools for OpenJob {
+    fn pool(&self, index: usize) -> Result<Arc<StimulusSet>, Error> {
+        let mut kept = self.pool.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((other, images)) = kept.as_ref()
+            && *other == index
+        {
+            return Ok(images.clone());
+        }
+        let file = self.card(CardKind::Pool, self.planned.pool_cards.get(index))?;
+        let (images, _) = synthesis::load_pool(&file, Some(&self.bundle.workspace.data_dir()))?;
+        let images = Arc::new(images);
+        *kept = Some((index, images.clone()));
+        Ok(images)
     }
 }

@@ -62,7 +62,9 @@ fn real_data_have_the_same_digests_elsewhere() {
     let workspace = moved(&spec, Some(&data), place.path());
     let digest_of = |kind: CardKind, card: &Path, data: &Path| match kind {
         CardKind::Model => ModelCard::load(card, Some(data)).expect("a card").digest().expect("a model"),
-        CardKind::Benchmark => load_benchmark(card, Some(data)).expect("a card").digest().expect("data"),
+        CardKind::Benchmark | CardKind::Pool => {
+            load_benchmark(card, Some(data)).expect("a card").digest().expect("data")
+        }
         CardKind::Scan => load_scan(card, Some(data)).expect("a card").digest().expect("data"),
     };
     let mut found = HashMap::new();

@@ -1,0 +1,160 @@
+//! Synthesis units: one restart of the search for images whose layers tell themselves apart.
+
+mod batch;
+mod evaluate;
+mod model;
+mod pool;
+mod run;
+
+use std::time::Instant;
+
+use ventral_plan::{SynthesisSpec, SynthesisUnit};
+use ventral_queue::fault;
+use ventral_store::SynthesisRecord;
+use ventral_synthesis::{Run, Settings, StepError, StepRecord, StopReason};
+
+use crate::execution::patiently;
+use crate::{Error, Event, Execution};
+
+pub use batch::Batch;
+pub use model::SynthesisModel;
+pub(crate) use model::gradient_facts;
+pub(crate) use pool::load_pool;
+pub(crate) use run::synthesise_all;
+
+/// Computes and stores a synthesis unit, from its checkpoint on if there is one. What it stores depends on neither threads nor
+/// interruptions.
+///
+/// # Errors
+/// A network that fails, activations or gradients that cannot be used; interruption, for which a checkpoint is left.
+pub fn execute(execution: &Execution<'_>, unit: &SynthesisUnit, model: &SynthesisModel) -> Result<(), Error> {
+    let started = Instant::now();
+    let observer = execution.observer;
+    let spec = execution.plan.spec.synthesis.as_ref();
+    let spec =
+        spec.ok_or_else(|| Error::Mismatch("the plan has syntheses and its spec has none".to_owned()))?;
+    let title = execution.plan.synthesis_title(unit);
+    let named = |source| Error::Synthesis { context: title.clone(), source };
+    let settings = spec.settings(model.gradient.size(), unit.seed);
+    let mut run = begin(execution, unit, &settings).map_err(&named)?;
+    observer.on(&Event::SynthesisStarted { unit, done: run.steps() });
+    let stop = optimise(execution, unit, spec, model, &mut run, &named)?;
+    let stop = in_words(&stop, &execution.plan.synthesis_layer_names(unit));
+    observer.on(&Event::Evaluating { unit, stop: &stop });
+    let record = record(execution, unit, model, &run, stop, &named)?;
+    execution.put(&unit.digest, &record.encode())?;
+    if let Err(error) = execution.store.remove_checkpoint(&unit.digest) {
+        tracing::warn!(%error, "a checkpoint that is of no more use stays");
+    }
+    observer.on(&Event::SynthesisStored { unit, seconds: started.elapsed().as_secs_f64() });
+    Ok(())
+}
+
+/// The run as its checkpoint left it; a new one without a checkpoint that can be used.
+fn begin(
+    execution: &Execution<'_>,
+    unit: &SynthesisUnit,
+    settings: &Settings,
+) -> Result<Run<f32>, ventral_synthesis::Error> {
+    let begins_anew = |error: &dyn std::fmt::Display| {
+        tracing::warn!(unit = unit.digest.short(), %error, "the checkpoint cannot be used; the unit begins anew");
+    };
+    match patiently(execution.patience, || execution.store.checkpoint(&unit.digest)) {
+        Ok(None) => {}
+        Err(error) => begins_anew(&error),
+        Ok(Some(bytes)) => match Run::resume(settings.clone(), &bytes) {
+            Ok(run) => return Ok(run),
+            Err(error) => begins_anew(&error),
+        },
+    }
+    Run::new(settings.clone())
+}
+
+/// Takes steps until the run stops.
+fn optimise(
+    execution: &Execution<'_>,
+    unit: &SynthesisUnit,
+    spec: &SynthesisSpec,
+    model: &SynthesisModel,
+    run: &mut Run<f32>,
+    named: &evaluate::Named<'_>,
+) -> Result<StopReason, Error> {
+    let (observer, batch) = (execution.observer, Batch::new(&model.gradient));
+    let mut saved = run.steps();
+    loop {
+        let stopped = run.stopped();
+        // What has been computed must survive the evaluation, too.
+        let due = run.steps() >= saved + spec.checkpoint_steps || stopped.is_some() || observer.interrupted();
+        if due && run.steps() > saved {
+            save(execution, unit, run);
+            saved = run.steps();
+        }
+        if let Some(reason) = stopped {
+            return Ok(reason);
+        }
+        if observer.interrupted() {
+            return Err(Error::Interrupted);
+        }
+        let step = run.step(&batch).map_err(|error| of_step(error, named))?;
+        let StepRecord { mean_abs_r, max_abs_r, .. } = step;
+        observer.on(&Event::Step { unit, done: run.steps(), total: spec.steps, mean_abs_r, max_abs_r });
+        fault::point("after-step");
+    }
+}
+
+/// A checkpoint that cannot be written is none: the unit goes on.
+fn save(execution: &Execution<'_>, unit: &SynthesisUnit, run: &Run<f32>) {
+    let bytes = run.checkpoint();
+    if let Err(error) =
+        patiently(execution.patience, || execution.store.save_checkpoint(&unit.digest, &bytes))
+    {
+        tracing::warn!(unit = unit.digest.short(), %error, "a checkpoint cannot be written");
+    }
+    fault::point("after-checkpoint");
+}
+
+fn of_step(error: StepError<ventral_models::Error>, named: &evaluate::Named<'_>) -> Error {
+    match error {
+        StepError::Network { source, .. } => Error::Model(source),
+        StepError::Synthesis { source, .. } => named(source),
+        other => Error::Mismatch(other.to_string()),
+    }
+}
+
+fn record(
+    execution: &Execution<'_>,
+    unit: &SynthesisUnit,
+    model: &SynthesisModel,
+    run: &Run<f32>,
+    stop: String,
+    named: &evaluate::Named<'_>,
+) -> Result<SynthesisRecord, Error> {
+    let first = Run::<f32>::new(run.settings().clone()).map_err(named)?.quantised();
+    let before = evaluate::scored_rsms(model, &evaluate::as_png(&first)?, named)?;
+    let images = evaluate::as_png(&run.quantised())?;
+    let rsms = evaluate::scored_rsms(model, &images, named)?;
+    let found = evaluate::evaluate(model, &images, execution.observer, named)?;
+    let names = execution.plan.synthesis_layer_names(unit);
+    Ok(SynthesisRecord {
+        layers: names.into_iter().map(str::to_owned).collect(),
+        images,
+        seed: unit.seed,
+        steps: run.steps(),
+        stop,
+        before,
+        rsms,
+        transforms: found.transforms,
+        jpeg: found.jpeg,
+        noise: found.noise,
+        convergence: run.records().to_vec(),
+        irreducible: run.irreducible().to_vec(),
+    })
+}
+
+/// Why a run stopped, with the names of layers.
+fn in_words(stop: &StopReason, layers: &[&str]) -> String {
+    let StopReason::Irreducible { pairs } = stop else { return stop.to_string() };
+    let name = |layer: usize| layers.get(layer).copied().unwrap_or_default();
+    let pairs: Vec<String> = pairs.iter().map(|&[a, b]| format!("{} and {}", name(a), name(b))).collect();
+    format!("no image tells these layers apart: {}", pairs.join(", "))
+}
