@@ -1,5 +1,5 @@
 //! Tests of the mathematics of synthesis.
 
+mod golden;
 mod gradient;
-mod reference;
 mod toy;

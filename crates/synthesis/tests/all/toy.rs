@@ -78,7 +78,8 @@ impl<T: Real + LinalgScalar> Toy<T> {
                 }
             }
             let scale = (2.0 / inputs as f64).sqrt();
-            let weights = Array2::from_shape_fn((outputs, inputs), |_| T::from_f64(scale * normal(&mut state)));
+            let weights =
+                Array2::from_shape_fn((outputs, inputs), |_| T::from_f64(scale * normal(&mut state)));
             layers.push(Convolution { weights, places, positions: rows * columns, inputs });
             (height, width, channels) = (rows, columns, outputs);
         }
@@ -116,8 +117,11 @@ impl<T: Real + LinalgScalar> Toy<T> {
         let mut found: Vec<Vec<T>> = Vec::new();
         for layer in &self.layers {
             let input = found.last().map_or(image, Vec::as_slice);
-            let gathered: Vec<T> =
-                layer.places.iter().map(|&place| input.get(place as usize).copied().unwrap_or_default()).collect();
+            let gathered: Vec<T> = layer
+                .places
+                .iter()
+                .map(|&place| input.get(place as usize).copied().unwrap_or_default())
+                .collect();
             let gathered = ArrayView2::from_shape((layer.positions, layer.inputs), &gathered).unwrap();
             let output = gathered.dot(&layer.weights.t());
             found.push(output.iter().map(|&value| self.activate(value)).collect());
@@ -133,12 +137,16 @@ impl<T: Real + LinalgScalar> Toy<T> {
         let mut input = Vec::new();
         for index in (0..self.layers.len()).rev() {
             let layer = &self.layers[index];
-            let own: Vec<T> =
-                slopes[index].iter().zip(&trace[index]).map(|(&slope, &value)| slope * self.slope(value)).collect();
+            let own: Vec<T> = slopes[index]
+                .iter()
+                .zip(&trace[index])
+                .map(|(&slope, &value)| slope * self.slope(value))
+                .collect();
             let own = ArrayView2::from_shape((layer.positions, layer.weights.nrows()), &own).unwrap();
             let gathered = own.dot(&layer.weights);
             let size = if index == 0 { values } else { trace[index - 1].len() };
-            let mut before = if index == 0 { vec![T::default(); size] } else { std::mem::take(&mut slopes[index - 1]) };
+            let mut before =
+                if index == 0 { vec![T::default(); size] } else { std::mem::take(&mut slopes[index - 1]) };
             for (&place, &slope) in layer.places.iter().zip(&gathered) {
                 if let Some(target) = before.get_mut(place as usize) {
                     *target = *target + slope;
@@ -164,7 +172,8 @@ impl<T: Real + LinalgScalar> Network<T> for Toy<T> {
 
     fn forward(&self, images: ArrayView4<'_, T>) -> Result<(Vec<Array2<T>>, Self::Trace), Infallible> {
         let normal = |value: &T| T::from_f64((value.to_f64() - 0.5) * CONTRAST);
-        let images: Vec<Vec<T>> = images.outer_iter().map(|image| image.iter().map(normal).collect()).collect();
+        let images: Vec<Vec<T>> =
+            images.outer_iter().map(|image| image.iter().map(normal).collect()).collect();
         let trace: Vec<_> = images.par_iter().map(|image| self.one(image)).collect();
         let layers = self.shown.iter().zip(&self.units).map(|(&layer, &units)| {
             Array2::from_shape_fn((images.len(), units), |(image, unit)| trace[image][layer][unit])
