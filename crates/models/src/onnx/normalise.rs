@@ -49,12 +49,15 @@ pub(super) fn normalise(node: &mut NodeProto, context: &Context) {
             unless_given(node, "strides", 1, spatial);
             drop_unused_outputs(node, context);
         }
-        "ConvTranspose" => {
+        "Conv" | "ConvTranspose" => {
             let weight = node.input.get(1).and_then(|name| context.ranks.get(name));
             let spatial = find(node, "kernel_shape").map(|attribute| attribute.ints.len());
             let spatial = spatial.or(weight.map(|rank| rank.saturating_sub(2))).unwrap_or(0);
             unless_given(node, "strides", 1, spatial);
             unless_given(node, "dilations", 1, spatial);
+            if find(node, "auto_pad").and_then(|attribute| attribute.s.as_deref()) == Some(b"VALID") {
+                node.attribute.retain(|attribute| !matches!(attribute.name(), "auto_pad" | "pads"));
+            }
             if find(node, "auto_pad").is_none() {
                 unless_given(node, "pads", 0, 2 * spatial);
             }

@@ -2,7 +2,9 @@
 
 mod card;
 mod conformance;
+mod derivatives;
 mod gradient;
+mod graphs;
 mod network;
 mod onnx;
 mod preprocess;

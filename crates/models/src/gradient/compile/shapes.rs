@@ -24,7 +24,7 @@ impl<T: Real> Compiler<'_, T> {
             "Split" => self.split(node),
             "Pad" => self.pad(node),
             "Expand" => self.expand(node),
-            "DepthToSpace" | "SpaceToDepth" => self.rearrange(node),
+            "DepthToSpace" => self.depth_to_space(node),
             "GlobalAveragePool" | "ReduceMean" | "ReduceSum" => self.reduce(node),
             _ => Err("its gradient is not available".into()),
         }
@@ -175,15 +175,14 @@ impl<T: Real> Compiler<'_, T> {
         self.take(node, input, &maps, T::zero())
     }
 
-    /// Between channels and space in blocks.
-    fn rearrange(&mut self, node: &NodeProto) -> Result<(), Reason> {
+    /// Channels become blocks of pixels.
+    fn depth_to_space(&mut self, node: &NodeProto) -> Result<(), Reason> {
         let input = self.image(node)?;
         let block = integer(node, "blocksize").and_then(|block| usize::try_from(block).ok());
         let block = block.filter(|&block| block > 0).ok_or("blocksize is not positive")?;
         let &[n, c, h, w] = input.shape.as_slice() else { return Err("its input is not an image".into()) };
-        let (split, order): (Vec<usize>, [usize; 6]) = match (node.op_type(), text(node, "mode")) {
-            ("SpaceToDepth", _) => (vec![n, c, h / block, block, w / block, block], [0, 3, 5, 1, 2, 4]),
-            (_, Some("CRD")) => (vec![n, c / (block * block), block, block, h, w], [0, 1, 4, 2, 5, 3]),
+        let (split, order): (Vec<usize>, [usize; 6]) = match text(node, "mode") {
+            Some("CRD") => (vec![n, c / (block * block), block, block, h, w], [0, 1, 4, 2, 5, 3]),
             _ => (vec![n, block, block, c / (block * block), h, w], [0, 3, 4, 1, 5, 2]),
         };
         let positions = positions(&input.shape)?;
