@@ -152,8 +152,8 @@ impl<T: Real> Differentiable<T> {
         let record = self.run(image, keep, &mut |value, numbers| {
             for (index, target) in activations.iter_mut().enumerate() {
                 if self.program.layers[index] == value {
-                    target.iter_mut().zip(numbers).for_each(|(target, &number)| *target = number);
-                    let found = numbers.iter().position(|number| !number.is_finite());
+                    copy(numbers, target);
+                    let found = first_infinite(numbers);
                     infinite = infinite.or(found.map(|feature| (index, feature, numbers[feature])));
                 }
             }
@@ -181,7 +181,10 @@ impl<T: Real> Differentiable<T> {
             if start.is_empty() {
                 *start = self.memory.numbers.zeros(adjoint.len());
             }
-            start.iter_mut().zip(adjoint).for_each(|(sum, &number)| *sum += number);
+            match adjoint.as_slice() {
+                Some(adjoint) => start.iter_mut().zip(adjoint).for_each(|(sum, &number)| *sum += number),
+                None => start.iter_mut().zip(adjoint).for_each(|(sum, &number)| *sum += number),
+            }
         }
         let gradient = self.program.backward(trace.0, starts, &self.memory);
         let image = self.preparation.backward(&gradient);
@@ -207,6 +210,21 @@ impl<T: Real> Differentiable<T> {
         }
         Ok(())
     }
+}
+
+fn copy<T: Real>(numbers: &[T], target: &mut ArrayViewMut1<'_, T>) {
+    match target.as_slice_mut() {
+        Some(target) => target.copy_from_slice(numbers),
+        None => target.iter_mut().zip(numbers).for_each(|(target, &number)| *target = number),
+    }
+}
+
+/// Whole blocks at a time, since as a rule there is none.
+fn first_infinite<T: Real>(numbers: &[T]) -> Option<usize> {
+    const BLOCK: usize = 1024;
+    let sound = |block: &[T]| block.iter().fold(true, |sound, number| sound & (number.abs() < T::infinity()));
+    let block = numbers.chunks(BLOCK).position(|block| !sound(block))?;
+    numbers[block * BLOCK..].iter().position(|number| !number.is_finite()).map(|at| block * BLOCK + at)
 }
 
 fn check(what: &str, expected: &[usize], found: &[usize]) -> Result<(), Error> {

@@ -92,7 +92,10 @@ impl<T: Real> Compiler<'_, T> {
         let input = self.image(node)?;
         let (_, shape) = self.output(node, 0)?;
         let window = self.pool_window(node, &input, &shape, "GlobalMaxPool")?.0;
-        let made = self.push(MaxPool { window }, vec![input.source], shape);
+        if window.dilations != [1, 1] {
+            return Err("dilated pooling has no gradient here".into());
+        }
+        let made = self.push(MaxPool::new(window), vec![input.source], shape);
         self.name(node, &made)
     }
 

@@ -4,47 +4,102 @@ use super::window::Window;
 use crate::gradient::program::{Kept, Memory, Op, Saved};
 use crate::gradient::real::Real;
 
-/// The largest value of each window; the first of equal ones gets the gradient.
+/// The largest value of each window; the first of equal ones, row by row, gets the gradient.
+///
+/// Columns first, then rows, each over a whole padded plane at once: short loops over windows would cost more than the convolutions.
 pub(in crate::gradient) struct MaxPool {
-    pub window: Window,
+    window: Window,
+    /// Columns of the padded plane.
+    pitch: usize,
+}
+
+/// Scratch of one plane: the padded input, the largest value of each column of a window and its row, then of the whole window.
+struct Planes<T> {
+    padded: Vec<T>,
+    columns: Vec<T>,
+    rows: Vec<i32>,
+    best: Vec<T>,
+    taps: Vec<i32>,
 }
 
 impl MaxPool {
-    /// One plane, tap by tap over whole rows; `taps` becomes the winning tap of each window.
-    fn plane<T: Real>(&self, input: &[T], output: &mut [T], taps: &mut [u32]) {
+    /// Dilations must be 1.
+    pub fn new(window: Window) -> Self {
+        let reach = (window.output[1] - 1) * window.strides[1] + window.kernel[1];
+        Self { pitch: reach.max(window.pads[1] + window.input[1]), window }
+    }
+
+    fn planes<T: Real>(&self) -> Planes<T> {
         let window = &self.window;
-        let width = window.output[1];
-        output.fill(T::neg_infinity());
-        taps.fill(u32::MAX);
-        for ky in 0..window.kernel[0] {
-            for y in window.inside(0, ky) {
-                let source = &input[window.position(0, y, ky) * window.input[1]..][..window.input[1]];
-                let best = &mut output[y * width..][..width];
-                let winners = &mut taps[y * width..][..width];
-                for kx in 0..window.kernel[1] {
-                    let columns = window.inside(1, kx);
-                    if columns.is_empty() {
-                        continue;
-                    }
-                    let tap = (ky * window.kernel[1] + kx) as u32;
-                    let source = &source[window.position(1, columns.start, kx)..];
-                    let (best, winners) = (&mut best[columns.clone()], &mut winners[columns]);
-                    match window.strides[1] {
-                        1 => compare(best, winners, source.iter(), tap),
-                        stride => compare(best, winners, source.iter().step_by(stride), tap),
-                    }
-                }
+        let reach = (window.output[0] - 1) * window.strides[0] + window.kernel[0];
+        let padded = reach.max(window.pads[0] + window.input[0]) * self.pitch;
+        // Taps beyond the last row of outputs read into this margin.
+        let size = window.output[0] * self.pitch + window.kernel[1];
+        Planes {
+            padded: vec![T::neg_infinity(); padded],
+            columns: vec![T::neg_infinity(); size],
+            rows: vec![0; size],
+            best: vec![T::neg_infinity(); size],
+            taps: vec![0; size],
+        }
+    }
+
+    fn plane<T: Real>(&self, input: &[T], planes: &mut Planes<T>, output: &mut [T], taps: &mut [u32]) {
+        let (window, pitch) = (&self.window, self.pitch);
+        let Planes { padded, columns, rows, best, taps: winners } = planes;
+        let lines = padded.chunks_exact_mut(pitch).skip(window.pads[0]);
+        for (line, input) in lines.zip(input.chunks_exact(window.input[1])) {
+            line[window.pads[1]..][..input.len()].copy_from_slice(input);
+        }
+        // With stride 1, all rows of outputs are one run.
+        let (runs, length) = match window.strides[0] {
+            1 => (1, window.output[0] * pitch),
+            _ => (window.output[0], pitch),
+        };
+        for run in 0..runs {
+            let range = run * length..(run + 1) * length;
+            let (largest, rows) = (&mut columns[range.clone()], &mut rows[range]);
+            let source = &padded[run * window.strides[0] * pitch..];
+            largest.copy_from_slice(&source[..length]);
+            rows.fill(0);
+            for ky in 1..window.kernel[0] {
+                down(largest, rows, &source[ky * pitch..][..length], (ky * window.kernel[1]) as i32);
             }
+        }
+        let length = window.output[0] * pitch;
+        best[..length].copy_from_slice(&columns[..length]);
+        winners[..length].copy_from_slice(&rows[..length]);
+        for kx in 1..window.kernel[1] {
+            let (columns, rows) = (&columns[kx..][..length], &rows[kx..][..length]);
+            across(&mut best[..length], &mut winners[..length], columns, rows, kx as i32);
+        }
+        let lines = best.chunks_exact(pitch).zip(winners.chunks_exact(pitch));
+        let targets = output.chunks_exact_mut(window.output[1]).zip(taps.chunks_exact_mut(window.output[1]));
+        for ((best, winners), (output, taps)) in lines.zip(targets) {
+            let (best, winners) = (best.iter(), winners.iter());
+            let (best, winners) = (best.step_by(window.strides[1]), winners.step_by(window.strides[1]));
+            output.iter_mut().zip(best).for_each(|(output, &best)| *output = best);
+            taps.iter_mut().zip(winners).for_each(|(tap, &winner)| *tap = winner as u32);
         }
     }
 }
 
-fn compare<'a, T: Real>(best: &mut [T], winners: &mut [u32], source: impl Iterator<Item = &'a T>, tap: u32) {
-    for ((best, winner), &value) in best.iter_mut().zip(winners).zip(source) {
-        // Written so that not-a-number wins and stays.
-        let stays = value <= *best;
-        *winner = if stays { *winner } else { tap };
-        *best = if stays { *best } else { value };
+/// A row of a window further down: it must be larger to win.
+fn down<T: Real>(largest: &mut [T], rows: &mut [i32], source: &[T], code: i32) {
+    for ((largest, row), &value) in largest.iter_mut().zip(rows).zip(source) {
+        let wins = value > *largest;
+        *row = if wins { code } else { *row };
+        *largest = if wins { value } else { *largest };
+    }
+}
+
+/// The next column of a window: it wins when larger, or as large and found in an earlier row.
+fn across<T: Real>(best: &mut [T], taps: &mut [i32], columns: &[T], rows: &[i32], kx: i32) {
+    for (((best, tap), &value), &row) in best.iter_mut().zip(taps).zip(columns).zip(rows) {
+        let code = row + kx;
+        let wins = (value > *best) | ((value == *best) & (code < *tap));
+        *tap = if wins { code } else { *tap };
+        *best = if wins { value } else { *best };
     }
 }
 
@@ -53,9 +108,10 @@ impl<T: Real> Op<T> for MaxPool {
         let window = &self.window;
         let (from, to) = (window.input[0] * window.input[1], window.output[0] * window.output[1]);
         let mut taps = memory.indices.take(output.len());
-        let planes = output.chunks_exact_mut(to).zip(taps.chunks_exact_mut(to));
-        for ((output, taps), input) in planes.zip(inputs[0].chunks_exact(from)) {
-            self.plane(input, output, taps);
+        let mut planes = self.planes();
+        let targets = output.chunks_exact_mut(to).zip(taps.chunks_exact_mut(to));
+        for ((output, taps), input) in targets.zip(inputs[0].chunks_exact(from)) {
+            self.plane(input, &mut planes, output, taps);
         }
         Saved { indices: taps, ..Saved::default() }
     }
@@ -63,24 +119,21 @@ impl<T: Real> Op<T> for MaxPool {
     fn backward(&self, _wrt: usize, kept: &Kept<'_, T>, adjoint: &[T], into: &mut [T], _memory: &Memory<T>) {
         let window = &self.window;
         let (from, to) = (window.input[0] * window.input[1], window.output[0] * window.output[1]);
-        let places: Vec<(isize, isize)> = (0..window.taps())
-            .map(|tap| {
-                let y = (tap / window.kernel[1] * window.dilations[0]) as isize - window.pads[0] as isize;
-                let x = (tap % window.kernel[1] * window.dilations[1]) as isize - window.pads[1] as isize;
-                (y, x)
-            })
-            .collect();
-        let offsets: Vec<isize> = places.iter().map(|(y, x)| y * window.input[1] as isize + x).collect();
+        let width = window.output[1];
+        // Offset in the image of each tap from its window's first pixel, which padding can put outside.
+        let offset = |tap: usize| (tap / window.kernel[1] * window.input[1] + tap % window.kernel[1]) as isize;
+        let offsets: Vec<isize> = (0..window.taps()).map(offset).collect();
+        let corner = -((window.pads[0] * window.input[1] + window.pads[1]) as isize);
         let planes = adjoint.chunks_exact(to).zip(kept.saved.indices.chunks_exact(to));
         for ((adjoint, taps), into) in planes.zip(into.chunks_exact_mut(from)) {
-            let width = window.output[1];
             for (y, (adjoint, taps)) in adjoint.chunks_exact(width).zip(taps.chunks_exact(width)).enumerate() {
-                let row = (y * window.strides[0] * window.input[1]) as isize;
+                let row = corner + (y * window.strides[0] * window.input[1]) as isize;
                 for (x, (&adjoint, &tap)) in adjoint.iter().zip(taps).enumerate() {
-                    // A window that lies in the padding alone has no winner.
-                    let Some(offset) = offsets.get(tap as usize) else { continue };
-                    let place = row + (x * window.strides[1]) as isize + offset;
-                    into[place as usize] += adjoint;
+                    let place = row + (x * window.strides[1]) as isize + offsets[tap as usize];
+                    // A window that lies in the padding alone has no pixel to give to.
+                    if let Some(into) = usize::try_from(place).ok().and_then(|place| into.get_mut(place)) {
+                        *into += adjoint;
+                    }
                 }
             }
         }

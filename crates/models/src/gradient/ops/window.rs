@@ -48,21 +48,25 @@ impl Window {
         channels: usize,
         first: usize,
         rows: usize,
-        call: &mut dyn FnMut(usize, usize, Range<usize>, Option<usize>),
+        mut call: impl FnMut(usize, usize, Range<usize>, Option<usize>),
     ) {
         let [height, width] = self.input;
+        let ranges = [0, 1].map(|axis| -> Vec<Range<usize>> {
+            (0..self.kernel[axis]).map(|tap| self.inside(axis, tap)).collect()
+        });
         let mut patch = 0;
         for channel in 0..channels {
-            for ky in 0..self.kernel[0] {
-                let inside_rows = self.inside(0, ky);
-                for kx in 0..self.kernel[1] {
-                    let columns = self.inside(1, kx);
+            for (ky, inside_rows) in ranges[0].iter().enumerate() {
+                for (kx, columns) in ranges[1].iter().enumerate() {
+                    // Before the image for rows outside, which are not used.
+                    let corner = (channel * height * width + first * self.strides[0] * width) as isize
+                        + ((ky * self.dilations[0]) as isize - self.pads[0] as isize) * width as isize
+                        + (columns.start * self.strides[1] + kx * self.dilations[1]) as isize
+                        - self.pads[1] as isize;
                     for row in 0..rows {
-                        let start = (inside_rows.contains(&(first + row)) && !columns.is_empty()).then(|| {
-                            let y = self.position(0, first + row, ky);
-                            (channel * height + y) * width + self.position(1, columns.start, kx)
-                        });
-                        call(patch, row, columns.clone(), start);
+                        let is_inside = inside_rows.contains(&(first + row)) && !columns.is_empty();
+                        let start = corner + (row * self.strides[0] * width) as isize;
+                        call(patch, row, columns.clone(), is_inside.then_some(start as usize));
                     }
                     patch += 1;
                 }
@@ -80,7 +84,7 @@ impl Window {
         patches: &mut [T],
     ) {
         let (width, stride) = (self.output[1], self.strides[1]);
-        self.segments(channels, first, rows, &mut |patch, row, columns, start| {
+        self.segments(channels, first, rows, |patch, row, columns, start| {
             let target = &mut patches[(patch * rows + row) * width..][..width];
             let Some(start) = start else {
                 target.fill(T::zero());
@@ -102,7 +106,7 @@ impl Window {
     /// Adds patches back to where [`Window::unroll`] takes them from.
     pub fn fold<T: Real>(&self, patches: &[T], channels: usize, first: usize, rows: usize, into: &mut [T]) {
         let (width, stride) = (self.output[1], self.strides[1]);
-        self.segments(channels, first, rows, &mut |patch, row, columns, start| {
+        self.segments(channels, first, rows, |patch, row, columns, start| {
             let Some(start) = start else { return };
             let source = &patches[(patch * rows + row) * width..][..width][columns];
             if stride == 1 {
