@@ -19,6 +19,7 @@ mod scores;
 mod selection;
 pub mod service;
 pub mod site;
+mod synthesis;
 mod tree;
 mod value;
 
@@ -36,6 +37,10 @@ pub use output::{FileEntry, JobFile};
 pub use report::{BenchmarkInfo, Cost, Provenance, Report, TopOne, html, report_of};
 pub use scores::{Ceiled, LayerScore};
 pub use selection::{ChosenBy, Commitment, RegionRule, Reported, Selection, SkippedLayer, select};
+pub use synthesis::{
+    NaturalSummary, SYNTHESIS_DOCUMENT, SetSummary, Syntheses, load_synthesis, save_synthesis,
+    synthesis_files,
+};
 pub use tree::{
     BenchmarkRef, Leaf, LeafScore, MAX_TREE_DEPTH, Node, NodeContent, brain_score_2018, region_tree,
     region_tree_by,

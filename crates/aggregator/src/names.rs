@@ -40,6 +40,11 @@ impl Names {
         self
     }
 
+    /// The name, or as much of the identifier itself for one that has none.
+    pub(crate) fn get<'a>(&'a self, identifier: &'a str) -> &'a str {
+        self.0.get(identifier).map_or(identifier, String::as_str)
+    }
+
     /// The path, or the first page for an identifier that has none.
     pub(crate) fn path(&self, identifier: &str) -> &str {
         self.0.get(identifier).map_or(crate::site::INDEX, String::as_str)

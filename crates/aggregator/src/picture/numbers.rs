@@ -27,3 +27,16 @@ pub(crate) fn two(value: f64) -> String {
     let text = text.strip_prefix('0').unwrap_or(&text).to_owned();
     if value <= -0.005 { format!("−{text}") } else { text }
 }
+
+/// "91,012".
+pub(crate) fn thousands(count: usize) -> String {
+    let digits = count.to_string();
+    let mut text = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}

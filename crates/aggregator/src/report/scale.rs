@@ -56,3 +56,51 @@ impl Scale {
             .collect()
     }
 }
+
+/// An axis of powers of ten.
+#[derive(Debug, Clone)]
+pub(crate) struct LogScale {
+    /// Exponents at the ends.
+    low: i32,
+    high: i32,
+    from: f64,
+    to: f64,
+}
+
+impl LogScale {
+    /// An axis whose ends are powers of ten and enclose the values; values that are not above 0 are ignored.
+    pub(crate) fn around(values: impl Iterator<Item = f64>, from: f64, to: f64) -> Self {
+        let (low, high) = values
+            .filter(|v| v.is_finite() && *v > 0.0)
+            .map(f64::log10)
+            .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), v| (low.min(v), high.max(v)));
+        if low > high {
+            return Self { low: -1, high: 0, from, to };
+        }
+        let low = low.floor() as i32;
+        Self { low, high: (high.ceil() as i32).max(low + 1), from, to }
+    }
+
+    /// Pixel of a value.
+    pub(crate) fn at(&self, value: f64) -> f64 {
+        let share = (value.log10() - f64::from(self.low)) / f64::from(self.high - self.low);
+        self.from + share * (self.to - self.from)
+    }
+
+    /// Powers of ten with their labels; 2 and 5 times them where there are few.
+    pub(crate) fn ticks(&self) -> Vec<(f64, String)> {
+        let factors: &[f64] = if self.high - self.low <= 2 { &[1.0, 2.0, 5.0] } else { &[1.0] };
+        let label = |value: f64, exponent: i32| match exponent {
+            -3..=0 => format!("{value:.*}", usize::try_from(-exponent).unwrap_or(0)),
+            _ => format!("{value:.0e}"),
+        };
+        let mut ticks = Vec::new();
+        for exponent in self.low..=self.high {
+            for factor in factors.iter().filter(|&&factor| exponent < self.high || factor == 1.0) {
+                let value = factor * 10f64.powi(exponent);
+                ticks.push((value, label(value, exponent)));
+            }
+        }
+        ticks
+    }
+}

@@ -152,3 +152,20 @@ pub(crate) fn shape_path(shape: usize, (x, y): (f64, f64), radius: f64) -> Strin
     };
     format!("M{}z", corners.iter().map(corner).collect::<Vec<_>>().join("L"))
 }
+
+/// Colours of a drawing that stands alone: those of a light page.
+const STYLE: &str = "text{fill:#5c626d;font:12px system-ui,sans-serif}.strong{fill:#1b1d21;font-weight:650}.name{fill:#1b1d21}\
+.on-light{fill:#15171a}.on-dark{fill:#fff}.grid{stroke:#ebece8}.base{stroke:#6f7682}.ceiling{stroke:#5c626d;stroke-width:1.2;stroke-dasharray:5 4}\
+.s0{--c:#0072b2}.s1{--c:#d55e00}.s2{--c:#008a64}.dot{fill:var(--c);fill-opacity:.42}.mk{fill:var(--c)}\
+.mean{stroke:var(--c);stroke-width:3;stroke-linecap:round}.ln{fill:none;stroke:var(--c);stroke-width:1.8;stroke-linejoin:round}\
+.other .ln{stroke-width:1;stroke-opacity:.3}.chosen .ln{stroke-width:2}.bin{fill:#9ba1aa}\
+.pair{stroke-width:1.4;stroke-opacity:.75}.middle{stroke:#1b1d21;stroke-width:3;stroke-linecap:round}";
+
+/// A drawing of a page as a file of its own.
+pub(crate) fn standalone(drawing: &str) -> String {
+    let drawing = drawing.find("<svg").map_or(drawing, |start| &drawing[start..]);
+    let drawing = drawing.find("</svg>").map_or(drawing, |end| &drawing[..end + "</svg>".len()]);
+    let drawing = drawing.replacen("<svg", r#"<svg xmlns="http://www.w3.org/2000/svg""#, 1);
+    let (head, body) = drawing.split_once('>').unwrap_or((&drawing, ""));
+    format!("{head}><style>{STYLE}</style><rect width=\"100%\" height=\"100%\" fill=\"#fff\"/>{body}\n")
+}

@@ -7,7 +7,7 @@ use ventral_plan::{Digest, PLAN_DOCUMENT, PlannedJob};
 use ventral_queue::fault;
 use ventral_store::{Error as StoreError, Failure, JobRecord, Store};
 
-use crate::{Error, Results, assemble, html, report_of, save_maps};
+use crate::{Error, Results, assemble, html, report_of, save_maps, save_synthesis};
 
 /// Name of the document with a job's [`Results`].
 pub const RESULTS_DOCUMENT: &str = "results.json";
@@ -32,6 +32,7 @@ pub fn assemble_job(store: &Store, job: &str) -> Result<Results, Error> {
         reason: refused.reason.clone(),
     }));
     save_maps(&planned.plan, store, job, &failures).map_err(|error| discard_damaged(store, error))?;
+    save_synthesis(&planned.plan, store, job, &failures).map_err(|error| discard_damaged(store, error))?;
     let spec_file = PathBuf::from(format!("bundle {}", planned.bundle.short()));
     let record = JobRecord { plan: planned.plan, spec_file, data_dir: None, failures, usage: None };
     store.save_job(job, &record)?;

@@ -9,4 +9,5 @@ mod selection;
 mod sets;
 mod site;
 mod support;
+mod synthesis;
 mod tree;

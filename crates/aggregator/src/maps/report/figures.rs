@@ -6,8 +6,8 @@ use ndarray::ArrayView1;
 
 use super::slices::{View, short};
 use crate::Error;
-use crate::picture::palette::{GREY, Rgb, diverging, gradient, hex, mix};
-use crate::picture::{data_uri, number};
+use crate::picture::data_uri;
+use crate::picture::palette::{GREY, Rgb, diverging, hex, mix};
 use crate::report::svg::escape;
 
 /// How much of its colour a voxel keeps that does not belong to the layer.
@@ -82,16 +82,6 @@ pub(crate) fn labels(
     colours: &[Rgb],
 ) -> Result<String, Error> {
     montage(view, places, name, |centre| label_colour(labels[centre], colours))
-}
-
-/// The colour bar of a map with its ends.
-pub(crate) fn bar(limit: f64, unit: &str) -> String {
-    let stops = gradient(diverging, -1.0, 1.0);
-    format!(
-        r#"<div class="bar-row"><span>−{0}</span><span class="ramp" style="background:linear-gradient(to right,{stops})"></span><span>{0}</span><span class="unit">{1}</span></div>"#,
-        number(limit),
-        escape(unit)
-    )
 }
 
 /// A legend of layers.

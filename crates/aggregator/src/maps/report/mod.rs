@@ -9,6 +9,7 @@ use askama::Template;
 
 use super::stage::{Gap, Stage};
 use crate::Error;
+use crate::picture::thousands;
 use crate::report::page::counted;
 use contrasts::ContrastView;
 use views::{QualityView, Section};
@@ -69,7 +70,7 @@ fn counts(stage: &Stage<'_>) -> String {
     let mut parts = vec![
         counted(plan.scans.len(), "scan"),
         counted(subjects, "subject"),
-        format!("{} centres", views::thousands(centres)),
+        format!("{} centres", thousands(centres)),
     ];
     if !plan.models.is_empty() {
         parts.insert(0, counted(plan.models.len(), "model"));

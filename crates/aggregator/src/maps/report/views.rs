@@ -3,7 +3,7 @@
 use ndarray::Array2;
 use ventral_plan::Threshold;
 
-use super::figures::{bar, labels, legend, limit, values};
+use super::figures::{labels, legend, limit, values};
 use super::slices::{View, short};
 use crate::Error;
 use crate::maps::design::{is_correlation, words};
@@ -12,7 +12,7 @@ use crate::maps::files::title;
 use crate::maps::layers::{LayerMap, Space};
 use crate::maps::stage::{Quality, Source, Stage};
 use crate::picture::palette::{Rgb, diverging, hex, layer_colours, sequential};
-use crate::picture::{Range, matrix, number, rsms, two};
+use crate::picture::{Range, bar, matrix, number, rsms, thousands, two};
 
 /// Subjects whose maps of all layers are shown; winners and tables are shown of [`MAX_SUBJECTS`].
 const MAX_DETAILED: usize = 8;
@@ -154,19 +154,6 @@ fn cards(source: &Source) -> Vec<Card> {
         cards.push(Card { what, number: two(map.hierarchy.rank_correlation), who });
     }
     cards
-}
-
-/// "91,012".
-pub(crate) fn thousands(count: usize) -> String {
-    let digits = count.to_string();
-    let mut text = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }
 
 fn place(mm: [f64; 3]) -> String {

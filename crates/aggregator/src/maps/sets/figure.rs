@@ -7,18 +7,12 @@ use crate::picture::palette::{hex, layer_colours};
 use crate::picture::two;
 use crate::report::chart::{Frame, Width, vertical_axis};
 use crate::report::scale::Scale;
-use crate::report::svg::{Anchor, Svg};
+use crate::report::svg::{Anchor, Svg, standalone};
 
 /// Distance from the top of a panel to its plot, and from its plot to its end.
 const ABOVE: f64 = 34.0;
 const BELOW: f64 = 66.0;
 const PLOT: f64 = 230.0;
-
-/// Colours of a file that stands alone: those of a light page.
-const STYLE: &str = "text{fill:#5c626d;font:12px system-ui,sans-serif}.strong{fill:#1b1d21;font-weight:650}.axis,.tick{fill:#5c626d}\
-.grid{stroke:#ebece8}.s0{--c:#0072b2}.s1{--c:#d55e00}.s2{--c:#008a64}.dot{fill:var(--c);fill-opacity:.42}\
-.mean{stroke:var(--c);stroke-width:3;stroke-linecap:round}.pair{stroke-width:1.4;stroke-opacity:.75}.middle{stroke:#1b1d21;stroke-width:3;stroke-linecap:round}\
-.base{stroke:#6f7682}";
 
 /// One column of the first panel.
 struct Column<'a> {
@@ -52,12 +46,8 @@ pub(crate) fn figure(contrast: &Contrast, width: Width) -> String {
 }
 
 /// The wide figure as a file of its own.
-pub(crate) fn standalone(contrast: &Contrast) -> String {
-    let svg = figure(contrast, Width::Wide);
-    let opening = format!(r#"<svg xmlns="http://www.w3.org/2000/svg" width="{:.0}""#, Width::Wide.units());
-    let svg = svg.replacen("<svg", &opening, 1);
-    let (head, body) = svg.split_once('>').unwrap_or((&svg, ""));
-    format!("{head}><style>{STYLE}</style><rect width=\"100%\" height=\"100%\" fill=\"#fff\"/>{body}\n")
+pub(crate) fn file(contrast: &Contrast) -> String {
+    standalone(&figure(contrast, Width::Wide))
 }
 
 fn columns<'a>(contrast: &Contrast, level: &'a Level) -> Vec<Column<'a>> {

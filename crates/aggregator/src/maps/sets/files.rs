@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::figure::mean;
-use super::{Contrast, standalone};
+use super::{Contrast, file};
 use crate::Error;
 use crate::maps::files::tables::{number, table};
 use crate::maps::files::{names, sidecar};
@@ -31,7 +31,7 @@ pub(crate) fn files(stage: &Stage<'_>, contrasts: &[Contrast]) -> Result<Vec<Job
             "means, differences and p of the comparison",
             sidecar::pretty(&summary(contrast)),
         );
-        add("comparison.svg", "the figure of the comparison", standalone(contrast).into_bytes());
+        add("comparison.svg", "the figure of the comparison", file(contrast).into_bytes());
     }
     Ok(files)
 }

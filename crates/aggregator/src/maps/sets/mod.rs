@@ -13,7 +13,7 @@ use super::design::words;
 use super::stage::{Source, Stage};
 use super::subject::SubjectMaps;
 use crate::Error;
-pub(crate) use figure::{figure, mean, standalone};
+pub(crate) use figure::{figure, file, mean};
 pub(crate) use files::files;
 pub(crate) use level::Level;
 use level::{group_level, subject_level};
