@@ -53,6 +53,11 @@ pub enum Command {
         #[arg(long)]
         no_report: bool,
     },
+    /// Make images whose layers tell themselves apart, as a spec's [synthesis] says; goes on where it was interrupted.
+    Synthesize {
+        /// The job spec, a TOML file with a section [synthesis].
+        spec: PathBuf,
+    },
     /// Show what a run would do: units, what is cached, predicted time and memory.
     Plan {
         /// The job spec, a TOML file.
@@ -94,7 +99,7 @@ pub enum Command {
         /// File format; from the extension of --output when absent, else csv.
         #[arg(long, value_enum)]
         format: Option<Format>,
-        /// The file, for maps a new folder; standard output when absent (not for parquet).
+        /// The file, for maps and synthesis a new folder; standard output when absent (not for parquet).
         #[arg(long, short, value_name = "FILE")]
         output: Option<PathBuf>,
     },
@@ -257,6 +262,8 @@ pub enum Table {
     Raw,
     /// Brain maps: a folder of volumes, tables and a page.
     Maps,
+    /// Synthesised images: a folder for each model with images, tables, figures and a page.
+    Synthesis,
 }
 
 /// Export formats.

@@ -74,6 +74,11 @@ impl Context {
 
     /// Reads a spec and plans it.
     pub fn job(&self, file: &Path) -> Outcome<Job> {
+        Ok(Job::load(self.spec(file)?, file, self.data.as_deref(), measure(self.memory))?)
+    }
+
+    /// Reads a spec.
+    pub fn spec(&self, file: &Path) -> Outcome<JobSpec> {
         let unreadable = |error| Exit::input(format!("{}: {error}", file.display()));
         let size = fs::metadata(file).map_err(unreadable)?.len();
         if size > MAX_SPEC_BYTES {
@@ -83,8 +88,7 @@ impl Context {
             )));
         }
         let text = fs::read_to_string(file).map_err(unreadable)?;
-        let spec = JobSpec::from_toml(&text, &file.display().to_string())?;
-        Ok(Job::load(spec, file, self.data.as_deref(), measure(self.memory))?)
+        Ok(JobSpec::from_toml(&text, &file.display().to_string())?)
     }
 
     /// The job `id`, or the latest one.

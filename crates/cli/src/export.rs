@@ -25,14 +25,16 @@ pub fn export(
     format: Option<Format>,
     output: Option<&Path>,
 ) -> Outcome {
-    if what == Table::Maps {
-        return crate::maps::export(context, job, output);
+    match what {
+        Table::Maps => return crate::maps::export(context, job, output),
+        Table::Synthesis => return crate::synthesis::export(context, job, output),
+        Table::Raw | Table::Layers | Table::Leaderboard => {}
     }
     let format = chosen(format, output)?;
     let (_, record, results) = results::load(context, job)?;
     let raw = match what {
         Table::Raw => raw(context, &record.plan)?,
-        Table::Layers | Table::Leaderboard | Table::Maps => Vec::new(),
+        Table::Layers | Table::Leaderboard | Table::Maps | Table::Synthesis => Vec::new(),
     };
     match (format, output) {
         (Format::Parquet, Some(path)) => write_parquet(&results, &raw, what, path)?,
@@ -94,7 +96,7 @@ fn text(results: &Results, raw: &[RawScores], what: Table, format: Format) -> Ou
             let rows: Vec<_> = raw_rows(raw)?.collect();
             serde_json::to_string_pretty(&rows).map_err(|error| Exit::Internal(error.into()))?
         }
-        (Table::Raw | Table::Maps, _) => {
+        (Table::Raw | Table::Maps | Table::Synthesis, _) => {
             return Err(Exit::input(
                 "raw scores have too many rows for Markdown: choose csv, json or parquet",
             ));
@@ -106,7 +108,7 @@ fn write_parquet(results: &Results, raw: &[RawScores], what: Table, path: &Path)
     let columns = match what {
         Table::Leaderboard => leaderboard_columns(&results.leaderboard),
         Table::Layers => layer_columns(results),
-        Table::Raw | Table::Maps => raw_columns(raw)?,
+        Table::Raw | Table::Maps | Table::Synthesis => raw_columns(raw)?,
     };
     let file = File::create(path).map_err(|error| failed(path, error))?;
     write_table(&columns, file).map_err(|error| failed(path, error))

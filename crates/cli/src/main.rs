@@ -8,6 +8,7 @@ mod datasets;
 mod doctor;
 mod exit;
 mod export;
+mod folder;
 mod maps;
 mod parquet;
 mod plan;
@@ -19,6 +20,8 @@ mod serve;
 mod simulate;
 mod simulate_scan;
 mod site;
+mod steps;
+mod synthesis;
 mod table;
 mod telemetry;
 mod tree;
@@ -49,6 +52,7 @@ fn dispatch(cli: Cli) -> Outcome {
     let Some(command) = remote::take(&context, cli.command)? else { return Ok(()) };
     match command {
         Command::Run { spec, no_report } => run::run(&context, &spec, !no_report),
+        Command::Synthesize { spec } => synthesis::synthesize(&context, &spec),
         Command::Plan { spec } => plan::plan(&context, &spec),
         Command::Resume { job } => run::resume(&context, job.as_deref()),
         Command::Jobs => results::jobs(&context),

@@ -1,14 +1,13 @@
 //! The maps of a job as a folder of files.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
-use ventral_aggregator::{MapFile, Maps, map_files, save_maps};
+use ventral_aggregator::{JobFile, Maps, map_files, save_maps};
 use ventral_store::{JobRecord, Store};
 
 use crate::context::Context;
 use crate::exit::{Exit, Outcome};
-use crate::table;
+use crate::{folder, table};
 
 /// Folder of the maps in a job's directory.
 const FOLDER: &str = "maps";
@@ -33,11 +32,7 @@ pub fn after_run(store: &Store, id: &str, record: &JobRecord) -> Outcome<Option<
 
 /// Writes the maps of any job to a folder, which must be empty or not there.
 pub fn export(context: &Context, job: Option<&str>, output: Option<&Path>) -> Outcome {
-    let missing = "maps are many files: name a folder with --output DIR";
-    let folder = output.ok_or_else(|| Exit::input(missing))?;
-    if folder.exists() && fs::read_dir(folder).map_or(true, |mut entries| entries.next().is_some()) {
-        return Err(Exit::input(format!("{}: not an empty folder; name another one", folder.display())));
-    }
+    let folder = folder::asked_for("maps are", output)?;
     let (id, found) = match &context.remote {
         None => {
             let store = context.store()?;
@@ -61,43 +56,9 @@ pub fn export(context: &Context, job: Option<&str>, output: Option<&Path>) -> Ou
     if written.maps.is_partial() { Err(Exit::Partial) } else { Ok(()) }
 }
 
-/// Writes into a folder beside the target, which takes its place when all is there.
-fn write(maps: Maps, files: &[MapFile], folder: &Path) -> Outcome<Written> {
-    let failed = |path: &Path, error: std::io::Error| {
-        Exit::Machine(anyhow::anyhow!("cannot write {}: {error}", path.display()))
-    };
-    let parent = match folder.parent() {
-        Some(parent) if parent != Path::new("") => parent,
-        _ => Path::new("."),
-    };
-    fs::create_dir_all(parent).map_err(|error| failed(parent, error))?;
-    let unfinished = tempfile::Builder::new().prefix(".maps-").tempdir_in(parent);
-    let unfinished = unfinished.map_err(|error| failed(parent, error))?;
-    for file in files {
-        let path = unfinished.path().join(&file.name);
-        let below = path.parent().unwrap_or(unfinished.path());
-        fs::create_dir_all(below).map_err(|error| failed(below, error))?;
-        fs::write(&path, &file.bytes).map_err(|error| failed(&path, error))?;
-    }
-    if folder.exists() {
-        fs::remove_dir_all(folder).map_err(|error| failed(folder, error))?;
-    }
-    readable(unfinished.path()).map_err(|error| failed(folder, error))?;
-    let unfinished = unfinished.keep();
-    fs::rename(&unfinished, folder).map_err(|error| failed(folder, error))?;
+fn write(maps: Maps, files: &[JobFile], folder: &Path) -> Outcome<Written> {
+    folder::write(files, folder)?;
     Ok(Written { maps, page: folder.join(PAGE), folder: folder.to_owned() })
-}
-
-/// Temporary folders are for their owner alone; results are not.
-#[cfg(unix)]
-fn readable(folder: &Path) -> std::io::Result<()> {
-    use std::os::unix::fs::PermissionsExt;
-    fs::set_permissions(folder, fs::Permissions::from_mode(0o755))
-}
-
-#[cfg(not(unix))]
-fn readable(_: &Path) -> std::io::Result<()> {
-    Ok(())
 }
 
 /// The maps for a terminal: a table of layers for each model and scan, notes, and where the files are.

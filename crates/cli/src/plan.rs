@@ -25,6 +25,7 @@ struct Summary<'a> {
     features_units: usize,
     score_units: usize,
     map_units: usize,
+    synthesis_units: usize,
     predicted_seconds: f64,
     predicted_core_hours: f64,
     predicted_peak_bytes: u64,
@@ -51,6 +52,7 @@ impl<'a> Summary<'a> {
             features_units: work.features.len(),
             score_units: work.scores.len(),
             map_units: work.maps.len(),
+            synthesis_units: work.syntheses.len(),
             predicted_seconds: work.seconds,
             predicted_core_hours: core_hours(job, work),
             predicted_peak_bytes: work.peak_bytes,
@@ -102,6 +104,7 @@ fn text(job: &Job, work: &Work) -> String {
         (!plan.models.is_empty()).then(|| models.to_string()),
         (!plan.benchmarks.is_empty()).then(|| benchmarks.to_string()),
         (!plan.maps.is_empty()).then(|| maps(job, work)),
+        (!plan.syntheses.is_empty()).then(|| syntheses(job, work)),
     ];
     let tables: String = tables.into_iter().flatten().map(|table| format!("{table}\n\n")).collect();
     format!("job {}\n\n{tables}{}{}", plan.job_id(), totals(job, work), left_out(job, work))
@@ -152,6 +155,52 @@ fn maps(job: &Job, work: &Work) -> String {
     table.to_string()
 }
 
+/// A row per model: its restarts, the steps they take at most, their memory and hours, and the natural images.
+fn syntheses(job: &Job, work: &Work) -> String {
+    let plan = &job.plan;
+    let mut table = table::new(&[
+        "synthesis for",
+        "layers",
+        "images",
+        "seeds",
+        "steps",
+        "to make",
+        "memory",
+        "core-hours",
+        "natural images",
+    ]);
+    let Some(spec) = &plan.spec.synthesis else { return table.to_string() };
+    let natural = plan.pools.first().map_or("none".to_owned(), |pool| {
+        format!("{} of {} v{}", units::count(pool.count as u64), pool.identifier, pool.version)
+    });
+    let mut first = 0;
+    for restarts in plan.syntheses.chunk_by(|a, b| a.model == b.model) {
+        let range = first..first + restarts.len();
+        first = range.end;
+        let (Some(unit), Some(last)) = (restarts.first(), restarts.last()) else { continue };
+        let facts = &plan.models[unit.model];
+        let side = facts.gradient.as_ref().map_or([0, 0], |gradient| gradient.size);
+        let missing = range.filter(|index| work.syntheses.binary_search(index).is_ok()).count();
+        let seconds: f64 = restarts.iter().map(|unit| unit.estimate.seconds).sum();
+        table.add_row([
+            facts.identifier.clone(),
+            unit.layers.len().to_string(),
+            format!("{} of {} x {}", spec.images, side[1], side[0]),
+            if unit.seed == last.seed {
+                unit.seed.to_string()
+            } else {
+                format!("{}-{}", unit.seed, last.seed)
+            },
+            units::count(spec.steps),
+            if missing == 0 { "cached".to_owned() } else { missing.to_string() },
+            units::bytes(unit.estimate.memory_bytes),
+            format!("{:.4}", seconds * plan.machine.threads as f64 / 3600.0),
+            natural.clone(),
+        ]);
+    }
+    table.to_string()
+}
+
 fn totals(job: &Job, work: &Work) -> String {
     let plan = &job.plan;
     let grams: usize = work.features.iter().map(|(_, missing)| missing.grams.len()).sum();
@@ -160,8 +209,13 @@ fn totals(job: &Job, work: &Work) -> String {
     } else {
         format!(", {} map units", units::count(work.maps.len() as u64))
     };
+    let syntheses = if plan.syntheses.is_empty() {
+        String::new()
+    } else {
+        format!(", {} synthesis units", units::count(work.syntheses.len() as u64))
+    };
     format!(
-        "{} units, {} cached; to do: {} features units ({} layers), {} score units{maps}\n\
+        "{} units, {} cached; to do: {} features units ({} layers), {} score units{maps}{syntheses}\n\
          about {} on this machine, {:.2} core-hours; at most {} of memory (limit {})\n",
         units::count(plan.unit_count() as u64),
         units::count(work.cached as u64),

@@ -6,9 +6,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use ventral_plan::Plan;
+use ventral_plan::{Plan, SynthesisUnit};
 use ventral_worker::{Event, Observer};
 
+use crate::steps::StepClock;
 use crate::units;
 
 /// Set by the first Ctrl-C; units stop at the next batch.
@@ -34,13 +35,19 @@ pub fn stop_on_signal() {
 pub struct Progress<'a> {
     plan: &'a Plan,
     bar: Mutex<Option<ProgressBar>>,
+    steps: Mutex<Option<StepClock>>,
     terminal: bool,
 }
 
 impl<'a> Progress<'a> {
     /// Progress of a plan.
     pub fn new(plan: &'a Plan) -> Self {
-        Self { plan, bar: Mutex::new(None), terminal: std::io::stderr().is_terminal() }
+        Self {
+            plan,
+            bar: Mutex::new(None),
+            steps: Mutex::new(None),
+            terminal: std::io::stderr().is_terminal(),
+        }
     }
 
     fn start(&self, length: u64, prefix: String, unit: &str) {
@@ -83,6 +90,35 @@ impl<'a> Progress<'a> {
     fn clear(&self) {
         self.with_bar(ProgressBar::finish_and_clear);
         self.set(None);
+    }
+
+    fn synthesis_started(&self, unit: &SynthesisUnit, done: u64) {
+        let total = self.plan.spec.synthesis.as_ref().map_or(0, |spec| spec.steps);
+        let from = if done > 0 { format!(", from step {}", units::count(done)) } else { String::new() };
+        self.line(&format!("{}{from}", self.plan.synthesis_title(unit)));
+        if let Ok(mut steps) = self.steps.lock() {
+            *steps = Some(StepClock::start(done));
+        }
+        let model = &self.plan.models[unit.model].identifier;
+        self.start(total, format!("{model} {}", unit.seed), "steps");
+        self.with_bar(|bar| {
+            bar.set_position(done);
+            // The steps of before took no time now.
+            bar.reset_eta();
+        });
+    }
+
+    fn step(&self, unit: &SynthesisUnit, done: u64, total: u64, [mean_abs_r, max_abs_r]: [f64; 2]) {
+        let Ok(mut steps) = self.steps.lock() else { return };
+        let Some(clock) = steps.as_mut() else { return };
+        if self.terminal {
+            self.with_bar(|bar| {
+                bar.set_position(done);
+                bar.set_message(clock.message(done, mean_abs_r, max_abs_r));
+            });
+        } else if let Some(text) = clock.line(done, total, mean_abs_r, max_abs_r) {
+            self.line(&format!("{} {}: {text}", self.plan.models[unit.model].identifier, unit.seed));
+        }
     }
 
     fn line(&self, text: &str) {
@@ -146,6 +182,19 @@ impl Observer for Progress<'_> {
                     "mapped {} centres in {time} ({rate} per second)",
                     units::count(*centres as u64)
                 ));
+            }
+            Event::SynthesisStarted { unit, done } => self.synthesis_started(unit, *done),
+            Event::Step { unit, done, total, mean_abs_r, max_abs_r } => {
+                self.step(unit, *done, *total, [*mean_abs_r, *max_abs_r]);
+            }
+            Event::Evaluating { unit, stop } => {
+                self.clear();
+                let model = &self.plan.models[unit.model].identifier;
+                self.line(&format!("{model} {}: {stop}; evaluating the images", unit.seed));
+            }
+            Event::SynthesisStored { unit, seconds } => {
+                let model = &self.plan.models[unit.model].identifier;
+                self.line(&format!("{model} {}: stored after {}", unit.seed, units::duration(*seconds)));
             }
             Event::Failed { unit, reason, .. } => self.line(&format!("failed: {unit}: {reason}")),
         }

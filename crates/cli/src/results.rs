@@ -67,8 +67,9 @@ pub fn jobs(context: &Context) -> Outcome {
 
 fn state(record: &JobRecord, store: &Store) -> &'static str {
     let scores = record.plan.scores.iter().map(|unit| &unit.digest);
-    let complete =
-        scores.chain(record.plan.maps.iter().map(|unit| &unit.digest)).all(|name| store.contains(name));
+    let maps = record.plan.maps.iter().map(|unit| &unit.digest);
+    let syntheses = record.plan.syntheses.iter().map(|unit| &unit.digest);
+    let complete = scores.chain(maps).chain(syntheses).all(|name| store.contains(name));
     // Failures are written when a run ends.
     match (complete, record.failures.is_empty()) {
         (true, true) => "complete",

@@ -10,7 +10,7 @@ use ventral_worker::run as compute;
 use crate::context::Context;
 use crate::exit::{Exit, Outcome};
 use crate::progress::{Progress, stop_on_signal};
-use crate::{maps, results, units};
+use crate::{maps, results, synthesis, units};
 
 #[derive(Serialize)]
 struct Summary<'a> {
@@ -23,6 +23,8 @@ struct Summary<'a> {
     report: Option<PathBuf>,
     #[serde(skip_serializing_if = "Option::is_none")]
     maps: Option<&'a ventral_aggregator::Maps>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    synthesis: Option<&'a ventral_aggregator::Syntheses>,
 }
 
 /// Scores what a spec names, prints the leaderboard, writes the report.
@@ -66,8 +68,9 @@ fn finish(
 ) -> Outcome {
     let results = assemble(&record.plan, store, &record.failures)?;
     let written = maps::after_run(store, id, record)?;
-    // A job of maps alone has no scores to report.
-    let scored = !record.plan.benchmarks.is_empty() || written.is_none();
+    let images = synthesis::after_run(store, id, record)?;
+    // A job of maps or images alone has no scores to report.
+    let scored = !record.plan.benchmarks.is_empty() || (written.is_none() && images.is_none());
     let report =
         if report && scored { Some(results::write_report(store, id, record, &results, None)?) } else { None };
     let summary = Summary {
@@ -78,11 +81,15 @@ fn finish(
         usage,
         report,
         maps: written.as_ref().map(|written| &written.maps),
+        synthesis: images.as_ref().map(|written| &written.syntheses),
     };
     context.print(&summary, || {
         let mut text = if scored { results::leaderboard_text(&results) } else { String::new() };
         if let Some(written) = &written {
             text.push_str(&maps::text(written));
+        }
+        if let Some(images) = &images {
+            text.push_str(&synthesis::text(images));
         }
         text.push_str(&format!("\njob {id}: {}\n", usage_text(&usage)));
         // Cards that were left out are named below the table.
@@ -99,7 +106,9 @@ fn finish(
         }
         text
     })?;
-    let partial = results.is_partial() || written.is_some_and(|written| written.maps.is_partial());
+    let partial = results.is_partial()
+        || written.is_some_and(|written| written.maps.is_partial())
+        || images.is_some_and(|written| written.syntheses.is_partial());
     if record.failures.is_empty() && !partial { Ok(()) } else { Err(Exit::Partial) }
 }
 

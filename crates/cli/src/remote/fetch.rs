@@ -70,6 +70,15 @@ impl Remote {
         self.fetch(plan.maps.iter().map(|unit| &unit.digest).collect(), store)
     }
 
+    /// Fetches the sets of images of a plan, and what its models make of the natural ones, into `store`; what the cluster lacks is
+    /// left out.
+    pub fn fetch_synthesis(&self, plan: &Plan, store: &Store) -> Outcome {
+        let sets = plan.syntheses.iter().map(|unit| &unit.digest);
+        let first = plan.syntheses.iter().filter(|unit| unit.restart == 0);
+        let natural = first.filter_map(|unit| plan.natural_grams(unit)).flatten();
+        self.fetch(sets.chain(natural).collect(), store)
+    }
+
     fn fetch(&self, digests: Vec<&Digest>, store: &Store) -> Outcome {
         let missing = store.contains_many(&digests.iter().copied().cloned().collect::<Vec<_>>())?;
         let wanted = digests.into_iter().zip(missing).filter(|(_, there)| !there).map(|(digest, _)| digest);
