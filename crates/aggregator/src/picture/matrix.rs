@@ -8,6 +8,7 @@ use super::palette::{GREY, Rgb, hex, is_light, sequential};
 use super::{data_uri, number, png, two};
 use crate::Error;
 use crate::report::svg::{Anchor, Svg, escape, shorten};
+use crate::report::tables::breakable;
 
 /// Most rows of a matrix whose numbers are written.
 const MAX_NUMBERED: usize = 16;
@@ -60,7 +61,8 @@ pub(crate) fn rsms(
         let name = escape(layer);
         let _ = write!(
             html,
-            r#"<figure><img src="{uri}" alt="RSM of {name}"><figcaption>{name} <small>{} to {}</small></figcaption></figure>"#,
+            r#"<figure><img src="{uri}" alt="RSM of {name}"><figcaption>{} <small>{} to {}</small></figcaption></figure>"#,
+            breakable(layer),
             two(own[0]),
             two(own[1])
         );

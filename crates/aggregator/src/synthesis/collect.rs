@@ -8,7 +8,7 @@ use ventral_plan::{Digest, Plan, SynthesisSpec, SynthesisUnit};
 use ventral_store::{Failure, Store, SynthesisRecord};
 use ventral_synthesis::StepRecord;
 
-use super::measure::Measured;
+use super::measure::{Measured, named};
 use super::natural::{Pool, pool};
 use super::warnings::warnings;
 use crate::Error;
@@ -137,7 +137,7 @@ impl Stage<'_> {
             Ok(after) => after,
             Err(error) => {
                 let unit = format!("images for {}", plan.models[model].identifier);
-                self.gaps.push(Gap { model: Some(model), unit, reason: error.to_string() });
+                self.gaps.push(Gap { model: Some(model), unit, reason: named(&error, &record.layers) });
                 return Ok(());
             }
         };
@@ -214,7 +214,7 @@ fn restart(unit: &SynthesisUnit, record: &SynthesisRecord) -> Restart {
         stop: record.stop.clone(),
         values: measured
             .map(|measured| [measured.pearson.mean_abs_r, measured.pearson.max_abs_r])
-            .map_err(|error| error.to_string()),
+            .map_err(|error| named(&error, &record.layers)),
         robust: [record.transforms, record.jpeg, record.noise],
         convergence: record.convergence.clone(),
     }

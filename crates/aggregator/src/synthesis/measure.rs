@@ -39,6 +39,24 @@ impl Measured {
     }
 }
 
+/// An error about layers by their numbers, with their names.
+pub(crate) fn named(error: &Error, layers: &[String]) -> String {
+    let named = match error {
+        Error::ConstantRsm { layer } => Some((layer, "all pairs of images are equally alike in it")),
+        Error::ConstantImage { layer, .. } => {
+            Some((layer, "all its units have the same activation for an image"))
+        }
+        Error::Activation { layer, .. } => Some((layer, "it has an activation that is not a number")),
+        _ => None,
+    };
+    match named.and_then(|(&layer, what)| Some((layers.get(layer)?, what))) {
+        Some((layer, what)) => {
+            format!("layer `{layer}`: {what}; leave it out under [layers], or use another seed")
+        }
+        None => error.to_string(),
+    }
+}
+
 /// Mean |r| that is expected of layers whose similarities have nothing to do with each other: that of normal numbers.
 pub(crate) fn unrelated(images: usize) -> f64 {
     let pairs = images * images.saturating_sub(1) / 2;

@@ -9,7 +9,7 @@ use ventral_store::{LayerGramRecord, Store};
 use ventral_synthesis::natural::{Draws, Natural, natural};
 
 use super::collect::Gap;
-use super::measure::Measured;
+use super::measure::{Measured, named};
 use crate::Error;
 
 /// Seed of the draws: the same for every job, so that jobs can be compared.
@@ -76,8 +76,10 @@ pub(super) fn pool(
             Ok((Some(pool), Vec::new()))
         }
         Err(error) => {
+            let names: Vec<String> =
+                plan.synthesis_layer_names(unit).into_iter().map(str::to_owned).collect();
             let what = format!("{model}, comparison with the natural images of {}", facts.identifier);
-            Ok((None, vec![gap(what, error.to_string())]))
+            Ok((None, vec![gap(what, named(&error, &names))]))
         }
     }
 }

@@ -24,11 +24,12 @@ const IMAGES: usize = 8;
 const SIDE: usize = 24;
 const POOL: usize = 40;
 const STEPS: u64 = 60;
-const MODEL: &str = "Some Net";
-const FOLDER: &str = "some-net";
+const MODEL: &str = "SomeNet";
+const FOLDER: &str = "somenet";
 
 fn model(identifier: &str) -> ModelFacts {
-    let layer = |(index, name): (usize, &&str)| LayerFacts { name: (*name).into(), features: 1000 + index as u64 };
+    let layer =
+        |(index, name): (usize, &&str)| LayerFacts { name: (*name).into(), features: 1000 + index as u64 };
     ModelFacts {
         identifier: identifier.into(),
         digest: Digest::of_bytes(identifier.as_bytes()),
@@ -51,7 +52,9 @@ fn model(identifier: &str) -> ModelFacts {
 }
 
 fn planned(more: &str, refused: Vec<Refused>) -> Plan {
-    let text = format!("name='images'\ntitle='Made & up'\nmodels=['m']\n[synthesis]\nimages={IMAGES}\nrestarts=3\nseed=7\ndraws=200\n{more}");
+    let text = format!(
+        "name='images'\ntitle='Made & up'\nmodels=['m']\n[synthesis]\nimages={IMAGES}\nrestarts=3\nseed=7\ndraws=200\n{more}"
+    );
     let spec = JobSpec::from_toml(&text, "spec.toml").expect("a spec");
     let pools = more.contains("natural").then(|| PoolFacts {
         identifier: "Pictures".into(),
@@ -60,7 +63,8 @@ fn planned(more: &str, refused: Vec<Refused>) -> Plan {
         count: POOL,
         citation: Some("Nobody (2026)".into()),
     });
-    let facts = Facts { models: vec![model(MODEL)], pools: pools.into_iter().collect(), refused, ..Facts::default() };
+    let facts =
+        Facts { models: vec![model(MODEL)], pools: pools.into_iter().collect(), refused, ..Facts::default() };
     plan_without(facts, spec, machine()).expect("a plan")
 }
 
@@ -97,12 +101,15 @@ fn rsms(seed: u64, shared: f64) -> Array2<f64> {
         row.iter_mut().for_each(|v| *v /= norm);
         rows.push(row);
     }
-    Array2::from_shape_fn((LAYERS.len(), pairs), |(layer, pair)| 0.3 + 0.6 * rows[layer][pair] + shared * common[pair])
+    Array2::from_shape_fn((LAYERS.len(), pairs), |(layer, pair)| {
+        0.3 + 0.6 * rows[layer][pair] + shared * common[pair]
+    })
 }
 
 fn images(seed: u64) -> Array4<u8> {
     let mut random = uniform(seed + 99);
-    let waves: Vec<[f64; 4]> = (0..IMAGES * 3).map(|_| [random() * 0.9, random() * 0.9, random() * 6.0, random()]).collect();
+    let waves: Vec<[f64; 4]> =
+        (0..IMAGES * 3).map(|_| [random() * 0.9, random() * 0.9, random() * 6.0, random()]).collect();
     Array4::from_shape_fn((IMAGES, SIDE, SIDE, 3), |(image, row, column, channel)| {
         let [a, b, phase, level] = waves[image * 3 + channel];
         (255.0 * (0.5 + 0.3 * (a * row as f64 + b * column as f64 + phase).sin() + 0.2 * (level - 0.5))) as u8
@@ -161,7 +168,8 @@ fn compute(store: &Store, plan: &Plan) {
 /// The Grams of natural images, whose layers are alike.
 fn read_pool(store: &Store, plan: &Plan) {
     let Some(grams) = plan.natural_grams(&plan.syntheses[0]) else { return };
-    let layers = layer_activations(Stimuli::Natural { alpha: 0.9 }, POOL, LAYERS.len(), 300, 3).expect("layers");
+    let layers =
+        layer_activations(Stimuli::Natural { alpha: 0.9 }, POOL, LAYERS.len(), 300, 3).expect("layers");
     for (gram, activations) in grams.into_iter().zip(&layers) {
         let mut builder = GramBuilder::new(POOL, Precision::F64).expect("a builder");
         builder.push(0, activations.mapv(|value| value as f32).view()).expect("pushed");
@@ -171,7 +179,8 @@ fn read_pool(store: &Store, plan: &Plan) {
 }
 
 fn found(plan: &Plan, store: &Store, failures: &[Failure]) -> (Syntheses, BTreeMap<String, JobFile>) {
-    let (syntheses, files) = synthesis_files(plan, store, failures).expect("files").expect("a job with synthesis");
+    let (syntheses, files) =
+        synthesis_files(plan, store, failures).expect("files").expect("a job with synthesis");
     let count = files.len();
     let files: BTreeMap<String, JobFile> = files.into_iter().map(|file| (file.name.clone(), file)).collect();
     assert_eq!(files.len(), count, "names are unique");
@@ -236,9 +245,11 @@ fn natural_images_are_those_of_the_pools_grams() {
     let plan = natural();
     let (_, files) = of(&plan);
     // All images of the pool, from the features themselves.
-    let layers = layer_activations(Stimuli::Natural { alpha: 0.9 }, POOL, LAYERS.len(), 300, 3).expect("layers");
+    let layers =
+        layer_activations(Stimuli::Natural { alpha: 0.9 }, POOL, LAYERS.len(), 300, 3).expect("layers");
     let layers: Vec<_> = layers.iter().map(|layer| layer.mapv(|value| f64::from(value as f32))).collect();
-    let all = LayerCorrelation::new(activation_rsms(&layers).view(), Coefficient::Pearson).expect("correlations");
+    let all =
+        LayerCorrelation::new(activation_rsms(&layers).view(), Coefficient::Pearson).expect("correlations");
     let table = text(&files, &file("correlation.csv"));
     let row = format!("natural,{},{},", LAYERS[1], LAYERS[3]);
     let line = table.lines().find(|line| line.starts_with(&row)).expect("a row");
@@ -254,7 +265,8 @@ fn the_folder_is_a_stimulus_set_of_the_same_pixels() {
     let directory = tempfile::tempdir().expect("a directory");
     write_out(directory.path(), &files);
     let folder = directory.path().join(FOLDER);
-    let set = StimulusSet::from_table("made", &folder.join("stimuli.csv"), &folder.join("images")).expect("a set");
+    let set =
+        StimulusSet::from_table("made", &folder.join("stimuli.csv"), &folder.join("images")).expect("a set");
     assert_eq!((set.len(), set.ids[0].as_str()), (IMAGES, "synth01"));
     let expected = images(8);
     for index in 0..IMAGES {
@@ -284,7 +296,9 @@ fn tables_and_steps_are_complete() {
     let last: serde_json::Value = serde_json::from_str(steps.lines().last().expect("a line")).expect("JSON");
     assert_eq!((&last["seed"], &last["step"]), (&9.into(), &(STEPS - 1).into()));
     assert!(last["mean_abs_r"].is_number() && last["untransformed"].is_null());
-    for figure in ["convergence", "natural", "correlation-synthesised", "correlation-natural", "correlation-initial"] {
+    for figure in
+        ["convergence", "natural", "correlation-synthesised", "correlation-natural", "correlation-initial"]
+    {
         let svg = text(&files, &file(&format!("figures/{figure}.svg")));
         assert!(svg.starts_with("<svg xmlns=") && svg.trim_end().ends_with("</svg>"), "{figure}");
     }
@@ -301,7 +315,14 @@ fn the_page_needs_nothing_but_itself() {
     for outside in ["src=\"http", "href=\"http", "url(", "@import", "<script", "<link"] {
         assert!(!page.contains(outside), "{outside}");
     }
-    for inside in ["data:image/png;base64,", "Made &#38; up", "Among natural images", "8 (these images)", "conv1/7x7", "best of 3 of 3 restarts"] {
+    for inside in [
+        "data:image/png;base64,",
+        "Made &#38; up",
+        "Among natural images",
+        "8 (these images)",
+        "conv1/7x7",
+        "best of 3 of 3 restarts",
+    ] {
         assert!(page.contains(inside), "{inside}");
     }
     assert_eq!(page.matches("alt=\"synthesised image").count(), IMAGES);
@@ -351,7 +372,12 @@ fn what_is_missing_or_failed_is_named_and_the_rest_is_there() {
     let (syntheses, files) = found(&plan, &store, &[failure]);
     assert!(syntheses.is_partial());
     let gaps = syntheses.gaps.join("\n");
-    for gap in ["seed 7: not computed", "seed 8: out of memory", "other.toml: no such file", "layer conv2, on the natural images of Pictures: not computed"] {
+    for gap in [
+        "seed 7: not computed",
+        "seed 8: out of memory",
+        "other.toml: no such file",
+        "layer conv2, on the natural images of Pictures: not computed",
+    ] {
         assert!(gaps.contains(gap), "{gap}: {gaps}");
     }
     assert_eq!((syntheses.sets[0].seed, syntheses.sets[0].restarts), (9, 1));
@@ -379,14 +405,22 @@ fn restarts_without_a_value_are_never_the_best() {
     put(&store, &plan, 1, &record(&plan, 1, 0.5));
     let (syntheses, files) = found(&plan, &store, &[]);
     assert_eq!(syntheses.sets[0].seed, 8);
-    assert!(syntheses.sets[0].warnings[0].contains("seed 7: layer 2"), "{:?}", syntheses.sets[0].warnings);
+    assert!(
+        syntheses.sets[0].warnings[0].contains("seed 7: layer `mixed3a`"),
+        "{:?}",
+        syntheses.sets[0].warnings
+    );
     assert!(json(&files)["restarts"][0]["problem"].is_string());
-    assert!(page(&files).contains("no value: layer 2"));
+    assert!(page(&files).contains("no value: layer `mixed3a`"));
     // And where no other is there, the reason is.
     store.discard(&plan.syntheses[1].digest).expect("discarded");
     let (syntheses, files) = found(&plan, &store, &[]);
     assert!(syntheses.sets.is_empty() && files.is_empty());
-    assert!(syntheses.gaps.iter().any(|gap| gap.contains(&format!("images for {MODEL}: layer 2"))), "{:?}", syntheses.gaps);
+    assert!(
+        syntheses.gaps.iter().any(|gap| gap.contains(&format!("images for {MODEL}: layer `mixed3a`"))),
+        "{:?}",
+        syntheses.gaps
+    );
 }
 
 #[test]
@@ -431,7 +465,10 @@ fn few_images_for_the_layers_are_a_warning() {
     put(&store, &plan, 0, &record);
     let (syntheses, _) = found(&plan, &store, &[]);
     let warnings = &syntheses.sets[0].warnings;
-    assert!(warnings.iter().any(|warning| warning.contains("15 pairs") && warning.contains("at least 7")), "{warnings:?}");
+    assert!(
+        warnings.iter().any(|warning| warning.contains("15 pairs") && warning.contains("at least 7")),
+        "{warnings:?}"
+    );
 }
 
 #[test]

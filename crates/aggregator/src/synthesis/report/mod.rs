@@ -140,15 +140,19 @@ fn matrices(set: &Set) -> Vec<(String, String, String)> {
     all.map(|found| (found.title.clone(), found.line.clone(), found.drawn(set))).collect()
 }
 
-/// Similarities of the images in each layer, the final and the first ones, on one scale.
+/// Similarities of the images in each layer: each layer for itself, then all on one scale, then the first images on the same.
 fn all_rsms(set: &Set) -> Result<Vec<(String, String)>, Error> {
     let images = set.images.dim().0;
     let [before, after] = &set.rsms;
     let range = rsm_range(set);
-    [("Synthesised images", after), ("Before the first step", before)]
-        .into_iter()
-        .map(|(title, found)| Ok((title.to_owned(), rsms(&set.layers, found.view(), images, range)?)))
-        .collect()
+    [
+        ("Synthesised images, each layer from its least similar pair (dark) to its most similar one (bright)", after, Range::Own),
+        ("The same, all layers on one scale", after, range),
+        ("Before the first step, on the same scale", before, range),
+    ]
+    .into_iter()
+    .map(|(title, found, range)| Ok((title.to_owned(), rsms(&set.layers, found.view(), images, range)?)))
+    .collect()
 }
 
 fn rsm_range(set: &Set) -> Range {
