@@ -12,22 +12,43 @@ pub trait Real: ndarray::NdFloat + faer::traits::RealField + Default {
 }
 
 impl Real for f32 {
+    #[inline]
     fn of(value: f64) -> Self {
         value as Self
     }
 
+    #[inline]
     fn wide(self) -> f64 {
         f64::from(self)
     }
 }
 
 impl Real for f64 {
+    #[inline]
     fn of(value: f64) -> Self {
         value
     }
 
+    #[inline]
     fn wide(self) -> f64 {
         self
+    }
+}
+
+/// Calls `kernel`, which must be inlined always, compiled for the widest vectors of this processor. Element by element nothing
+/// changes: no sum is reordered or fused.
+pub(super) fn vectorised<A>(kernel: impl FnOnce(A), arguments: A) {
+    faer::traits::pulp::Arch::new().dispatch(Kernel(kernel, arguments));
+}
+
+struct Kernel<F, A>(F, A);
+
+impl<F: FnOnce(A), A> faer::traits::pulp::NullaryFnOnce for Kernel<F, A> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        (self.0)(self.1);
     }
 }
 

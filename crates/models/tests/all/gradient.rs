@@ -53,16 +53,16 @@ pub fn difference(card: &ModelCard, names: &[String], tolerance: f64) -> f64 {
     worst
 }
 
-fn all_layers(card: &ModelCard) -> Vec<String> {
+pub fn all_layers(card: &ModelCard) -> Vec<String> {
     Network::load(card).unwrap().layers().iter().map(|layer| layer.name.clone()).collect()
 }
 
-fn demo_card(name: &str) -> ModelCard {
+pub fn demo_card(name: &str) -> ModelCard {
     let demo = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/demo/models");
     ModelCard::load(&demo.join(name).join("model.toml"), None).unwrap()
 }
 
-const DEMO: [&str; 3] = ["convnet_random", "convnet_trained", "gabor_v1"];
+pub const DEMO: [&str; 3] = ["convnet_random", "convnet_trained", "gabor_v1"];
 
 #[test]
 fn values_are_those_of_the_scorers_engine() {

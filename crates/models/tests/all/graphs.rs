@@ -205,11 +205,22 @@ impl Graph {
 
     /// Writes the model and a card that shows images of `size` as they are, 0 to 1.
     pub fn card(&self, directory: &Path, version: i64, size: [usize; 2]) -> Result<ModelCard, Error> {
+        let input = "channels = \"rgb\"\nscale = \"1/255\"\nmean = [0.0, 0.0, 0.0]\nstd = [1.0, 1.0, 1.0]\n";
+        self.card_with(directory, version, size, input)
+    }
+
+    /// Writes the model and a card with more lines for its `[input]`.
+    pub fn card_with(
+        &self,
+        directory: &Path,
+        version: i64,
+        size: [usize; 2],
+        input: &str,
+    ) -> Result<ModelCard, Error> {
         std::fs::write(directory.join("model.onnx"), self.encode(version, size)).unwrap();
         let path = directory.join("model.toml");
-        let text = format!(
-            "identifier = \"test\"\nfile = \"model.onnx\"\n[input]\nsize = {size:?}\nchannels = \"rgb\"\nscale = \"1/255\"\nmean = [0.0, 0.0, 0.0]\nstd = [1.0, 1.0, 1.0]\n"
-        );
+        let text =
+            format!("identifier = \"test\"\nfile = \"model.onnx\"\n[input]\nsize = {size:?}\n{input}");
         std::fs::write(&path, text).unwrap();
         ModelCard::load(&path, None)
     }

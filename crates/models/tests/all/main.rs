@@ -3,6 +3,7 @@
 mod card;
 mod conformance;
 mod derivatives;
+mod differentiable;
 mod gradient;
 mod graphs;
 mod network;

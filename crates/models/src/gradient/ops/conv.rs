@@ -3,9 +3,9 @@
 use faer::MatMut;
 use rayon::prelude::*;
 
-use super::window::Window;
+use super::window::{Block, Window};
 use crate::gradient::program::{Kept, Memory, Op, Saved};
-use crate::gradient::real::{Factor, Real, product};
+use crate::gradient::real::{Factor, Real, product, vectorised};
 
 /// Elements of one block of unrolled image patches: 1 MiB in f32.
 const BLOCK: usize = 1 << 18;
@@ -72,7 +72,8 @@ impl<T: Real> Conv<T> {
             let count = out.ncols();
             let mut patches = memory.numbers.take(depth * rows * width);
             let used = &mut patches[..depth * count];
-            self.window.unroll(input, self.channels[0], block * rows, count / width, used);
+            let block = Block { channels: self.channels[0], first: block * rows, rows: count / width };
+            vectorised(Window::unroll, (&self.window, block, input, &mut *used));
             product(out, false, weight, Factor::new(used, depth, count).view(), T::one());
             memory.numbers.give(patches);
         });
@@ -106,19 +107,21 @@ impl<T: Real> Conv<T> {
                 let target = MatMut::from_row_major_slice_mut(&mut *used, count * taps, used_rows * width);
                 let here = adjoint.subcols(first * width, used_rows * width);
                 product(target, false, part, here, T::one());
-                self.window.fold(used, count, first, used_rows, out);
+                let block = Block { channels: count, first, rows: used_rows };
+                vectorised(Window::fold, (&self.window, block, &*used, &mut *out));
             }
             memory.numbers.give(patches);
         });
     }
 
     /// Bias and ReLU; `mask` says where the ReLU let the value pass.
-    fn finish(&self, output: &mut [T], mask: &mut [u8]) {
-        let plane = self.window.output[0] * self.window.output[1];
-        let count = self.groups * self.channels[1];
-        let bias = |channel: usize| self.bias.as_ref().map_or(T::zero(), |bias| bias[channel % count]);
-        if !self.relu {
-            if self.bias.is_some() {
+    #[inline(always)]
+    fn finish((conv, output, mask): (&Self, &mut [T], &mut [u8])) {
+        let plane = conv.window.output[0] * conv.window.output[1];
+        let count = conv.groups * conv.channels[1];
+        let bias = |channel: usize| conv.bias.as_ref().map_or(T::zero(), |bias| bias[channel % count]);
+        if !conv.relu {
+            if conv.bias.is_some() {
                 for (channel, row) in output.chunks_exact_mut(plane).enumerate() {
                     let bias = bias(channel);
                     row.iter_mut().for_each(|value| *value += bias);
@@ -152,7 +155,7 @@ impl<T: Real> Op<T> for Conv<T> {
         if self.relu {
             saved.bytes = memory.bytes.take(output.len());
         }
-        self.finish(output, &mut saved.bytes);
+        vectorised(Self::finish, (self, output, saved.bytes.as_mut_slice()));
         saved
     }
 
@@ -195,6 +198,11 @@ impl<T: Real> Op<T> for Conv<T> {
 
 /// `values` where `pass` is 1, zero elsewhere.
 pub(super) fn mask<T: Real>(values: &[T], pass: &[u8], out: &mut [T]) {
+    vectorised(mask_kernel, (values, pass, out));
+}
+
+#[inline(always)]
+fn mask_kernel<T: Real>((values, pass, out): (&[T], &[u8], &mut [T])) {
     for ((out, &value), &pass) in out.iter_mut().zip(values).zip(pass) {
         *out = if pass == 0 { T::zero() } else { value };
     }

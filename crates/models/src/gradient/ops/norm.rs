@@ -1,7 +1,7 @@
 //! Normalisation.
 
 use crate::gradient::program::{Kept, Memory, Op, Saved};
-use crate::gradient::real::Real;
+use crate::gradient::real::{Real, vectorised};
 
 /// y = scale x + shift with one scale and shift per channel: batch normalisation outside training.
 pub(in crate::gradient) struct Affine<T> {
@@ -40,6 +40,9 @@ pub(in crate::gradient) struct Lrn<T> {
     pub bias: T,
 }
 
+/// The operator; input, s and adjoint; what is added to; scratch of an image and of a plane.
+type LrnBackward<'a, T> = (&'a Lrn<T>, [&'a [T]; 3], &'a mut [T], &'a mut Vec<T>, &'a mut Vec<T>);
+
 impl<T: Real> Lrn<T> {
     fn ratio(&self) -> T {
         self.alpha / T::of(self.size as f64)
@@ -59,6 +62,7 @@ impl<T: Real> Lrn<T> {
         channel.saturating_sub(after)..end
     }
 
+    #[inline(always)]
     fn power(&self, sums: &[T], out: &mut [T]) {
         let one = T::one();
         if self.beta == T::of(0.75) {
@@ -74,29 +78,31 @@ impl<T: Real> Lrn<T> {
     }
 
     /// `sums` becomes s.
-    fn forward_image(&self, input: &[T], output: &mut [T], sums: &mut [T]) {
-        let (plane, ratio) = (self.plane, self.ratio());
+    #[inline(always)]
+    fn forward_image((lrn, input, output, sums): (&Self, &[T], &mut [T], &mut [T])) {
+        let (plane, ratio) = (lrn.plane, lrn.ratio());
         let channels = sums.chunks_exact_mut(plane).zip(output.chunks_exact_mut(plane));
         for (channel, (sums, output)) in channels.enumerate() {
             sums.fill(T::zero());
-            for neighbour in self.neighbours(channel) {
+            for neighbour in lrn.neighbours(channel) {
                 let values = &input[neighbour * plane..][..plane];
                 sums.iter_mut().zip(values).for_each(|(sum, &value)| *sum += value * value);
             }
-            sums.iter_mut().for_each(|sum| *sum = self.bias + ratio * *sum);
-            self.power(sums, output);
+            sums.iter_mut().for_each(|sum| *sum = lrn.bias + ratio * *sum);
+            lrn.power(sums, output);
             let values = &input[channel * plane..][..plane];
             output.iter_mut().zip(values).for_each(|(output, &value)| *output *= value);
         }
     }
 
     /// `given`: input, s and adjoint. `spread` becomes, per channel, adjoint x s^(-beta - 1), which every channel in its window meets.
-    fn backward_image(&self, given: [&[T]; 3], into: &mut [T], spread: &mut [T], total: &mut [T]) {
-        let plane = self.plane;
+    #[inline(always)]
+    fn backward_image((lrn, given, into, spread, total): LrnBackward<'_, T>) {
+        let plane = lrn.plane;
         let channels = spread.chunks_exact_mut(plane).zip(into.chunks_exact_mut(plane));
         for (channel, (spread, into)) in channels.enumerate() {
             let [input, sums, adjoint] = given.map(|values| &values[channel * plane..][..plane]);
-            self.power(sums, spread);
+            lrn.power(sums, spread);
             let items = spread.iter_mut().zip(into).zip(input).zip(sums).zip(adjoint);
             for ((((spread, into), &value), &sum), &adjoint) in items {
                 let direct = adjoint * *spread;
@@ -104,10 +110,10 @@ impl<T: Real> Lrn<T> {
                 *spread = direct * value / sum;
             }
         }
-        let factor = T::of(-2.0) * self.beta * self.ratio();
+        let factor = T::of(-2.0) * lrn.beta * lrn.ratio();
         for (channel, into) in into.chunks_exact_mut(plane).enumerate() {
             total.fill(T::zero());
-            for other in self.seen_by(channel) {
+            for other in lrn.seen_by(channel) {
                 let values = &spread[other * plane..][..plane];
                 total.iter_mut().zip(values).for_each(|(total, &value)| *total += value);
             }
@@ -125,7 +131,7 @@ impl<T: Real> Op<T> for Lrn<T> {
         let mut sums = memory.numbers.take(output.len());
         let images = output.chunks_exact_mut(image).zip(inputs[0].chunks_exact(image));
         for ((output, input), sums) in images.zip(sums.chunks_exact_mut(image)) {
-            self.forward_image(input, output, sums);
+            vectorised(Self::forward_image, (self, input, output, sums));
         }
         Saved { numbers: sums, ..Saved::default() }
     }
@@ -137,7 +143,7 @@ impl<T: Real> Op<T> for Lrn<T> {
         let mut spread = memory.numbers.take(image);
         let mut total = memory.numbers.take(self.plane);
         for ((into, adjoint), (input, sums)) in images {
-            self.backward_image([input, sums, adjoint], into, &mut spread, &mut total);
+            vectorised(Self::backward_image, (self, [input, sums, adjoint], into, &mut spread, &mut total));
         }
         memory.numbers.give(total);
         memory.numbers.give(spread);

@@ -2,7 +2,7 @@
 
 use super::window::Window;
 use crate::gradient::program::{Kept, Memory, Op, Saved};
-use crate::gradient::real::Real;
+use crate::gradient::real::{Real, vectorised};
 
 /// The largest value of each window; the first of equal ones, row by row, gets the gradient.
 ///
@@ -13,14 +13,18 @@ pub(in crate::gradient) struct MaxPool {
     pitch: usize,
 }
 
-/// Scratch of one plane: the padded input, the largest value of each column of a window and its row, then of the whole window.
+/// Scratch of one plane: the padded input, the largest value of each column of a window and its row, then of the whole window and its
+/// tap. Rows and taps are numbers like the values, so that both are chosen by the same comparison.
 struct Planes<T> {
     padded: Vec<T>,
     columns: Vec<T>,
-    rows: Vec<i32>,
+    rows: Vec<T>,
     best: Vec<T>,
-    taps: Vec<i32>,
+    taps: Vec<T>,
 }
+
+/// The pool, one plane of the input, scratch, one plane of the output and its taps.
+type PoolPlane<'a, T> = (&'a MaxPool, &'a [T], &'a mut Planes<T>, &'a mut [T], &'a mut [u32]);
 
 impl MaxPool {
     /// Dilations must be 1.
@@ -38,14 +42,15 @@ impl MaxPool {
         Planes {
             padded: vec![T::neg_infinity(); padded],
             columns: vec![T::neg_infinity(); size],
-            rows: vec![0; size],
+            rows: vec![T::zero(); size],
             best: vec![T::neg_infinity(); size],
-            taps: vec![0; size],
+            taps: vec![T::zero(); size],
         }
     }
 
-    fn plane<T: Real>(&self, input: &[T], planes: &mut Planes<T>, output: &mut [T], taps: &mut [u32]) {
-        let (window, pitch) = (&self.window, self.pitch);
+    #[inline(always)]
+    fn plane<T: Real>((pool, input, planes, output, taps): PoolPlane<'_, T>) {
+        let (window, pitch) = (&pool.window, pool.pitch);
         let Planes { padded, columns, rows, best, taps: winners } = planes;
         let lines = padded.chunks_exact_mut(pitch).skip(window.pads[0]);
         for (line, input) in lines.zip(input.chunks_exact(window.input[1])) {
@@ -61,9 +66,9 @@ impl MaxPool {
             let (largest, rows) = (&mut columns[range.clone()], &mut rows[range]);
             let source = &padded[run * window.strides[0] * pitch..];
             largest.copy_from_slice(&source[..length]);
-            rows.fill(0);
+            rows.fill(T::zero());
             for ky in 1..window.kernel[0] {
-                down(largest, rows, &source[ky * pitch..][..length], (ky * window.kernel[1]) as i32);
+                down(largest, rows, &source[ky * pitch..][..length], T::of((ky * window.kernel[1]) as f64));
             }
         }
         let length = window.output[0] * pitch;
@@ -71,7 +76,7 @@ impl MaxPool {
         winners[..length].copy_from_slice(&rows[..length]);
         for kx in 1..window.kernel[1] {
             let (columns, rows) = (&columns[kx..][..length], &rows[kx..][..length]);
-            across(&mut best[..length], &mut winners[..length], columns, rows, kx as i32);
+            across(&mut best[..length], &mut winners[..length], columns, rows, T::of(kx as f64));
         }
         let lines = best.chunks_exact(pitch).zip(winners.chunks_exact(pitch));
         let targets = output.chunks_exact_mut(window.output[1]).zip(taps.chunks_exact_mut(window.output[1]));
@@ -79,28 +84,60 @@ impl MaxPool {
             let (best, winners) = (best.iter(), winners.iter());
             let (best, winners) = (best.step_by(window.strides[1]), winners.step_by(window.strides[1]));
             output.iter_mut().zip(best).for_each(|(output, &best)| *output = best);
-            taps.iter_mut().zip(winners).for_each(|(tap, &winner)| *tap = winner as u32);
+            taps.iter_mut().zip(winners).for_each(|(tap, &winner)| *tap = winner.wide() as u32);
         }
     }
 }
 
+/// Elements compared at a time; whole arrays are read and written so that the comparison becomes one of vectors.
+const LANES: usize = 16;
+
 /// A row of a window further down: it must be larger to win.
-fn down<T: Real>(largest: &mut [T], rows: &mut [i32], source: &[T], code: i32) {
-    for ((largest, row), &value) in largest.iter_mut().zip(rows).zip(source) {
-        let wins = value > *largest;
-        *row = if wins { code } else { *row };
-        *largest = if wins { value } else { *largest };
+#[inline(always)]
+fn down<T: Real>(largest: &mut [T], rows: &mut [T], source: &[T], code: T) {
+    let ((largest, last), (rows, last_rows)) = (largest.as_chunks_mut(), rows.as_chunks_mut());
+    let (source, last_source) = source.as_chunks();
+    for ((largest, rows), source) in largest.iter_mut().zip(rows).zip(source) {
+        down_lanes::<T, LANES>(largest, rows, source, code);
+    }
+    for ((largest, row), source) in last.iter_mut().zip(last_rows).zip(last_source) {
+        down_lanes(std::array::from_mut(largest), std::array::from_mut(row), &[*source], code);
     }
 }
 
+#[inline(always)]
+fn down_lanes<T: Real, const N: usize>(largest: &mut [T; N], rows: &mut [T; N], source: &[T; N], code: T) {
+    let (a, b, row) = (*source, *largest, *rows);
+    *rows = std::array::from_fn(|i| if a[i] > b[i] { code } else { row[i] });
+    *largest = std::array::from_fn(|i| if a[i] > b[i] { a[i] } else { b[i] });
+}
+
 /// The next column of a window: it wins when larger, or as large and found in an earlier row.
-fn across<T: Real>(best: &mut [T], taps: &mut [i32], columns: &[T], rows: &[i32], kx: i32) {
-    for (((best, tap), &value), &row) in best.iter_mut().zip(taps).zip(columns).zip(rows) {
-        let code = row + kx;
-        let wins = (value > *best) | ((value == *best) & (code < *tap));
-        *tap = if wins { code } else { *tap };
-        *best = if wins { value } else { *best };
+#[inline(always)]
+fn across<T: Real>(best: &mut [T], taps: &mut [T], columns: &[T], rows: &[T], kx: T) {
+    let ((best, last), (taps, last_taps)) = (best.as_chunks_mut(), taps.as_chunks_mut());
+    let ((columns, last_columns), (rows, last_rows)) = (columns.as_chunks(), rows.as_chunks());
+    for (((best, taps), columns), rows) in best.iter_mut().zip(taps).zip(columns).zip(rows) {
+        across_lanes::<T, LANES>(best, taps, columns, rows, kx);
     }
+    for (((best, tap), column), row) in last.iter_mut().zip(last_taps).zip(last_columns).zip(last_rows) {
+        across_lanes(std::array::from_mut(best), std::array::from_mut(tap), &[*column], &[*row], kx);
+    }
+}
+
+#[inline(always)]
+fn across_lanes<T: Real, const N: usize>(
+    best: &mut [T; N],
+    taps: &mut [T; N],
+    columns: &[T; N],
+    rows: &[T; N],
+    kx: T,
+) {
+    let (a, b, tap) = (*columns, *best, *taps);
+    let code: [T; N] = std::array::from_fn(|i| rows[i] + kx);
+    let wins = |i: usize| (a[i] > b[i]) | ((a[i] == b[i]) & (code[i] < tap[i]));
+    *taps = std::array::from_fn(|i| if wins(i) { code[i] } else { tap[i] });
+    *best = std::array::from_fn(|i| if a[i] > b[i] { a[i] } else { b[i] });
 }
 
 impl<T: Real> Op<T> for MaxPool {
@@ -111,7 +148,7 @@ impl<T: Real> Op<T> for MaxPool {
         let mut planes = self.planes();
         let targets = output.chunks_exact_mut(to).zip(taps.chunks_exact_mut(to));
         for ((output, taps), input) in targets.zip(inputs[0].chunks_exact(from)) {
-            self.plane(input, &mut planes, output, taps);
+            vectorised(Self::plane, (self, input, &mut planes, output, taps));
         }
         Saved { indices: taps, ..Saved::default() }
     }

@@ -16,6 +16,14 @@ pub(in crate::gradient) struct Window {
     pub output: [usize; 2],
 }
 
+/// Some channels, and `rows` rows of the output from `first` on.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::gradient) struct Block {
+    pub channels: usize,
+    pub first: usize,
+    pub rows: usize,
+}
+
 impl Window {
     /// Positions in one window.
     pub fn taps(&self) -> usize {
@@ -43,11 +51,10 @@ impl Window {
 
     /// Calls with each tap of each channel and each of `rows` output rows from `first` on: patch row, output row within the block,
     /// the columns inside the image, and the range of the input they come from (every `strides[1]`-th element); `None` when outside.
+    #[inline(always)]
     fn segments(
         &self,
-        channels: usize,
-        first: usize,
-        rows: usize,
+        Block { channels, first, rows }: Block,
         mut call: impl FnMut(usize, usize, Range<usize>, Option<usize>),
     ) {
         let [height, width] = self.input;
@@ -75,17 +82,11 @@ impl Window {
     }
 
     /// Writes the patches of `rows` output rows from `first` on: (channels x taps) x (rows x output columns), zero outside.
-    pub fn unroll<T: Real>(
-        &self,
-        input: &[T],
-        channels: usize,
-        first: usize,
-        rows: usize,
-        patches: &mut [T],
-    ) {
-        let (width, stride) = (self.output[1], self.strides[1]);
-        self.segments(channels, first, rows, |patch, row, columns, start| {
-            let target = &mut patches[(patch * rows + row) * width..][..width];
+    #[inline(always)]
+    pub fn unroll<T: Real>((window, block, input, patches): (&Self, Block, &[T], &mut [T])) {
+        let (width, stride) = (window.output[1], window.strides[1]);
+        window.segments(block, |patch, row, columns, start| {
+            let target = &mut patches[(patch * block.rows + row) * width..][..width];
             let Some(start) = start else {
                 target.fill(T::zero());
                 return;
@@ -104,11 +105,12 @@ impl Window {
     }
 
     /// Adds patches back to where [`Window::unroll`] takes them from.
-    pub fn fold<T: Real>(&self, patches: &[T], channels: usize, first: usize, rows: usize, into: &mut [T]) {
-        let (width, stride) = (self.output[1], self.strides[1]);
-        self.segments(channels, first, rows, |patch, row, columns, start| {
+    #[inline(always)]
+    pub fn fold<T: Real>((window, block, patches, into): (&Self, Block, &[T], &mut [T])) {
+        let (width, stride) = (window.output[1], window.strides[1]);
+        window.segments(block, |patch, row, columns, start| {
             let Some(start) = start else { return };
-            let source = &patches[(patch * rows + row) * width..][..width][columns];
+            let source = &patches[(patch * block.rows + row) * width..][..width][columns];
             if stride == 1 {
                 for (target, &source) in into[start..start + source.len()].iter_mut().zip(source) {
                     *target += source;
