@@ -9,3 +9,4 @@ mod maps;
 mod reference;
 mod scale;
 mod simulated;
+mod synthesis;

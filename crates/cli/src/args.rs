@@ -188,7 +188,7 @@ pub struct SimulateArgs {
     /// Layer whose units the neurons mix.
     #[arg(long)]
     pub layer: String,
-    /// Stimulus set: a benchmark card whose stimuli are shown, or a CSV with a ZIP of the same name.
+    /// Stimulus set: a benchmark card whose stimuli are shown, or a CSV with a ZIP of the same name or a folder `images` beside it.
     #[arg(long)]
     pub stimuli: PathBuf,
     /// Identifier of the assembly.
@@ -225,7 +225,7 @@ pub struct SimulateScanArgs {
     /// Only these of its layers, separated by commas.
     #[arg(long, value_delimiter = ',', value_name = "NAMES")]
     pub layers: Vec<String>,
-    /// Stimulus set: a benchmark card whose stimuli are shown, or a CSV with a ZIP of the same name.
+    /// Stimulus set: a benchmark card whose stimuli are shown, or a CSV with a ZIP of the same name or a folder `images` beside it.
     #[arg(long)]
     pub stimuli: PathBuf,
     /// NIfTI volume whose voxels above zero are the brain; a small egg of 4 x 4 x 5 mm voxels when absent.

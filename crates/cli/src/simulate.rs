@@ -1,6 +1,6 @@
 //! `ventral simulate`: recordings with a known origin.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use ventral_data::{StimulusSet, write_assembly};
 use ventral_metrics::Simulation;
@@ -56,20 +56,32 @@ pub fn simulate(context: &Context, arguments: &SimulateArgs) -> Outcome {
     Ok(())
 }
 
-/// The stimuli of a benchmark card, or of a CSV with a ZIP of the same name beside it.
+/// Folder with the images of a table, where there is no archive: that of synthesised images.
+const IMAGES: &str = "images";
+
+/// The stimuli of a benchmark card, or of a CSV with its images beside it.
 pub fn stimuli(context: &Context, path: &Path) -> Outcome<StimulusSet> {
     if path.extension().is_some_and(|extension| extension == "csv") {
-        let archive = path.with_extension("zip");
         let identifier = path.file_stem().unwrap_or_default().to_string_lossy();
-        if !archive.is_file() {
-            return Err(Exit::input(format!(
-                "{}: not there; the images of {} belong into it",
-                archive.display(),
-                path.display()
-            )));
-        }
-        return Ok(StimulusSet::from_table(&identifier, path, &archive)?);
+        return Ok(StimulusSet::from_table(&identifier, path, &images_of(path)?)?);
     }
     let card = crate::cards::card_file(path, "benchmark.toml");
     Ok(ventral_data::load_benchmark(&card, context.data.as_deref())?.stimuli)
+}
+
+/// The images of a table: a ZIP of the same name, or else the folder `images`, beside it.
+pub fn images_of(table: &Path) -> Outcome<PathBuf> {
+    let (archive, folder) = (table.with_extension("zip"), table.with_file_name(IMAGES));
+    if archive.is_file() {
+        return Ok(archive);
+    }
+    if folder.is_dir() {
+        return Ok(folder);
+    }
+    Err(Exit::input(format!(
+        "{}: not there, and neither is the folder {}; the images of {} belong into one of them",
+        archive.display(),
+        folder.display(),
+        table.display()
+    )))
 }

@@ -13,7 +13,7 @@ use crate::cards::card_file;
 use crate::context::Context;
 use crate::exit::{Exit, Outcome};
 use crate::progress::stop_on_signal;
-use crate::simulate::{Quiet, stimuli};
+use crate::simulate::{Quiet, images_of, stimuli};
 
 /// Voxels of the brain that is taken where no mask is given.
 const EGG_SHAPE: [usize; 3] = [22, 28, 18];
@@ -96,12 +96,12 @@ fn head(arguments: &SimulateScanArgs, model: &str, ids: &[String], layers: &[Str
     )
 }
 
-/// The images: as the benchmark card has them, or a table beside its archive. Paths are relative to the new card.
+/// The images: as the benchmark card has them, or a table beside its archive or folder. Paths are relative to the new card.
 fn stimuli_section(path: &Path, folder: &Path) -> Outcome<String> {
     if path.extension().is_some_and(|extension| extension == "csv") {
         let table = path.file_name().unwrap_or_default().to_string_lossy();
-        let archive = relative(&path.with_extension("zip"), folder)?.display().to_string();
-        return Ok(format!("[stimuli]\nformat = \"table\"\ntable = {table:?}\nfile = {archive:?}\n"));
+        let images = relative(&images_of(path)?, folder)?.display().to_string();
+        return Ok(format!("[stimuli]\nformat = \"table\"\ntable = {table:?}\nfile = {images:?}\n"));
     }
     let file = card_file(path, "benchmark.toml");
     let text =

@@ -8,7 +8,7 @@ use crate::cost::{self, FeaturesShape};
 use crate::unit::{GramIdentity, RESULT_REVISION, ScoreIdentity};
 use crate::{
     BenchmarkFacts, CardKind, Consumes, Digest, Estimate, FeaturesUnit, JobSpec, LayerTarget, MachineFacts,
-    MapUnit, ModelFacts, PoolFacts, Refused, ScanFacts, ScoreUnit, Screen, SynthesisUnit,
+    MapUnit, ModelFacts, PoolFacts, Refused, ScanFacts, ScoreUnit, Screen, SynthesisUnit, told_apart,
 };
 
 /// Most units of one job.
@@ -250,10 +250,11 @@ impl Plan {
                 continue;
             }
             let key = key(benchmark);
-            let only = if neural.contains(&key) { None } else { facts.readout };
+            let only = facts.readout.filter(|_| !neural.contains(&key)).map(|readout| vec![readout]);
             let screen = screen(facts.degrees, benchmark.degrees);
             let unit = *by_stimuli.entry(key).or_insert_with(|| {
-                let unit = self.features_unit(model, &Shown::of_benchmark(index, benchmark), screen, only);
+                let shown = Shown::of_benchmark(index, benchmark);
+                let unit = self.features_unit(model, &shown, screen, only.as_deref());
                 self.features.push(unit);
                 self.features.len() - 1
             });
@@ -261,24 +262,28 @@ impl Plan {
         }
         for shown in others {
             by_stimuli.entry(shown.key(facts.degrees)).or_insert_with(|| {
-                let unit = self.features_unit(model, &shown, screen(facts.degrees, shown.degrees), None);
+                // Natural images are compared in the layers that are told apart.
+                let only = shown.pool.map(|_| told_apart(&self.spec, &facts));
+                let screen = screen(facts.degrees, shown.degrees);
+                let unit = self.features_unit(model, &shown, screen, only.as_deref());
                 self.features.push(unit);
                 self.features.len() - 1
             });
         }
     }
 
-    /// Reads all layers, or one `only`.
+    /// Reads all layers, or these `only`.
     fn features_unit(
         &self,
         model: usize,
         shown: &Shown,
         screen: Option<Screen>,
-        only: Option<usize>,
+        only: Option<&[usize]>,
     ) -> FeaturesUnit {
         let facts = &self.models[model];
-        let read =
-            || facts.layers.iter().enumerate().filter(|(layer, _)| only.is_none_or(|only| *layer == only));
+        let read = || {
+            facts.layers.iter().enumerate().filter(|(layer, _)| only.is_none_or(|only| only.contains(layer)))
+        };
         let layers = read().map(|(layer, layer_facts)| LayerTarget {
             layer,
             gram: Digest::of_identity(&GramIdentity {

@@ -147,10 +147,11 @@ impl Plan {
     /// Index of the features unit that reads a model on the natural images of its comparison; none without a pool.
     pub fn natural_features(&self, model: usize) -> Option<usize> {
         let pool = self.pools.first()?;
-        let all = self.models.get(model)?.layers.len();
+        let layers = told_apart(&self.spec, self.models.get(model)?);
         self.features.iter().position(|unit| {
             let same = unit.stimuli == pool.stimuli && unit.screen.is_none();
-            unit.model == model && same && unit.layers.len() == all
+            let read = |layer: &usize| unit.layers.iter().any(|target| target.layer == *layer);
+            unit.model == model && same && layers.iter().all(read)
         })
     }
 

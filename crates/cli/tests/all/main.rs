@@ -12,4 +12,5 @@ mod remote;
 mod serve;
 mod site;
 mod support;
+mod synthesis;
 mod units;

@@ -119,11 +119,11 @@ fn every_model_has_its_restarts_and_one_reading_of_the_natural_images() {
     let plan = planned(&format!("{SPEC}restarts=3\nseed=7\n"), Facts { models, ..facts() }).expect("a plan");
     let seeds: Vec<_> = plan.syntheses.iter().map(|unit| (unit.model, unit.restart, unit.seed)).collect();
     assert_eq!(seeds, [(0, 0, 7), (0, 1, 8), (0, 2, 9), (1, 0, 7), (1, 1, 8), (1, 2, 9)]);
-    // The readout is not told apart, but it is read with the others.
+    // The readout is not told apart.
     assert!(plan.syntheses.iter().all(|unit| unit.layers == [0, 1]));
     assert_eq!(plan.features.len(), 2);
-    assert!(plan.features.iter().all(|unit| unit.pool == Some(0) && unit.layers.len() == 3));
-    assert_eq!(plan.unit_count(), 2 * 3 + 6);
+    assert!(plan.features.iter().all(|unit| unit.pool == Some(0) && unit.layers.len() == 2));
+    assert_eq!(plan.unit_count(), 2 * 2 + 6);
     assert_eq!(plan.natural_features(1), Some(1));
     let grams = plan.natural_grams(&plan.syntheses[3]).expect("Grams");
     assert_eq!(grams, [&plan.features[1].layers[0].gram, &plan.features[1].layers[1].gram]);
@@ -144,7 +144,8 @@ fn layers_are_those_asked_for() {
         [1, 2],
         "one that a region commits to is not asked for, a readout by name is"
     );
-    assert_eq!(plan.natural_layers(0), [1, 2]);
+    let read: Vec<usize> = plan.features[0].layers.iter().map(|target| target.layer).collect();
+    assert_eq!((read, plan.natural_layers(0)), (vec![1, 2], vec![0, 1]));
 }
 
 #[test]
@@ -155,6 +156,11 @@ fn natural_images_share_the_reading_of_a_benchmark_that_fills_the_input() {
     };
     let plan = shared(Some(8.0));
     assert_eq!((plan.features.len(), plan.features[0].pool, plan.natural_features(0)), (1, None, Some(0)));
+    assert_eq!(
+        (plan.features[0].layers.len(), plan.natural_layers(0)),
+        (3, vec![0, 1]),
+        "the readout is for the benchmark"
+    );
     let plan = shared(Some(5.0));
     assert_eq!(
         (plan.features.len(), plan.natural_features(0)),

@@ -6,6 +6,7 @@ mod maps;
 mod neural;
 mod service;
 mod slot;
+mod synthesis;
 
 use std::collections::HashMap;
 use std::fs;
