@@ -7,11 +7,13 @@ use std::time::Instant;
 
 use ndarray::{Array2, Array4, ArrayView4};
 use ventral_synthesis::objective::of_activations;
-use ventral_synthesis::{Network, Objective, Run, Settings};
+use ventral_synthesis::parametrisation::Decoder;
+use ventral_synthesis::transforms::Transform;
+use ventral_synthesis::{Adam, Network, Objective, Run, Settings, regulariser};
 
 const UNITS: [usize; 12] =
     [802_816, 200_704, 602_112, 200_704, 376_320, 99_568, 100_352, 100_352, 103_488, 163_072, 40_768, 50_176];
-const REPEATS: u32 = 5;
+const REPEATS: u32 = 10;
 
 /// Costs nothing: the same activations whatever the images.
 struct Constant {
@@ -45,27 +47,64 @@ fn layers(images: usize) -> Vec<Array2<f32>> {
     UNITS.iter().map(|&units| Array2::from_shape_simple_fn((images, units), &mut next)).collect()
 }
 
+/// CPU seconds of all threads of this process so far.
+fn cpu_seconds() -> f64 {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
+    let ticks: f64 = fields.skip(11).take(2).filter_map(|field| field.parse::<f64>().ok()).sum();
+    ticks / 100.0
+}
+
 fn time(what: &str, mut work: impl FnMut()) {
     work();
-    let start = Instant::now();
+    let (start, cpu) = (Instant::now(), cpu_seconds());
     (0..REPEATS).for_each(|_| work());
-    println!("{what:40} {:8.1} ms", 1e3 * start.elapsed().as_secs_f64() / f64::from(REPEATS));
+    let each = 1e3 / f64::from(REPEATS);
+    let (wall, cpu) = (each * start.elapsed().as_secs_f64(), each * (cpu_seconds() - cpu));
+    println!("{what:40} {cpu:8.1} ms of CPU {wall:8.1} ms");
+}
+
+/// The images' side of a step.
+fn parts() {
+    let decoder = Decoder::new(&Settings::default()).expect("usual settings");
+    let parameters = decoder.start(0);
+    let images = decoder.decode(&parameters).expect("as many as needed");
+    let transform = Transform { down: 3.0, right: -2.0, scale: 0.94, degrees: 4.0 };
+    let seen = transform.apply(images.view());
+    let mut gradient = Array4::zeros(images.raw_dim());
+    time("decode", || drop(decoder.decode(&parameters)));
+    time("transform", || drop(transform.apply(images.view())));
+    time("transpose of the transform", || drop(transform.pull_back(seen.view())));
+    time("total variation", || {
+        regulariser::total_variation(images.view(), 1.0, &mut gradient);
+    });
+    time("range", || {
+        regulariser::range(images.view(), 1.0, &mut gradient);
+    });
+    time("gradient of the parameters", || drop(decoder.pull_back(images.view(), seen.view())));
+    let (mut adam, mut moved) = (Adam::new(parameters.len()), parameters.clone());
+    let gradient: Vec<f64> = parameters.iter().map(|&value| f64::from(value)).collect();
+    time("Adam", || adam.step(&mut moved, &gradient, 0.05));
 }
 
 fn main() {
     let network = Constant { layers: layers(16) };
     println!("{} threads", rayon::current_num_threads());
-    time("objective and its gradient", || {
-        of_activations(&network.layers, &Objective::default()).expect("layers that vary");
+    time("copy, objective and its gradient", || {
+        of_activations(network.layers.clone(), &Objective::default()).expect("layers that vary");
     });
-    time("copy of the activations (in the next)", || {
+    time("similarities alone", || {
+        ventral_synthesis::evaluate::rsms(&network.layers).expect("layers that vary");
+    });
+    time("the copy", || {
         std::hint::black_box(network.layers.clone());
     });
     let mut run = Run::<f32>::new(Settings::default()).expect("usual settings");
     run.step(&network).expect("a step");
-    time("whole step without the network", || {
+    time("whole step with a copy for the network", || {
         run.step(&network).expect("a step");
     });
+    parts();
     time("checkpoint", || {
         std::hint::black_box(run.checkpoint());
     });

@@ -106,17 +106,13 @@ pub(crate) fn moments<T: Real>(activations: ArrayView2<'_, T>, layer: usize) -> 
     Ok(Moments { means, norms, similarity })
 }
 
-/// Gradient with respect to the activations, given that with respect to the similarities (symmetric, zero diagonal; each
-/// entry is the derivative with respect to the pair, not half of it).
+/// Replaces activations by the gradient with respect to them, given that with respect to the similarities (symmetric, zero
+/// diagonal; each entry is the derivative with respect to the pair, not half of it).
 ///
 /// With z = (a - mean)/norm it is (I - z zᵀ)(G Z)/norm; what it takes from each image's activations is a matrix of images x
-/// images and a constant, so it is one product.
-pub(crate) fn pull_back<T: Real>(
-    activations: ArrayView2<'_, T>,
-    moments: &Moments,
-    gradient: &Array2<f64>,
-) -> Array2<T> {
-    let (images, units) = activations.dim();
+/// images and a constant, so it is one product. A unit's gradient needs that unit only: no second array of this size.
+pub(crate) fn pull_back<T: Real>(activations: &mut Array2<T>, moments: &Moments, gradient: &Array2<f64>) {
+    let images = activations.nrows();
     let along: Vec<f64> = (0..images)
         .map(|i| (0..images).map(|j| gradient[[i, j]] * moments.similarity[[i, j]]).sum())
         .collect();
@@ -124,28 +120,22 @@ pub(crate) fn pull_back<T: Real>(
         let own = if i == j { along[i] } else { 0.0 };
         (gradient[[i, j]] - own) / (moments.norms[i] * moments.norms[j])
     };
-    let constants: Vec<f64> =
-        (0..images).map(|i| -(0..images).map(|j| weight(i, j) * moments.means[j]).sum::<f64>()).collect();
+    let constants: Vec<T> = (0..images)
+        .map(|i| T::from_f64(-(0..images).map(|j| weight(i, j) * moments.means[j]).sum::<f64>()))
+        .collect();
     let weights = Mat::<T>::from_fn(images, images, |i, j| T::from_f64(weight(i, j)));
-    let mut result = Array2::<T>::from_elem((images, units), T::default());
-    result
-        .axis_chunks_iter_mut(Axis(1), PIECE)
-        .into_par_iter()
-        .zip(activations.axis_chunks_iter(Axis(1), PIECE))
-        .for_each(|(mut target, source)| {
-            for (mut row, &constant) in target.rows_mut().into_iter().zip(&constants) {
-                row.fill(T::from_f64(constant));
+    activations.axis_chunks_iter_mut(Axis(1), PIECE).into_par_iter().for_each(|mut piece| {
+        let mut before = vec![T::default(); images * TILE];
+        for mut tile in piece.axis_chunks_iter_mut(Axis(1), TILE) {
+            let units = tile.ncols();
+            let rows = tile.rows_mut().into_iter().zip(before.chunks_mut(units)).zip(&constants);
+            for ((mut row, copy), &constant) in rows {
+                row.iter_mut().zip(copy).for_each(|(value, slot)| *slot = std::mem::replace(value, constant));
             }
-            matmul(
-                target.into_faer(),
-                Accum::Add,
-                weights.as_ref(),
-                source.into_faer(),
-                T::one_impl(),
-                Par::Seq,
-            );
-        });
-    result
+            let before = MatRef::from_row_major_slice(&before[..images * units], images, units);
+            matmul(tile.into_faer(), Accum::Add, weights.as_ref(), before, T::one_impl(), Par::Seq);
+        }
+    });
 }
 
 /// Strict upper triangle, row by row.

@@ -208,24 +208,19 @@ pub(crate) fn stack(moments: &[Moments]) -> Array2<f64> {
     Array2::from_shape_fn((rows.len(), columns), |(layer, pair)| rows[layer][pair])
 }
 
-/// The terms for layer activations (images x units each), and the gradient with respect to these.
+/// The terms for layer activations (images x units each), and the gradient with respect to these, in their memory.
 ///
 /// # Errors
 /// As [`of_rsms`]; [`Error::Mismatch`] if layers have not the same images, [`Error::Activation`], [`Error::ConstantImage`].
 pub fn of_activations<T: Real>(
-    layers: &[Array2<T>],
+    mut layers: Vec<Array2<T>>,
     objective: &Objective,
 ) -> Result<(Terms, Vec<Array2<T>>), Error> {
-    let moments = all_moments(layers)?;
+    let moments = all_moments(&layers)?;
     let (terms, gradient) = of_rsms::<T>(stack(&moments).view(), objective)?;
-    let adjoints = layers
-        .par_iter()
-        .zip(&moments)
-        .enumerate()
-        .map(|(index, (layer, moments))| {
-            let gradient = symmetric(gradient.row(index), layer.nrows());
-            pull_back(layer.view(), moments, &gradient)
-        })
-        .collect();
-    Ok((terms, adjoints))
+    layers.par_iter_mut().zip(&moments).enumerate().for_each(|(index, (layer, moments))| {
+        let gradient = symmetric(gradient.row(index), layer.nrows());
+        pull_back(layer, moments, &gradient);
+    });
+    Ok((terms, layers))
 }

@@ -28,10 +28,12 @@ impl Real for f32 {
     const NO_SPREAD: f64 = 1e-7;
     const SAME: f64 = 1e-6;
 
+    #[inline]
     fn from_f64(value: f64) -> Self {
         value as Self
     }
 
+    #[inline]
     fn to_f64(self) -> f64 {
         f64::from(self)
     }
@@ -42,10 +44,12 @@ impl Real for f64 {
     const NO_SPREAD: f64 = 1e-10;
     const SAME: f64 = 1e-12;
 
+    #[inline]
     fn from_f64(value: f64) -> Self {
         value
     }
 
+    #[inline]
     fn to_f64(self) -> f64 {
         self
     }

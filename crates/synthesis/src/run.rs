@@ -169,8 +169,7 @@ impl<T: Real> Run<T> {
         };
         let (layers, trace) = network.forward(seen.view()).map_err(Failure::Network)?;
         self.check_layers(network.units(), &layers)?;
-        let (terms, adjoints) = objective::of_activations(&layers, &self.settings.objective)?;
-        drop(layers);
+        let (terms, adjoints) = objective::of_activations(layers, &self.settings.objective)?;
         let gradient = network.backward(trace, &adjoints).map_err(Failure::Network)?;
         if gradient.dim() != images.dim() {
             let what = "shape of the network's gradient";

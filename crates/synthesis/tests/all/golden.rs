@@ -125,7 +125,7 @@ fn objective() {
     let mut objective = Objective { adjacent_weight: 3.0, spread_floor: 0.3, ..Objective::default() };
     for (name, beta) in [("mean", 0.0), ("soft_max_20", 20.0)] {
         objective.soft_max = beta;
-        let (terms, _) = of_activations(&layers, &objective).unwrap();
+        let (terms, _) = of_activations(layers.clone(), &objective).unwrap();
         near(name, &[terms.correlation], &[golden[name].as_f64().unwrap()], 1e-12);
         near("spread", &[terms.spread], &[golden["spread"].as_f64().unwrap()], 1e-12);
     }

@@ -1,6 +1,6 @@
 //! Every derivative against central differences.
 
-use ndarray::{Array2, Array4, ArrayView4, Zip};
+use ndarray::{Array2, Array4, ArrayView4, ShapeBuilder, Zip};
 use ventral_synthesis::objective::{of_activations, of_rsms};
 use ventral_synthesis::parametrisation::Decoder;
 use ventral_synthesis::transforms::Transform;
@@ -59,7 +59,7 @@ fn whole(decoder: &Decoder, net: &Toy<f64>, objective: &Objective, parameters: &
     let transform = Transform { down: 1.0, right: -2.0, scale: 0.94, degrees: 6.0 };
     let images = decoder.decode(parameters).unwrap();
     let (layers, trace) = net.forward(transform.apply(images.view()).view()).unwrap();
-    let (terms, adjoints) = of_activations(&layers, objective).unwrap();
+    let (terms, adjoints) = of_activations(layers, objective).unwrap();
     let mut gradient = transform.pull_back(net.backward(trace, &adjoints).unwrap().view());
     let variation = regulariser::total_variation(images.view(), objective.total_variation, &mut gradient);
     let range = regulariser::range(images.view(), objective.range, &mut gradient);
@@ -94,10 +94,10 @@ fn each_activation() {
         .collect();
     for (name, objective) in objectives() {
         let value = |layers: &[Array2<f64>]| {
-            let terms = of_activations(layers, &objective).unwrap().0;
+            let terms = of_activations(layers.to_vec(), &objective).unwrap().0;
             terms.correlation + terms.spread
         };
-        let (_, adjoints) = of_activations(&layers, &objective).unwrap();
+        let (_, adjoints) = of_activations(layers.clone(), &objective).unwrap();
         for (index, adjoint) in adjoints.iter().enumerate() {
             for place in (0..layers[index].len()).step_by(3) {
                 let place = (place / layers[index].ncols(), place % layers[index].ncols());
@@ -157,6 +157,13 @@ fn total_variation() {
     let mut gradient = Array4::zeros(flat.raw_dim());
     assert_eq!(regulariser::total_variation(flat.view(), 1.0, &mut gradient), 0.0);
     assert!(gradient.iter().all(|&slope| slope == 0.0));
+    // Memory may be in any order.
+    let images = random_images(0.2);
+    let mut reversed = Array4::zeros(images.raw_dim().f());
+    let mut gradient = Array4::zeros(images.raw_dim());
+    let values = [&mut reversed, &mut gradient]
+        .map(|gradient| regulariser::total_variation(images.view(), 1.0, gradient));
+    assert_eq!((values[0], reversed), (values[1], gradient));
     // A step of 0.5 in one column of differences: 3 of 12 pairs to the right per plane of 12 pixels.
     let step = Array4::from_shape_fn((1, 3, 3, 4), |(_, _, _, column)| if column < 2 { 0.0 } else { 0.5 });
     let value = regulariser::total_variation(step.view(), 1.0, &mut Array4::zeros(step.raw_dim()));

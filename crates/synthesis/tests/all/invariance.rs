@@ -17,7 +17,7 @@ fn layers() -> Vec<Array2<f64>> {
 
 fn j(layers: &[Array2<f64>]) -> f64 {
     let (terms, _) =
-        of_activations(layers, &Objective { spread_floor: 0.5, ..Objective::default() }).unwrap();
+        of_activations(layers.to_vec(), &Objective { spread_floor: 0.5, ..Objective::default() }).unwrap();
     terms.correlation + terms.spread
 }
 
@@ -31,8 +31,8 @@ fn order_of_images() {
     let order = [4, 2, 6, 0, 1, 5, 3];
     let mixed: Vec<_> = layers.iter().map(|layer| layer.select(Axis(0), &order)).collect();
     same("order", j(&mixed), j(&layers));
-    let (_, adjoints) = of_activations(&layers, &Objective::default()).unwrap();
-    let (_, moved) = of_activations(&mixed, &Objective::default()).unwrap();
+    let (_, adjoints) = of_activations(layers.clone(), &Objective::default()).unwrap();
+    let (_, moved) = of_activations(mixed, &Objective::default()).unwrap();
     for (adjoint, moved) in adjoints.iter().zip(&moved) {
         let difference = (&adjoint.select(Axis(0), &order) - moved).mapv(f64::abs).sum();
         assert!(difference <= 1e-10 * adjoint.mapv(f64::abs).sum());
@@ -53,7 +53,7 @@ fn a_constant_for_one_image_and_a_factor_for_a_layer() {
 #[test]
 fn gradients_have_no_mean_and_do_not_lengthen() {
     let layers = layers();
-    let (_, adjoints) = of_activations(&layers, &Objective::default()).unwrap();
+    let (_, adjoints) = of_activations(layers.clone(), &Objective::default()).unwrap();
     for (layer, adjoint) in layers.iter().zip(&adjoints) {
         for (row, slopes) in layer.rows().into_iter().zip(adjoint.rows()) {
             let size = slopes.dot(&slopes).sqrt();
@@ -78,7 +78,8 @@ fn activations_in_f32_of_little_contrast_keep_their_differences() {
 
 #[test]
 fn degenerate_layers_are_named() {
-    let refused = |layers: &[Array2<f64>]| of_activations(layers, &Objective::default()).unwrap_err();
+    let refused =
+        |layers: &[Array2<f64>]| of_activations(layers.to_vec(), &Objective::default()).unwrap_err();
     let mut dead = layers();
     dead[1].row_mut(2).fill(0.0);
     assert_eq!(refused(&dead), Error::ConstantImage { layer: 1, image: 2 });
@@ -110,7 +111,7 @@ fn degenerate_layers_are_named() {
 fn two_layers_without_a_weight() {
     let layers = &layers()[..2];
     let objective = Objective { adjacent_weight: 0.0, ..Objective::default() };
-    let error = of_activations(layers, &objective).unwrap_err();
+    let error = of_activations(layers.to_vec(), &objective).unwrap_err();
     assert!(error.to_string().starts_with("objective.adjacent_weight = 0"), "{error}");
 }
 
@@ -118,7 +119,7 @@ fn two_layers_without_a_weight() {
 fn identical_layers_have_a_finite_objective() {
     let mut layers = layers();
     layers[1] = layers[0].clone();
-    let (terms, adjoints) = of_activations(&layers, &Objective::default()).unwrap();
+    let (terms, adjoints) = of_activations(layers.clone(), &Objective::default()).unwrap();
     assert!((terms.matrix[[0, 1]] - 1.0).abs() < 1e-12 && terms.correlation.is_finite());
     assert!(adjoints.iter().all(|layer| layer.iter().all(|slope| slope.is_finite())));
 }

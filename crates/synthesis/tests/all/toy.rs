@@ -132,7 +132,7 @@ impl<T: Real + LinalgScalar> Toy<T> {
     fn one_back(&self, trace: &[Vec<T>], adjoints: Vec<&[T]>, values: usize) -> Vec<T> {
         let mut slopes: Vec<Vec<T>> = trace.iter().map(|layer| vec![T::default(); layer.len()]).collect();
         for (&layer, adjoint) in self.shown.iter().zip(adjoints) {
-            slopes[layer].iter_mut().zip(adjoint).for_each(|(slope, value)| *slope = *slope + *value);
+            slopes[layer].iter_mut().zip(adjoint).for_each(|(slope, value)| *slope += *value);
         }
         let mut input = Vec::new();
         for index in (0..self.layers.len()).rev() {
@@ -149,7 +149,7 @@ impl<T: Real + LinalgScalar> Toy<T> {
                 if index == 0 { vec![T::default(); size] } else { std::mem::take(&mut slopes[index - 1]) };
             for (&place, &slope) in layer.places.iter().zip(&gathered) {
                 if let Some(target) = before.get_mut(place as usize) {
-                    *target = *target + slope;
+                    *target += slope;
                 }
             }
             if index == 0 {
@@ -194,7 +194,7 @@ impl<T: Real + LinalgScalar> Network<T> for Toy<T> {
             .collect();
         let side = ((values / 3) as f64).sqrt() as usize;
         let mut result = Array4::from_elem((trace.len(), 3, side, side), T::default());
-        for (mut image, back) in result.axis_iter_mut(Axis(0)).into_iter().zip(back) {
+        for (mut image, back) in result.axis_iter_mut(Axis(0)).zip(back) {
             let scaled = |value: T| T::from_f64(value.to_f64() * CONTRAST);
             image.iter_mut().zip(back).for_each(|(target, value)| *target = scaled(value));
         }
