@@ -25,8 +25,9 @@ fn main() -> Result<()> {
     let model = Differentiable::<f32>::load(&card, &layers)?;
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads.parse()?).build()?;
     let [height, width] = model.size();
-    let images: Vec<Array3<f32>> =
-        (0..images.parse()?).map(|seed| Array3::from_shape_fn((3, height, width), |place| noise(place, seed))).collect();
+    let images: Vec<Array3<f32>> = (0..images.parse()?)
+        .map(|seed| Array3::from_shape_fn((3, height, width), |place| noise(place, seed)))
+        .collect();
     for (name, images) in [("side by side", images.as_slice()), ("alone", &images[..1])] {
         let mut best = [f64::INFINITY; 4];
         for _ in 0..repeats.parse()? {
@@ -35,8 +36,15 @@ fn main() -> Result<()> {
         }
         println!(
             "{{\"images\": {:?}, \"count\": {}, \"threads\": {threads}, \"layers\": {}, \"forward_ms\": {:.1}, \"step_ms\": {:.1}, \"forward_cpu_ms\": {:.1}, \"step_cpu_ms\": {:.1}, \"trace_mb\": {:.1}, \"peak_mb\": {}}}",
-            name, images.len(), layers.len(), best[0], best[1], best[2], best[3],
-            model.trace_bytes() as f64 / 1e6, status("VmHWM") / 1024,
+            name,
+            images.len(),
+            layers.len(),
+            best[0],
+            best[1],
+            best[2],
+            best[3],
+            model.trace_bytes() as f64 / 1e6,
+            status("VmHWM") / 1024,
         );
     }
     Ok(())
@@ -67,7 +75,9 @@ fn step(model: &Differentiable<f32>, images: &[Array3<f32>]) -> [f64; 4] {
         .into_par_iter()
         .map(|(rows, trace)| {
             let adjoints: Vec<_> = rows.iter().map(|row| row.view()).collect();
-            trace.and_then(|trace| model.backward(trace, &adjoints)).map_or(f32::NAN, |gradient| gradient.sum())
+            trace
+                .and_then(|trace| model.backward(trace, &adjoints))
+                .map_or(f32::NAN, |gradient| gradient.sum())
         })
         .collect::<Vec<f32>>()
         .iter()
@@ -88,7 +98,8 @@ fn noise((channel, y, x): (usize, usize, usize), seed: u64) -> f32 {
 fn cpu_ms() -> f64 {
     let text = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
     let fields: Vec<&str> = text.rsplit(") ").next().unwrap_or_default().split_whitespace().collect();
-    let ticks = |index: usize| fields.get(index).and_then(|field| field.parse::<f64>().ok()).unwrap_or(f64::NAN);
+    let ticks =
+        |index: usize| fields.get(index).and_then(|field| field.parse::<f64>().ok()).unwrap_or(f64::NAN);
     (ticks(11) + ticks(12)) * 10.0
 }
 

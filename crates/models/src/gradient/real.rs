@@ -1,5 +1,7 @@
 //! The numbers that graphs are differentiated in.
 
+use std::marker::PhantomData;
+
 use faer::linalg::matmul::matmul;
 use faer::{Accum, MatMut, MatRef, Par};
 
@@ -35,20 +37,24 @@ impl Real for f64 {
     }
 }
 
-/// Calls `kernel`, which must be inlined always, compiled for the widest vectors of this processor. Element by element nothing
-/// changes: no sum is reordered or fused.
-pub(super) fn vectorised<A>(kernel: impl FnOnce(A), arguments: A) {
-    faer::traits::pulp::Arch::new().dispatch(Kernel(kernel, arguments));
+/// A loop over elements; `run` must be inlined always.
+pub(super) trait Kernel<A> {
+    fn run(arguments: A);
 }
 
-struct Kernel<F, A>(F, A);
+/// Runs a kernel compiled for the widest vectors of this processor. Element by element nothing changes: no sum is reordered or fused.
+pub(super) fn vectorised<K: Kernel<A>, A>(_kernel: K, arguments: A) {
+    faer::traits::pulp::Arch::new().dispatch(Call::<K, A>(PhantomData, arguments));
+}
 
-impl<F: FnOnce(A), A> faer::traits::pulp::NullaryFnOnce for Kernel<F, A> {
+struct Call<K, A>(PhantomData<K>, A);
+
+impl<K: Kernel<A>, A> faer::traits::pulp::NullaryFnOnce for Call<K, A> {
     type Output = ();
 
     #[inline(always)]
     fn call(self) {
-        (self.0)(self.1);
+        K::run(self.1);
     }
 }
 

@@ -28,7 +28,10 @@ pub fn gradient_error(card: &ModelCard, layers: &[String], count: usize) -> f64 
         .enumerate()
         .map(|(index, layer)| {
             let scale = 1.0 / (layer.features as f64).sqrt();
-            noise(layer.features as usize, index as u64).iter().map(|&weight| f64::from(weight) * scale).collect()
+            noise(layer.features as usize, index as u64)
+                .iter()
+                .map(|&weight| f64::from(weight) * scale)
+                .collect()
         })
         .collect();
     let (_, trace) = evaluate(&model, &image);
@@ -106,7 +109,9 @@ fn functions_of_one_number() {
 #[test]
 fn functions_of_two_numbers() {
     for operator in ["Add", "Sub", "Mul", "Div", "Pow", "Max", "Min"] {
-        for (shape, seed) in [(&[][..], 1), (&[6], 2), (&[3, 1, 1], 3), (&[1, 3, 5, 6], 4), (&[2, 1, 5, 1], 5)] {
+        for (shape, seed) in
+            [(&[][..], 1), (&[6], 2), (&[3, 1, 1], 3), (&[1, 3, 5, 6], 4), (&[2, 1, 5, 1], 5)]
+        {
             let count = shape.iter().product::<i64>() as usize;
             let values: Vec<f32> = noise(count, seed).iter().map(|value| 1.0 + value * 0.7).collect();
             for inputs in ["x c", "c x"] {
@@ -157,8 +162,18 @@ fn convolutions() {
     convolution([6, 7], &[4, 3, 3, 3], true, &[]);
     convolution([6, 7], &[5, 3, 1, 1], true, &[]);
     convolution([6, 7], &[4, 3, 3, 3], false, &[integers("pads", &[1, 1, 1, 1])]);
-    convolution([9, 8], &[4, 3, 3, 2], true, &[integers("pads", &[2, 0, 1, 1]), integers("strides", &[2, 3])]);
-    convolution([9, 9], &[2, 3, 3, 3], true, &[integers("dilations", &[2, 3]), integers("pads", &[2, 2, 2, 2])]);
+    convolution(
+        [9, 8],
+        &[4, 3, 3, 2],
+        true,
+        &[integers("pads", &[2, 0, 1, 1]), integers("strides", &[2, 3])],
+    );
+    convolution(
+        [9, 9],
+        &[2, 3, 3, 3],
+        true,
+        &[integers("dilations", &[2, 3]), integers("pads", &[2, 2, 2, 2])],
+    );
     convolution([8, 7], &[4, 3, 1, 1], true, &[integers("strides", &[2, 2])]);
     convolution([8, 8], &[6, 1, 3, 3], true, &[integer("group", 3), integers("pads", &[1, 1, 1, 1])]);
     convolution([7, 8], &[3, 1, 3, 3], true, &[integer("group", 3), integers("strides", &[2, 2])]);
@@ -178,7 +193,11 @@ fn convolutions() {
     });
     check("Conv, BatchNormalization, Relu", 17, [6, 7], |graph| {
         graph.random("w", &[4, 3, 3, 3], 0.5).random("b", &[4], 0.5).random("mean", &[4], 0.3);
-        graph.random("scale", &[4], 1.0).random("shift", &[4], 0.4).weight("var", &[4], vec![0.5, 1.0, 2.0, 0.1]);
+        graph.random("scale", &[4], 1.0).random("shift", &[4], 0.4).weight(
+            "var",
+            &[4],
+            vec![0.5, 1.0, 2.0, 0.1],
+        );
         graph.node("Conv", "x w b", "a", &[integers("pads", &[1, 1, 1, 1])]);
         graph.node("BatchNormalization", "a scale shift mean var", "n", &[float("epsilon", 1e-3)]);
         graph.node("Relu", "n", "y", &[]);
@@ -226,10 +245,12 @@ fn pools() {
 
 #[test]
 fn normalisations() {
-    for (size, beta, alpha) in [(5, 0.75, 0.3), (4, 0.5, 2.0), (3, 0.6, 1.0), (1, 0.75, 0.5), (11, 0.75, 1.0)] {
+    for (size, beta, alpha) in [(5, 0.75, 0.3), (4, 0.5, 2.0), (3, 0.6, 1.0), (1, 0.75, 0.5), (11, 0.75, 1.0)]
+    {
         check(&format!("LRN {size} {beta}"), 17, [4, 5], |graph| {
             graph.random("w", &[7, 3, 1, 1], 1.0).node("Conv", "x w", "a", &[]);
-            let more = [integer("size", size), float("beta", beta), float("alpha", alpha), float("bias", 1.5)];
+            let more =
+                [integer("size", size), float("beta", beta), float("alpha", alpha), float("bias", 1.5)];
             graph.node("LRN", "a", "y", &more);
         });
     }
@@ -311,7 +332,11 @@ fn movements() {
         graph.node("Transpose", "x", "y", &[integers("perm", &[0, 3, 1, 2])]);
     });
     check("Slice", 17, [7, 9], |graph| {
-        graph.list("starts", &[1, -1]).list("ends", &[i64::MAX, -8]).list("axes", &[2, -1]).list("steps", &[2, -3]);
+        graph
+            .list("starts", &[1, -1])
+            .list("ends", &[i64::MAX, -8])
+            .list("axes", &[2, -1])
+            .list("steps", &[2, -3]);
         graph.node("Slice", "x starts ends axes steps", "y", &[]);
     });
     check("Gather", 17, [4, 5], |graph| {

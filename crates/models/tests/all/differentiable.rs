@@ -11,7 +11,11 @@ use crate::graphs::{Graph, integer, integers};
 use crate::support::{data_dir, repository_card, with_threads};
 
 /// The layers of a graph, and the directory that must outlive nothing but the load.
-fn load<T: Real>(size: [usize; 2], layers: &[&str], build: impl Fn(&mut Graph)) -> Result<Differentiable<T>, Error> {
+fn load<T: Real>(
+    size: [usize; 2],
+    layers: &[&str],
+    build: impl Fn(&mut Graph),
+) -> Result<Differentiable<T>, Error> {
     let directory = TempDir::new().unwrap();
     let mut graph = Graph::new();
     build(&mut graph);
@@ -32,13 +36,19 @@ fn the_first_of_equal_values_gets_the_gradient() {
     let pool = |kernel: i64, stride: i64, pad: i64| {
         load::<f64>([4, 4], &["y"], |graph| {
             let kernel = integers("kernel_shape", &[kernel; 2]);
-            graph.node("MaxPool", "x", "y", &[kernel, integers("strides", &[stride; 2]), integers("pads", &[pad; 4])]);
+            graph.node(
+                "MaxPool",
+                "x",
+                "y",
+                &[kernel, integers("strides", &[stride; 2]), integers("pads", &[pad; 4])],
+            );
         })
         .unwrap()
     };
     let flat = Array3::from_elem((3, 4, 4), 0.5);
     let gradient = gradient_of_sum(&pool(2, 2, 0), &flat);
-    let expected = Array3::from_shape_fn((3, 4, 4), |(_, y, x)| if y % 2 == 0 && x % 2 == 0 { 1.0 } else { 0.0 });
+    let expected =
+        Array3::from_shape_fn((3, 4, 4), |(_, y, x)| if y % 2 == 0 && x % 2 == 0 { 1.0 } else { 0.0 });
     assert_eq!(gradient, expected);
     // Equal values in different columns: the earlier row wins over the earlier column.
     let mut image = Array3::zeros((3, 4, 4));
@@ -118,7 +128,11 @@ fn bytes_do_not_depend_on_threads_or_company() {
         let images: Vec<_> = (0..4).map(|seed| smooth_image::<f32>(model.size(), seed)).collect();
         let reference = with_threads(1, || bits(&model, &images));
         for threads in [2, 3] {
-            assert!(with_threads(threads, || bits(&model, &images)) == reference, "{} {threads}", card.identifier);
+            assert!(
+                with_threads(threads, || bits(&model, &images)) == reference,
+                "{} {threads}",
+                card.identifier
+            );
         }
         let alone = with_threads(3, || bits(&model, &images[2..3]));
         let each = reference.len() / 4;
@@ -219,7 +233,9 @@ fn images_are_prepared_as_the_card_says() {
     let nchw = |graph: &mut Graph| {
         graph.random("w", &[4, 3, 3, 3], 0.5).node("Conv", "x w", "y", &[]);
     };
-    for (name, resize, size) in [("as large as the input", "", [6, 8]), ("cut", "resize = { shorter = 11 }", [11, 11])] {
+    for (name, resize, size) in
+        [("as large as the input", "", [6, 8]), ("cut", "resize = { shorter = 11 }", [11, 11])]
+    {
         for (channels, scale) in [("rgb", "1/255"), ("bgr", "1")] {
             let directory = TempDir::new().unwrap();
             let mut graph = Graph::new();

@@ -3,16 +3,15 @@
 use std::path::Path;
 
 use ndarray::{Array1, Array3, ArrayView1};
-use ventral_models::{
-    ActivationSource, Differentiable, ModelCard, Network, NetworkActivations, Real, Trace,
-};
+use ventral_models::{ActivationSource, Differentiable, ModelCard, Network, NetworkActivations, Real, Trace};
 
 use crate::derivatives::gradient_error;
 use crate::support::{data_dir, repository_card};
 
 fn picture(size: [usize; 2], seed: usize) -> Array3<u8> {
     Array3::from_shape_fn((size[0], size[1], 3), |(y, x, c)| {
-        let wave = ((y * (3 + c) + seed * 7) as f64 / 9.0).sin() + ((x * (c + 2)) as f64 / 11.0 + seed as f64).cos();
+        let wave =
+            ((y * (3 + c) + seed * 7) as f64 / 9.0).sin() + ((x * (c + 2)) as f64 / 11.0 + seed as f64).cos();
         let noise = ((y * 31 + x * 17 + c * 5 + seed).wrapping_mul(2_654_435_761) >> 7) % 64;
         (wave * 40.0 + 96.0 + noise as f64).clamp(0.0, 255.0) as u8
     })

@@ -136,7 +136,8 @@ pub fn integers(name: &str, values: &[i64]) -> Attribute {
 /// Numbers between -1 and 1 that depend on the seed alone.
 pub fn noise(count: usize, seed: u64) -> Vec<f32> {
     let number = |index: usize| {
-        let mut h = (index as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ seed.wrapping_mul(0xd6e8_feb8_6659_fd93);
+        let mut h =
+            (index as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ seed.wrapping_mul(0xd6e8_feb8_6659_fd93);
         h = (h ^ (h >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         h = (h ^ (h >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         ((h ^ (h >> 31)) >> 40) as f32 / (1u32 << 23) as f32 - 1.0
@@ -151,7 +152,8 @@ impl Graph {
 
     pub fn weight(&mut self, name: &str, dims: &[i64], floats: Vec<f32>) -> &mut Self {
         assert_eq!(dims.iter().product::<i64>(), floats.len() as i64);
-        let tensor = Tensor { name: name.into(), dims: dims.to_vec(), data_type: 1, floats, integers: vec![] };
+        let tensor =
+            Tensor { name: name.into(), dims: dims.to_vec(), data_type: 1, floats, integers: vec![] };
         self.weights.push(tensor);
         self
     }
@@ -171,7 +173,13 @@ impl Graph {
     }
 
     /// A node; inputs and outputs are separated by spaces, `-` leaves an input out.
-    pub fn node(&mut self, operator: &str, inputs: &str, outputs: &str, attributes: &[Attribute]) -> &mut Self {
+    pub fn node(
+        &mut self,
+        operator: &str,
+        inputs: &str,
+        outputs: &str,
+        attributes: &[Attribute],
+    ) -> &mut Self {
         let names = |text: &str| -> Vec<String> {
             text.split(' ').map(|name| if name == "-" { String::new() } else { name.to_owned() }).collect()
         };
@@ -219,8 +227,7 @@ impl Graph {
     ) -> Result<ModelCard, Error> {
         std::fs::write(directory.join("model.onnx"), self.encode(version, size)).unwrap();
         let path = directory.join("model.toml");
-        let text =
-            format!("identifier = \"test\"\nfile = \"model.onnx\"\n[input]\nsize = {size:?}\n{input}");
+        let text = format!("identifier = \"test\"\nfile = \"model.onnx\"\n[input]\nsize = {size:?}\n{input}");
         std::fs::write(&path, text).unwrap();
         ModelCard::load(&path, None)
     }

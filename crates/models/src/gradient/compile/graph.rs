@@ -50,9 +50,7 @@ impl Part {
             }
         }
         nodes.reverse();
-        wanted.extend(
-            nodes.iter().flat_map(|(index, _)| &graph.node[*index].output).map(String::as_str),
-        );
+        wanted.extend(nodes.iter().flat_map(|(index, _)| &graph.node[*index].output).map(String::as_str));
         wanted.remove(image);
         wanted.remove("");
         let sorted = |mut names: Vec<String>| {

@@ -86,7 +86,7 @@ impl<'a, T: Real> Compiler<'a, T> {
         if !matches!(node.domain(), "" | "ai.onnx") {
             return Err("its gradient is not available".into());
         }
-        let compiled = match node.op_type() {
+        match node.op_type() {
             "Conv" => self.convolution(node),
             "MaxPool" | "GlobalMaxPool" => self.max_pool(node),
             "AveragePool" => self.average_pool(node),
@@ -102,8 +102,7 @@ impl<'a, T: Real> Compiler<'a, T> {
                 true => Ok(()),
                 false => self.movement(node),
             },
-        };
-        compiled
+        }
     }
 
     /// Input `index` of a node; `None` where it is left out.
@@ -126,7 +125,9 @@ impl<'a, T: Real> Compiler<'a, T> {
         let input = self.needed(node, 0)?;
         match input.source {
             Source::Value(_) => Ok(input),
-            Source::Constant(_) => Err("its first input does not depend on the image, but another does".into()),
+            Source::Constant(_) => {
+                Err("its first input does not depend on the image, but another does".into())
+            }
         }
     }
 

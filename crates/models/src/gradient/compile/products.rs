@@ -115,8 +115,7 @@ impl<T: Real> Compiler<'_, T> {
         let old = self.version < 13;
         let axis = axis(given.unwrap_or(if old { 1 } else { -1 }), input.shape.len())?;
         let after: usize = input.shape[axis + 1..].iter().product();
-        let (length, inner) =
-            if old { (input.shape[axis] * after, 1) } else { (input.shape[axis], after) };
+        let (length, inner) = if old { (input.shape[axis] * after, 1) } else { (input.shape[axis], after) };
         if length * inner == 0 {
             return Err("there is nothing to normalise".into());
         }

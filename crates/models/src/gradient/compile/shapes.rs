@@ -213,7 +213,8 @@ impl<T: Real> Compiler<'_, T> {
             axes[axis].1 = step;
             step *= input.shape[axis];
         }
-        let count: usize = (0..rank).filter(|axis| over.contains(axis)).map(|axis| input.shape[axis]).product();
+        let count: usize =
+            (0..rank).filter(|axis| over.contains(axis)).map(|axis| input.shape[axis]).product();
         if count == 0 || step == 0 {
             return Err("there is nothing to sum".into());
         }
@@ -242,11 +243,12 @@ fn separable(shape: &[usize], maps: &AxisMaps) -> Result<impl Iterator<Item = u3
     let mut step: u32 = shape.iter().product::<usize>() as u32;
     for (&length, map) in shape.iter().zip(maps) {
         step /= (length as u32).max(1);
-        let along = |&start: &u32| {
-            map.iter().map(move |&index| {
-                if start == OUTSIDE || index == OUTSIDE { OUTSIDE } else { start + index * step }
-            })
-        };
+        let along =
+            |&start: &u32| {
+                map.iter().map(move |&index| {
+                    if start == OUTSIDE || index == OUTSIDE { OUTSIDE } else { start + index * step }
+                })
+            };
         indices = indices.iter().flat_map(along).collect();
     }
     Ok(indices.into_iter())
@@ -285,5 +287,9 @@ fn padded(index: i64, length: i64, mode: &str) -> Result<u32, Reason> {
         "wrap" => index.rem_euclid(length.max(1)),
         _ => return Err(format!("mode {mode:?}")),
     };
-    if (0..length).contains(&source) { Ok(source as u32) } else { Err("it pads by more than the image".into()) }
+    if (0..length).contains(&source) {
+        Ok(source as u32)
+    } else {
+        Err("it pads by more than the image".into())
+    }
 }

@@ -69,7 +69,8 @@ impl<T: Real> Compiler<'_, T> {
         let bias = self.float_input(node, 2)?;
         let (_, shape) = self.output(node, 0)?;
         let groups = integer(node, "group").unwrap_or(1);
-        let groups = usize::try_from(groups).ok().filter(|&groups| groups > 0).ok_or("group is not positive")?;
+        let groups =
+            usize::try_from(groups).ok().filter(|&groups| groups > 0).ok_or("group is not positive")?;
         let kernel = plane(&weight_shape)?;
         let (window, _) = window(node, &input.shape, &shape, kernel)?;
         let (channels_in, channels_out) = (input.shape[1], shape[1]);
@@ -160,13 +161,7 @@ impl<T: Real> Compiler<'_, T> {
     }
 
     /// Into the convolution before it where possible, else as a step.
-    fn affine(
-        &mut self,
-        node: &NodeProto,
-        input: Input,
-        scale: Vec<T>,
-        shift: Vec<T>,
-    ) -> Result<(), Reason> {
+    fn affine(&mut self, node: &NodeProto, input: Input, scale: Vec<T>, shift: Vec<T>) -> Result<(), Reason> {
         if let Some(step) = self.fusable(node)
             && self.program.steps[step].op.fuse_affine(&scale, &shift)
         {
@@ -225,7 +220,9 @@ impl<T: Real> Compiler<'_, T> {
             None => channels,
         };
         let (scale, shift) = (self.float_input(node, 1)?, self.float_input(node, 2)?);
-        let (Some(scale), Some(shift)) = (scale, shift) else { return Err("scale or bias is missing".into()) };
+        let (Some(scale), Some(shift)) = (scale, shift) else {
+            return Err("scale or bias is missing".into());
+        };
         let total: usize = input.shape[1..].iter().product();
         if groups == 0 || !channels.is_multiple_of(groups) || total == 0 {
             return Err(format!("{groups} groups for {channels} channels"));

@@ -26,9 +26,27 @@ impl Pair {
             Self::Mul => a * b,
             Self::Div => a / b,
             Self::Pow => power(a, b),
-            Self::PRelu => if a < T::zero() { a * b } else { a },
-            Self::Max => if b > a { b } else { a },
-            Self::Min => if b < a { b } else { a },
+            Self::PRelu => {
+                if a < T::zero() {
+                    a * b
+                } else {
+                    a
+                }
+            }
+            Self::Max => {
+                if b > a {
+                    b
+                } else {
+                    a
+                }
+            }
+            Self::Min => {
+                if b < a {
+                    b
+                } else {
+                    a
+                }
+            }
         }
     }
 
@@ -45,7 +63,13 @@ impl Pair {
             (Self::Div, _) => -a / (b * b),
             (Self::Pow, 0) => when(b != zero, b * power(a, b - one)),
             (Self::Pow, _) => when(a > zero, power(a, b) * a.ln()),
-            (Self::PRelu, 0) => if a > zero { one } else { b },
+            (Self::PRelu, 0) => {
+                if a > zero {
+                    one
+                } else {
+                    b
+                }
+            }
             (Self::PRelu, _) => when(a < zero, a),
             (Self::Max, 0) => when(a >= b, one),
             (Self::Max, _) => when(b > a, one),
@@ -186,8 +210,9 @@ impl<T: Real> Op<T> for Binary {
         if self.relu {
             saved.bytes = memory.bytes.take(output.len());
             for (value, pass) in output.iter_mut().zip(&mut saved.bytes) {
-                *pass = u8::from(!(*value <= T::zero()));
-                *value = if *pass == 0 { T::zero() } else { *value };
+                let stopped = *value <= T::zero();
+                *pass = u8::from(!stopped);
+                *value = if stopped { T::zero() } else { *value };
             }
         }
         saved

@@ -3,9 +3,9 @@
 use faer::MatMut;
 use rayon::prelude::*;
 
-use super::window::{Block, Window};
+use super::window::{Block, Fold, Unroll, Window};
 use crate::gradient::program::{Kept, Memory, Op, Saved};
-use crate::gradient::real::{Factor, Real, product, vectorised};
+use crate::gradient::real::{Factor, Kernel, Real, product, vectorised};
 
 /// Elements of one block of unrolled image patches: 1 MiB in f32.
 const BLOCK: usize = 1 << 18;
@@ -58,11 +58,13 @@ impl<T: Real> Conv<T> {
         if self.window.is_pointwise() {
             let patches = Factor::new(input, depth, columns).view();
             let rows = channels.div_ceil(2).max(32);
-            output.par_chunks_mut(rows * columns).zip(weight.par_chunks(rows * depth)).for_each(|(out, weight)| {
-                let rows = weight.len() / depth;
-                let out = MatMut::from_row_major_slice_mut(out, rows, columns);
-                product(out, false, Factor::new(weight, rows, depth).view(), patches, T::one());
-            });
+            output.par_chunks_mut(rows * columns).zip(weight.par_chunks(rows * depth)).for_each(
+                |(out, weight)| {
+                    let rows = weight.len() / depth;
+                    let out = MatMut::from_row_major_slice_mut(out, rows, columns);
+                    product(out, false, Factor::new(weight, rows, depth).view(), patches, T::one());
+                },
+            );
             return;
         }
         let rows = self.block_rows(depth);
@@ -73,7 +75,7 @@ impl<T: Real> Conv<T> {
             let mut patches = memory.numbers.take(depth * rows * width);
             let used = &mut patches[..depth * count];
             let block = Block { channels: self.channels[0], first: block * rows, rows: count / width };
-            vectorised(Window::unroll, (&self.window, block, input, &mut *used));
+            vectorised(Unroll, (&self.window, block, input, &mut *used));
             product(out, false, weight, Factor::new(used, depth, count).view(), T::one());
             memory.numbers.give(patches);
         });
@@ -108,15 +110,19 @@ impl<T: Real> Conv<T> {
                 let here = adjoint.subcols(first * width, used_rows * width);
                 product(target, false, part, here, T::one());
                 let block = Block { channels: count, first, rows: used_rows };
-                vectorised(Window::fold, (&self.window, block, &*used, &mut *out));
+                vectorised(Fold, (&self.window, block, &*used, &mut *out));
             }
             memory.numbers.give(patches);
         });
     }
+}
 
-    /// Bias and ReLU; `mask` says where the ReLU let the value pass.
+/// Bias and ReLU; the last argument says where the ReLU let the value pass.
+struct Finish;
+
+impl<T: Real> Kernel<(&Conv<T>, &mut [T], &mut [u8])> for Finish {
     #[inline(always)]
-    fn finish((conv, output, mask): (&Self, &mut [T], &mut [u8])) {
+    fn run((conv, output, mask): (&Conv<T>, &mut [T], &mut [u8])) {
         let plane = conv.window.output[0] * conv.window.output[1];
         let count = conv.groups * conv.channels[1];
         let bias = |channel: usize| conv.bias.as_ref().map_or(T::zero(), |bias| bias[channel % count]);
@@ -155,7 +161,7 @@ impl<T: Real> Op<T> for Conv<T> {
         if self.relu {
             saved.bytes = memory.bytes.take(output.len());
         }
-        vectorised(Self::finish, (self, output, saved.bytes.as_mut_slice()));
+        vectorised(Finish, (self, output, saved.bytes.as_mut_slice()));
         saved
     }
 
@@ -198,12 +204,16 @@ impl<T: Real> Op<T> for Conv<T> {
 
 /// `values` where `pass` is 1, zero elsewhere.
 pub(super) fn mask<T: Real>(values: &[T], pass: &[u8], out: &mut [T]) {
-    vectorised(mask_kernel, (values, pass, out));
+    vectorised(Mask, (values, pass, out));
 }
 
-#[inline(always)]
-fn mask_kernel<T: Real>((values, pass, out): (&[T], &[u8], &mut [T])) {
-    for ((out, &value), &pass) in out.iter_mut().zip(values).zip(pass) {
-        *out = if pass == 0 { T::zero() } else { value };
+struct Mask;
+
+impl<T: Real> Kernel<(&[T], &[u8], &mut [T])> for Mask {
+    #[inline(always)]
+    fn run((values, pass, out): (&[T], &[u8], &mut [T])) {
+        for ((out, &value), &pass) in out.iter_mut().zip(values).zip(pass) {
+            *out = if pass == 0 { T::zero() } else { value };
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! Normalisation.
 
 use crate::gradient::program::{Kept, Memory, Op, Saved};
-use crate::gradient::real::{Real, vectorised};
+use crate::gradient::real::{Kernel, Real, vectorised};
 
 /// y = scale x + shift with one scale and shift per channel: batch normalisation outside training.
 pub(in crate::gradient) struct Affine<T> {
@@ -76,10 +76,14 @@ impl<T: Real> Lrn<T> {
             out.iter_mut().zip(sums).for_each(|(out, sum)| *out = sum.powf(-self.beta));
         }
     }
+}
 
-    /// `sums` becomes s.
+/// One image forwards; the last argument becomes s.
+struct LrnForwards;
+
+impl<T: Real> Kernel<(&Lrn<T>, &[T], &mut [T], &mut [T])> for LrnForwards {
     #[inline(always)]
-    fn forward_image((lrn, input, output, sums): (&Self, &[T], &mut [T], &mut [T])) {
+    fn run((lrn, input, output, sums): (&Lrn<T>, &[T], &mut [T], &mut [T])) {
         let (plane, ratio) = (lrn.plane, lrn.ratio());
         let channels = sums.chunks_exact_mut(plane).zip(output.chunks_exact_mut(plane));
         for (channel, (sums, output)) in channels.enumerate() {
@@ -94,10 +98,14 @@ impl<T: Real> Lrn<T> {
             output.iter_mut().zip(values).for_each(|(output, &value)| *output *= value);
         }
     }
+}
 
-    /// `given`: input, s and adjoint. `spread` becomes, per channel, adjoint x s^(-beta - 1), which every channel in its window meets.
+/// One image backwards. `spread` becomes, per channel, adjoint x s^(-beta - 1), which every channel in its window meets.
+struct LrnBackwards;
+
+impl<T: Real> Kernel<LrnBackward<'_, T>> for LrnBackwards {
     #[inline(always)]
-    fn backward_image((lrn, given, into, spread, total): LrnBackward<'_, T>) {
+    fn run((lrn, given, into, spread, total): LrnBackward<'_, T>) {
         let plane = lrn.plane;
         let channels = spread.chunks_exact_mut(plane).zip(into.chunks_exact_mut(plane));
         for (channel, (spread, into)) in channels.enumerate() {
@@ -131,7 +139,7 @@ impl<T: Real> Op<T> for Lrn<T> {
         let mut sums = memory.numbers.take(output.len());
         let images = output.chunks_exact_mut(image).zip(inputs[0].chunks_exact(image));
         for ((output, input), sums) in images.zip(sums.chunks_exact_mut(image)) {
-            vectorised(Self::forward_image, (self, input, output, sums));
+            vectorised(LrnForwards, (self, input, output, sums));
         }
         Saved { numbers: sums, ..Saved::default() }
     }
@@ -143,7 +151,7 @@ impl<T: Real> Op<T> for Lrn<T> {
         let mut spread = memory.numbers.take(image);
         let mut total = memory.numbers.take(self.plane);
         for ((into, adjoint), (input, sums)) in images {
-            vectorised(Self::backward_image, (self, [input, sums, adjoint], into, &mut spread, &mut total));
+            vectorised(LrnBackwards, (self, [input, sums, adjoint], into, &mut spread, &mut total));
         }
         memory.numbers.give(total);
         memory.numbers.give(spread);

@@ -2,7 +2,7 @@
 
 use super::window::Window;
 use crate::gradient::program::{Kept, Memory, Op, Saved};
-use crate::gradient::real::{Real, vectorised};
+use crate::gradient::real::{Kernel, Real, vectorised};
 
 /// The largest value of each window; the first of equal ones, row by row, gets the gradient.
 ///
@@ -47,9 +47,14 @@ impl MaxPool {
             taps: vec![T::zero(); size],
         }
     }
+}
 
+/// Pools one plane.
+struct MaxPlane;
+
+impl<T: Real> Kernel<PoolPlane<'_, T>> for MaxPlane {
     #[inline(always)]
-    fn plane<T: Real>((pool, input, planes, output, taps): PoolPlane<'_, T>) {
+    fn run((pool, input, planes, output, taps): PoolPlane<'_, T>) {
         let (window, pitch) = (&pool.window, pool.pitch);
         let Planes { padded, columns, rows, best, taps: winners } = planes;
         let lines = padded.chunks_exact_mut(pitch).skip(window.pads[0]);
@@ -148,7 +153,7 @@ impl<T: Real> Op<T> for MaxPool {
         let mut planes = self.planes();
         let targets = output.chunks_exact_mut(to).zip(taps.chunks_exact_mut(to));
         for ((output, taps), input) in targets.zip(inputs[0].chunks_exact(from)) {
-            vectorised(Self::plane, (self, input, &mut planes, output, taps));
+            vectorised(MaxPlane, (self, input, &mut planes, output, taps));
         }
         Saved { indices: taps, ..Saved::default() }
     }
@@ -158,12 +163,14 @@ impl<T: Real> Op<T> for MaxPool {
         let (from, to) = (window.input[0] * window.input[1], window.output[0] * window.output[1]);
         let width = window.output[1];
         // Offset in the image of each tap from its window's first pixel, which padding can put outside.
-        let offset = |tap: usize| (tap / window.kernel[1] * window.input[1] + tap % window.kernel[1]) as isize;
+        let offset =
+            |tap: usize| (tap / window.kernel[1] * window.input[1] + tap % window.kernel[1]) as isize;
         let offsets: Vec<isize> = (0..window.taps()).map(offset).collect();
         let corner = -((window.pads[0] * window.input[1] + window.pads[1]) as isize);
         let planes = adjoint.chunks_exact(to).zip(kept.saved.indices.chunks_exact(to));
         for ((adjoint, taps), into) in planes.zip(into.chunks_exact_mut(from)) {
-            for (y, (adjoint, taps)) in adjoint.chunks_exact(width).zip(taps.chunks_exact(width)).enumerate() {
+            for (y, (adjoint, taps)) in adjoint.chunks_exact(width).zip(taps.chunks_exact(width)).enumerate()
+            {
                 let row = corner + (y * window.strides[0] * window.input[1]) as isize;
                 for (x, (&adjoint, &tap)) in adjoint.iter().zip(taps).enumerate() {
                     let place = row + (x * window.strides[1]) as isize + offsets[tap as usize];
@@ -203,8 +210,8 @@ impl<T: Real> AveragePool<T> {
                     if columns.is_empty() {
                         continue;
                     }
-                    let start = window.position(0, y, ky) * window.input[1]
-                        + window.position(1, columns.start, kx);
+                    let start =
+                        window.position(0, y, ky) * window.input[1] + window.position(1, columns.start, kx);
                     let row = y * window.output[1];
                     call(row + columns.start..row + columns.end, start);
                 }

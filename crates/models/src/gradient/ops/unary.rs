@@ -34,11 +34,23 @@ impl<T: Real> Function<T> {
         let (zero, one, half) = (T::zero(), T::one(), T::of(0.5));
         match self {
             Self::Relu => stop_below(x, zero),
-            Self::LeakyRelu(slope) => if x < zero { slope * x } else { x },
+            Self::LeakyRelu(slope) => {
+                if x < zero {
+                    slope * x
+                } else {
+                    x
+                }
+            }
             Self::Clip(low, high) => clamp(x, low, high),
             Self::Sigmoid => sigmoid(x),
             Self::Tanh => x.tanh(),
-            Self::Elu(alpha) => if x < zero { alpha * x.exp_m1() } else { x },
+            Self::Elu(alpha) => {
+                if x < zero {
+                    alpha * x.exp_m1()
+                } else {
+                    x
+                }
+            }
             Self::Selu(alpha, gamma) => gamma * if x < zero { alpha * x.exp_m1() } else { x },
             Self::HardSigmoid(alpha, beta) => clamp(alpha * x + beta, zero, one),
             Self::HardSwish => x * clamp(x / T::of(6.0) + half, zero, one),
@@ -63,11 +75,23 @@ impl<T: Real> Function<T> {
         let when = |inside: bool, slope: T| if inside { slope } else { zero };
         match self {
             Self::Relu => when(y > zero, one),
-            Self::LeakyRelu(slope) => if x > zero { one } else { slope },
+            Self::LeakyRelu(slope) => {
+                if x > zero {
+                    one
+                } else {
+                    slope
+                }
+            }
             Self::Clip(low, high) => when(x >= low && x <= high, one),
             Self::Sigmoid => y * (one - y),
             Self::Tanh => one - y * y,
-            Self::Elu(alpha) => if x > zero { one } else { alpha * x.exp() },
+            Self::Elu(alpha) => {
+                if x > zero {
+                    one
+                } else {
+                    alpha * x.exp()
+                }
+            }
             Self::Selu(alpha, gamma) => gamma * if x > zero { one } else { alpha * x.exp() },
             Self::HardSigmoid(alpha, _) => when(y > zero && y < one, alpha),
             Self::HardSwish => {
@@ -105,7 +129,13 @@ impl<T: Real> Function<T> {
     fn reads_input(self) -> bool {
         !matches!(
             self,
-            Self::Relu | Self::Sigmoid | Self::Tanh | Self::Exp | Self::Sqrt | Self::Reciprocal | Self::Neg
+            Self::Relu
+                | Self::Sigmoid
+                | Self::Tanh
+                | Self::Exp
+                | Self::Sqrt
+                | Self::Reciprocal
+                | Self::Neg
                 | Self::HardSigmoid(..)
         )
     }

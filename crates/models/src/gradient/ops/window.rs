@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::gradient::real::Real;
+use crate::gradient::real::{Kernel, Real};
 
 /// Geometry of a convolution or pool; everything as [rows, columns].
 #[derive(Debug, Clone)]
@@ -80,10 +80,14 @@ impl Window {
             }
         }
     }
+}
 
-    /// Writes the patches of `rows` output rows from `first` on: (channels x taps) x (rows x output columns), zero outside.
+/// Writes the patches of `rows` output rows from `first` on: (channels x taps) x (rows x output columns), zero outside.
+pub(in crate::gradient) struct Unroll;
+
+impl<T: Real> Kernel<(&Window, Block, &[T], &mut [T])> for Unroll {
     #[inline(always)]
-    pub fn unroll<T: Real>((window, block, input, patches): (&Self, Block, &[T], &mut [T])) {
+    fn run((window, block, input, patches): (&Window, Block, &[T], &mut [T])) {
         let (width, stride) = (window.output[1], window.strides[1]);
         window.segments(block, |patch, row, columns, start| {
             let target = &mut patches[(patch * block.rows + row) * width..][..width];
@@ -103,10 +107,14 @@ impl Window {
             }
         });
     }
+}
 
-    /// Adds patches back to where [`Window::unroll`] takes them from.
+/// Adds patches back to where [`Unroll`] takes them from.
+pub(in crate::gradient) struct Fold;
+
+impl<T: Real> Kernel<(&Window, Block, &[T], &mut [T])> for Fold {
     #[inline(always)]
-    pub fn fold<T: Real>((window, block, patches, into): (&Self, Block, &[T], &mut [T])) {
+    fn run((window, block, patches, into): (&Window, Block, &[T], &mut [T])) {
         let (width, stride) = (window.output[1], window.strides[1]);
         window.segments(block, |patch, row, columns, start| {
             let Some(start) = start else { return };
