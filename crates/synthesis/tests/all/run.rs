@@ -69,6 +69,17 @@ fn records_hold_what_happened() {
 }
 
 #[test]
+fn transforms_end_at_their_share_of_the_steps() {
+    for (until, plain) in [(0.5, true), (0.52, false)] {
+        let transforms = Transforms { until, ..Transforms::default() };
+        let stop = StopRule { steps: 50, ..settings().stop };
+        let run = finish(Run::new(Settings { stop, transforms, ..settings() }).unwrap(), &net());
+        let record = &run.records()[25];
+        assert_eq!(record.untransformed == Some(record.mean_abs_r), plain, "{until}");
+    }
+}
+
+#[test]
 fn a_stopped_run_takes_no_step() {
     let mut run = finish(Run::new(settings()).unwrap(), &net());
     let before = run.checkpoint();
@@ -86,9 +97,9 @@ fn converged_and_stalled() {
     let stop = StopRule { steps: 500, mean_abs_r: 0.0, relative_change: 1.0 };
     let run = finish(Run::new(Settings { stop, ..settings() }).unwrap(), &net());
     assert_eq!((run.stopped(), run.steps()), (Some(StopReason::Stalled), 201));
-    // It falls by more than a fifth in 200 steps, as long as it falls.
-    let stop = StopRule { steps: 230, mean_abs_r: 0.0, relative_change: 0.2 };
-    let run = finish(Run::new(Settings { stop, ..settings() }).unwrap(), &net());
+    // It falls to less than two fifths, which is a change of more than 0.6 of what it was, though less than 0.6.
+    let stop = StopRule { steps: 230, mean_abs_r: 0.0, relative_change: 0.6 };
+    let run = finish(Run::new(Settings { stop, transforms: Transforms::OFF, ..settings() }).unwrap(), &net());
     assert_eq!(run.stopped(), Some(StopReason::StepLimit));
 }
 
