@@ -244,6 +244,8 @@ pub(crate) struct SynthesisShape {
     pub features: Vec<u64>,
     /// Kept per image between forward and back.
     pub trace_bytes: u64,
+    /// Taken by an image on its way, of which there is one per thread.
+    pub working_bytes: u64,
     pub weight_bytes: u64,
     /// One image forward and back on one thread.
     pub seconds_per_image: f64,
@@ -259,10 +261,12 @@ pub(crate) fn synthesis(shape: &SynthesisShape, machine: &MachineFacts) -> Estim
         .trace_bytes
         .saturating_add(units.saturating_mul(4 * ACTIVATION_COPIES))
         .saturating_add(pixels.saturating_mul(4 * IMAGE_COPIES));
-    let memory_bytes = BASE_BYTES.saturating_add(weights).saturating_add(per_image.saturating_mul(n));
-    let threads = machine.threads.max(1);
     // Images run in parallel, each on one thread.
-    let batch = shape.seconds_per_image * shape.images.div_ceil(threads.min(shape.images.max(1))) as f64;
+    let at_once = machine.threads.clamp(1, shape.images.max(1));
+    let working = shape.working_bytes.saturating_mul(at_once as u64);
+    let held = per_image.saturating_mul(n).saturating_add(working);
+    let memory_bytes = BASE_BYTES.saturating_add(weights).saturating_add(held);
+    let batch = shape.seconds_per_image * shape.images.div_ceil(at_once) as f64;
     let similarities = PAIR_OPERATIONS * (n * n) as f64 * units as f64 / machine.f32_rate;
     let steps = shape.steps as f64;
     let forward = FORWARD_SHARE * batch * (steps / MEASURED_STEPS + EVALUATED_BATCHES);

@@ -17,6 +17,8 @@ pub struct GradientFacts {
     pub size: [usize; 2],
     /// Bytes that are kept for an image between the way forward and the way back.
     pub trace_bytes: u64,
+    /// Bytes that an image on its way takes besides: at most all tensors of the graph.
+    pub working_bytes: u64,
     /// Seconds of one image forward and back on this machine, one thread.
     pub seconds_per_image: f64,
 }
@@ -118,6 +120,7 @@ impl Plan {
             steps: spec.steps,
             features: layers.iter().map(|&layer| facts.layers[layer].features).collect(),
             trace_bytes: gradient.trace_bytes,
+            working_bytes: gradient.working_bytes,
             weight_bytes: facts.weight_bytes,
             seconds_per_image: gradient.seconds_per_image,
         };

@@ -295,7 +295,7 @@ impl Survey {
         let model = LoadedModel::load(&card)?;
         let mut facts = self.tried(spec, &card, &model)?;
         if spec.synthesis.is_some() {
-            facts.gradient = Some(synthesis::gradient_facts(spec, &card, &facts)?);
+            facts.gradient = Some(synthesis::gradient_facts(spec, &card, &model, &facts)?);
         }
         Ok(FoundModel { file: file.to_owned(), card, facts })
     }

@@ -231,3 +231,31 @@ fn a_scan_brings_all_its_files() {
     let again = Manifest::from_bytes(&collected.manifest.to_bytes()).expect("a manifest");
     assert_eq!(again, collected.manifest);
 }
+
+#[test]
+fn natural_images_travel_with_their_card() {
+    let place = tempfile::tempdir().expect("a directory");
+    let demo =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/demo").canonicalize().expect("the demo");
+    let spec = place.path().join("spec.toml");
+    let (model, natural) = (demo.join("models/convnet_random"), demo.join("benchmarks/v4"));
+    let text = |natural: &str| {
+        format!("name = 'images'\nmodels = [{model:?}]\n[synthesis]\nnatural = {natural:?}\n")
+    };
+    write(&spec, &text(natural.to_str().expect("text")));
+    let collected = collect(&spec, None).expect("a bundle");
+    assert_eq!(collected.problems, Vec::<String>::new());
+    let kinds: Vec<_> = collected.manifest.cards.iter().map(|card| card.kind).collect();
+    assert_eq!(kinds, [CardKind::Model, CardKind::Pool]);
+    let card = &collected.manifest.cards[1];
+    let files: Vec<_> = card.files.iter().map(|&file| collected.manifest.files[file].path.as_str()).collect();
+    assert!(files.iter().any(|file| file.ends_with("stimulus_demo.zip")), "{files:?}");
+    assert_eq!(Manifest::from_bytes(&collected.manifest.to_bytes()).expect("a manifest"), collected.manifest);
+
+    write(&spec, &text(demo.join("benchmarks/*").to_str().expect("text")));
+    let error = collect(&spec, None).expect_err("more than one").to_string();
+    assert!(error.contains("synthesis.natural") && error.contains("benchmark cards"), "{error}");
+    write(&spec, &text("nowhere"));
+    let error = collect(&spec, None).expect_err("none").to_string();
+    assert!(error.contains("synthesis.natural") && error.contains("nowhere"), "{error}");
+}

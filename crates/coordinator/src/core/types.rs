@@ -152,7 +152,7 @@ pub struct UnitView {
     pub unit: String,
     /// Its job.
     pub job: String,
-    /// `plan`, `features`, `score`, `map`, `assemble` or `drill`.
+    /// `plan`, `features`, `score`, `map`, `synthesis`, `assemble` or `drill`.
     pub kind: String,
     /// In words: model, layer, benchmark; subject, centres, model.
     pub title: String,

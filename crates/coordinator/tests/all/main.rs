@@ -3,4 +3,5 @@
 mod core;
 mod evaluation;
 mod maps;
+mod synthesis;
 mod wire;

@@ -17,6 +17,7 @@ fn differentiable(identifier: &str) -> ModelFacts {
         engine: "engine-1".into(),
         size: [64, 64],
         trace_bytes: 10 << 20,
+        working_bytes: 5 << 20,
         seconds_per_image: 0.01,
     };
     let facts = model(identifier, &[("x", 1000), ("y", 500), ("logits", 10)]);

@@ -82,9 +82,9 @@ fn optimise(
     let (observer, batch) = (execution.observer, Batch::new(&model.gradient));
     let mut saved = run.steps();
     loop {
-        let stopped = run.stopped();
+        let (stopped, interrupted) = (run.stopped(), observer.interrupted());
         // What has been computed must survive the evaluation, too.
-        let due = run.steps() >= saved + spec.checkpoint_steps || stopped.is_some() || observer.interrupted();
+        let due = interrupted || stopped.is_some() || run.steps() >= saved + spec.checkpoint_steps;
         if due && run.steps() > saved {
             save(execution, unit, run);
             saved = run.steps();
@@ -92,7 +92,7 @@ fn optimise(
         if let Some(reason) = stopped {
             return Ok(reason);
         }
-        if observer.interrupted() {
+        if interrupted {
             return Err(Error::Interrupted);
         }
         let step = run.step(&batch).map_err(|error| of_step(error, named))?;

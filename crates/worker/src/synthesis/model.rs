@@ -6,7 +6,7 @@ use ndarray::{Array1, Array2, Array3, Array4, Axis};
 use ventral_models::{ActivationSource as _, Differentiable, Images, ModelCard, Network, NetworkActivations};
 use ventral_plan::{GradientFacts, JobSpec, ModelFacts, Plan, SynthesisUnit, told_apart};
 
-use crate::Error;
+use crate::{Error, LoadedModel};
 
 /// Runs of the gradient that take longer are timed once.
 const LONG_SECONDS: f64 = 1.0;
@@ -69,7 +69,12 @@ impl Images for Pictures<'_> {
 ///
 /// # Errors
 /// As [`SynthesisModel::load`].
-pub fn gradient_facts(spec: &JobSpec, card: &ModelCard, facts: &ModelFacts) -> Result<GradientFacts, Error> {
+pub fn gradient_facts(
+    spec: &JobSpec,
+    card: &ModelCard,
+    model: &LoadedModel,
+    facts: &ModelFacts,
+) -> Result<GradientFacts, Error> {
     let names: Vec<String> =
         told_apart(spec, facts).into_iter().map(|layer| facts.layers[layer].name.clone()).collect();
     let gradient = Differentiable::<f32>::load(card, &names)?;
@@ -82,6 +87,10 @@ pub fn gradient_facts(spec: &JobSpec, card: &ModelCard, facts: &ModelFacts) -> R
         engine: Differentiable::<f32>::ENGINE.to_owned(),
         size: gradient.size(),
         trace_bytes: gradient.trace_bytes(),
+        working_bytes: match model {
+            LoadedModel::Network(network) => network.forward_bytes(),
+            LoadedModel::Given { .. } => 0,
+        },
         seconds_per_image,
     })
 }
