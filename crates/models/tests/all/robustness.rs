@@ -3,8 +3,9 @@
 use std::path::Path;
 use std::sync::LazyLock;
 
+use ndarray::{Array1, Array3};
 use proptest::prelude::*;
-use ventral_models::{Network, OnnxFile};
+use ventral_models::{Differentiable, ModelCard, Network, OnnxFile};
 
 use crate::support::{card, fixture};
 
@@ -19,8 +20,24 @@ fn load(bytes: &[u8]) {
     let model = directory.path().join("m.onnx");
     std::fs::write(&model, bytes).unwrap();
     let card = card(directory.path(), &model, "", "").unwrap();
-    if let Err(error) = Network::load(&card) {
-        assert!(!error.to_string().is_empty());
+    match Network::load(&card) {
+        Ok(network) => differentiate(&card, &network),
+        Err(error) => assert!(!error.to_string().is_empty()),
+    }
+}
+
+/// Goes forwards and backwards through what can be loaded.
+fn differentiate(card: &ModelCard, network: &Network) {
+    let names: Vec<String> = network.layers().iter().map(|layer| layer.name.clone()).collect();
+    let Ok(model) = Differentiable::<f32>::load(card, &names) else { return };
+    let [height, width] = model.size();
+    let image = Array3::from_elem((3, height, width), 0.3);
+    let mut rows: Vec<Array1<f32>> =
+        model.layers().iter().map(|layer| Array1::zeros(layer.features as usize)).collect();
+    let mut views: Vec<_> = rows.iter_mut().map(|row| row.view_mut()).collect();
+    if let Ok(trace) = model.forward(image.view(), &mut views) {
+        let adjoints: Vec<_> = rows.iter().map(|row| row.view()).collect();
+        model.backward(trace, &adjoints).unwrap();
     }
 }
 

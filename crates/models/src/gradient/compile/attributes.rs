@@ -22,6 +22,14 @@ pub(super) fn integers(node: &NodeProto, name: &str) -> Option<Vec<i64>> {
     find(node, name).map(|attribute| attribute.ints.clone())
 }
 
+/// Longest kernel, stride, dilation or padding along an axis; no image is larger.
+const MAX_WINDOW: i64 = crate::MAX_INPUT_SIDE as i64;
+
+/// A kernel, stride, dilation or padding within limits.
+pub(super) fn size(value: i64) -> Option<usize> {
+    usize::try_from(value).ok().filter(|_| value <= MAX_WINDOW)
+}
+
 /// An attribute with two sizes, or with one where there is only one spatial axis, as [rows, columns].
 pub(super) fn sizes(
     node: &NodeProto,
@@ -33,7 +41,7 @@ pub(super) fn sizes(
         return Ok(if spatial == 1 { [if name == "pads" { 0 } else { 1 }, default] } else { [default; 2] });
     };
     let invalid = || format!("attribute {name} is {values:?} for {spatial} spatial axes");
-    let size = |value: &i64| usize::try_from(*value).map_err(|_| invalid());
+    let size = |value: &i64| size(*value).ok_or_else(invalid);
     match values.as_slice() {
         [columns] if spatial == 1 => Ok([1, size(columns)?]),
         [rows, columns] if spatial == 2 => Ok([size(rows)?, size(columns)?]),

@@ -2,7 +2,7 @@
 
 use ndarray::{ArrayD, IxDyn};
 
-use super::attributes::{axis, integer, integers, text};
+use super::attributes::{axis, integer, integers, size, text};
 use super::{Compiler, Input, Reason};
 use crate::gradient::ops::shape::{Concat, OUTSIDE, Reduce, Take};
 use crate::gradient::real::Real;
@@ -178,7 +178,7 @@ impl<T: Real> Compiler<'_, T> {
     /// Channels become blocks of pixels.
     fn depth_to_space(&mut self, node: &NodeProto) -> Result<(), Reason> {
         let input = self.image(node)?;
-        let block = integer(node, "blocksize").and_then(|block| usize::try_from(block).ok());
+        let block = integer(node, "blocksize").and_then(size);
         let block = block.filter(|&block| block > 0).ok_or("blocksize is not positive")?;
         let &[n, c, h, w] = input.shape.as_slice() else { return Err("its input is not an image".into()) };
         let (split, order): (Vec<usize>, [usize; 6]) = match text(node, "mode") {

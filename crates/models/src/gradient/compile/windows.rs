@@ -1,6 +1,6 @@
 //! Convolutions, pools and what else knows about channels and planes.
 
-use super::attributes::{float, integer, sizes, text};
+use super::attributes::{float, integer, size, sizes, text};
 use super::{Compiler, Input, Reason};
 use crate::gradient::ops::conv::Conv;
 use crate::gradient::ops::norm::{Affine, LayerNorm, Lrn};
@@ -54,7 +54,7 @@ fn explicit_pads(node: &NodeProto, axis: usize, spatial: usize) -> Result<[usize
     let values = super::attributes::integers(node, "pads").unwrap_or_default();
     let position = (axis + spatial).checked_sub(2);
     let (Some(position), false) = (position, values.is_empty()) else { return Ok([0, 0]) };
-    let value = |index: usize| values.get(index).and_then(|&value| usize::try_from(value).ok());
+    let value = |index: usize| values.get(index).and_then(|&value| size(value));
     match (value(position), value(position + spatial)) {
         (Some(before), Some(after)) if values.len() == 2 * spatial => Ok([before, after]),
         _ => Err(format!("attribute pads is {values:?}")),
