@@ -6,7 +6,7 @@ use ndarray::{Array1, Array3, ArrayView1};
 use ventral_models::{ActivationSource, Differentiable, ModelCard, Network, NetworkActivations, Real, Trace};
 
 use crate::derivatives::gradient_error;
-use crate::support::{data_dir, repository_card};
+use crate::support::{card, data_dir, fixture, repository_card};
 
 fn picture(size: [usize; 2], seed: usize) -> Array3<u8> {
     Array3::from_shape_fn((size[0], size[1], 3), |(y, x, c)| {
@@ -69,6 +69,9 @@ fn values_are_those_of_the_scorers_engine() {
     for name in DEMO {
         eprintln!("{name}: {:e}", value(&demo_card(name)));
     }
+    let directory = tempfile::tempdir().unwrap();
+    let tiny = card(directory.path(), &fixture("tiny.onnx"), "", "").unwrap();
+    eprintln!("tiny: {:e}", value(&tiny));
     let Some(data) = data_dir() else { return };
     for name in crate::real::ALL {
         eprintln!("{name}: {:e}", value(&repository_card(name, &data)));
