@@ -90,13 +90,14 @@ pub struct Transforms {
     pub scale: bool,
     /// Rotate by -10 to 10 whole degrees.
     pub rotate: bool,
-    /// Share of the steps after which images are no longer transformed, 0 to 1; 1 is never.
+    /// Share of the steps after which images are no longer transformed, 0 to 1; 1 is never. Transforms and the last corrections
+    /// work against each other.
     pub until: f64,
 }
 
 impl Default for Transforms {
     fn default() -> Self {
-        Self { jitter: true, scale: true, rotate: true, until: 1.0 }
+        Self { jitter: true, scale: true, rotate: true, until: 0.8 }
     }
 }
 
