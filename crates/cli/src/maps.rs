@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use ventral_aggregator::{JobFile, Maps, map_files, save_maps};
+use ventral_aggregator::{JobFile, Maps, SetsSummary, map_files, save_maps};
 use ventral_store::{JobRecord, Store};
 
 use crate::context::Context;
@@ -101,10 +101,30 @@ pub fn text(written: &Written) -> String {
         }
         text.push('\n');
     }
+    for found in &written.maps.comparisons {
+        text.push_str(&comparison(found));
+    }
     for gap in &written.maps.gaps {
         text.push_str(&format!("missing: {gap}\n"));
     }
     text.push_str(&format!("maps: {} ({} files)\n", written.folder.display(), written.maps.files.len()));
     text.push_str(&format!("report: {}\n", written.page.display()));
     text
+}
+
+/// Overlap with synthesised and with natural images in a line.
+fn comparison(found: &SetsSummary) -> String {
+    let number = |value: Option<f64>| value.map_or("-".to_owned(), |value| format!("{value:.2}"));
+    let residual = found.method.as_ref();
+    let residual =
+        residual.map_or(String::new(), |method| format!(", {method} {}", number(found.residual_overlap)));
+    format!(
+        "{}, {}, overlap of layers (Dice): {} (synthesised) {}; {} (natural) raw {}{residual}\n",
+        found.source,
+        found.level,
+        found.synthesised,
+        number(found.synthesised_overlap),
+        found.natural,
+        number(found.natural_overlap)
+    )
 }

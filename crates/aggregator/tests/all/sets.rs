@@ -103,9 +103,12 @@ fn the_figure_is_on_the_page_and_a_file() {
     let plan = planned(&brains, |_| ());
     let (_, files) = of(&plan, &brains);
     let page = text(&files, "report.html");
-    for inside in
-        ["Synthesised against natural images: given RDMs", "How to read it", "Overlap of pairs of layers"]
-    {
+    for inside in [
+        "Synthesised against natural images: given RDMs",
+        "How to read it",
+        "brings it nearer to that",
+        "Overlap of pairs of layers",
+    ] {
         assert!(page.contains(inside), "{inside}");
     }
     assert!(!page.contains(">NaN") && !page.contains("This job is partial"));

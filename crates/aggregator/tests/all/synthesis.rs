@@ -46,6 +46,7 @@ fn model(identifier: &str) -> ModelFacts {
             engine: "made-1".into(),
             size: [SIDE, SIDE],
             trace_bytes: 1 << 20,
+            working_bytes: 0,
             seconds_per_image: 0.01,
         }),
     }

@@ -1,11 +1,16 @@
 //! Synthesised against natural images on the page.
 
+use ventral_searchlight::layermap::PairedDifference;
+
 use super::views::MAX_SUBJECTS;
 use crate::maps::files::source_title;
 use crate::maps::sets::{Contrast, Level, figure};
 use crate::maps::stage::Stage;
 use crate::picture::{number, two};
 use crate::report::page::both;
+
+/// p below which the page calls a difference one.
+const RELIABLE: f64 = 0.05;
 
 /// One comparison.
 pub(super) struct ContrastView {
@@ -78,7 +83,7 @@ fn reading(contrast: &Contrast) -> String {
     let Some(level) = contrast.main() else { return String::new() };
     let mut text = format!(
         "How to read it: natural images look alike to neighbouring layers, so with them the maps of different layers tend to lie on the same \
-         voxels; synthesised images tell the layers apart. The mean overlap of two layers is {} with synthesised images and {} with \
+         voxels; synthesised images are made to tell the layers apart. The mean overlap of two layers is {} with synthesised images and {} with \
          natural ones (Dice index: 0 disjoint, 1 the same voxels).",
         two(level.synthesised.mean_dice),
         two(level.natural.mean_dice)
@@ -87,12 +92,12 @@ fn reading(contrast: &Contrast) -> String {
     else {
         return text;
     };
-    let nearer = if found.dice.mean > 0.0 { "nearer to" } else { "no nearer to" };
     text.push_str(&format!(
         " The residual method ({method}) takes from each layer what the others explain; with it the overlap is {}. Little overlap alone could \
-         also be noise, so each layer's map of natural images is compared with its map of synthesised ones: on average the method brings \
-         it {nearer} these (Dice {} → {}, p = {}; correlation over voxels {} → {}, p = {}; sign flips over the {} layers).",
+         also be noise, so each layer's map of natural images is compared with its map of synthesised ones: on average {} \
+         (Dice {} → {}, p = {}; correlation over voxels {} → {}, p = {}; sign flips over the {} layers).",
         two(residual.mean_dice),
+        effect(&found.dice),
         two(crate::maps::sets::mean(&found.raw.dice)),
         two(crate::maps::sets::mean(&found.residual.dice)),
         number(found.dice.p),
@@ -102,4 +107,15 @@ fn reading(contrast: &Contrast) -> String {
         contrast.layers.len()
     ));
     text
+}
+
+/// What the method does to the agreement of a layer's two maps.
+fn effect(difference: &PairedDifference) -> &'static str {
+    if difference.p < RELIABLE && difference.mean > 0.0 {
+        "the method brings it nearer to that"
+    } else if difference.p < RELIABLE {
+        "the method takes it farther from that"
+    } else {
+        "the method makes no reliable difference to how near it is"
+    }
 }
