@@ -242,7 +242,7 @@ fn natural_images_travel_with_their_card() {
     let text = |natural: &str| {
         format!("name = 'images'\nmodels = [{model:?}]\n[synthesis]\nnatural = {natural:?}\n")
     };
-    write(&spec, &text(natural.to_str().expect("text")));
+    write(&spec, text(natural.to_str().expect("text")));
     let collected = collect(&spec, None).expect("a bundle");
     assert_eq!(collected.problems, Vec::<String>::new());
     let kinds: Vec<_> = collected.manifest.cards.iter().map(|card| card.kind).collect();
@@ -252,10 +252,10 @@ fn natural_images_travel_with_their_card() {
     assert!(files.iter().any(|file| file.ends_with("stimulus_demo.zip")), "{files:?}");
     assert_eq!(Manifest::from_bytes(&collected.manifest.to_bytes()).expect("a manifest"), collected.manifest);
 
-    write(&spec, &text(demo.join("benchmarks/*").to_str().expect("text")));
+    write(&spec, text(demo.join("benchmarks/*").to_str().expect("text")));
     let error = collect(&spec, None).expect_err("more than one").to_string();
     assert!(error.contains("synthesis.natural") && error.contains("benchmark cards"), "{error}");
-    write(&spec, &text("nowhere"));
+    write(&spec, text("nowhere"));
     let error = collect(&spec, None).expect_err("none").to_string();
     assert!(error.contains("synthesis.natural") && error.contains("nowhere"), "{error}");
 }

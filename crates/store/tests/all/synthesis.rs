@@ -19,7 +19,7 @@ fn step(step: u64) -> StepRecord {
         gradient_norm: 1e-300,
         clipped: 0.0,
         learning_rate: 0.05,
-        untransformed: (step % 25 == 0).then_some(0.3),
+        untransformed: step.is_multiple_of(25).then_some(0.3),
     }
 }
 
