@@ -117,10 +117,6 @@ fn the_figure_is_on_the_page_and_a_file() {
     // A dot per pair and column, two circles per layer and panel.
     assert_eq!(svg.matches(r#"class="dot""#).count(), 45);
     assert_eq!(svg.matches("<circle").count(), 2 * 2 * 6);
-    if let Some(folder) = std::env::var_os("VENTRAL_TEST_PAGES") {
-        std::fs::write(std::path::Path::new(&folder).join("sets.html"), page).expect("written");
-        std::fs::write(std::path::Path::new(&folder).join("sets.svg"), svg).expect("written");
-    }
 }
 
 #[test]
