@@ -115,3 +115,29 @@ fn jpeg(pixels: &[u8], width: u32, height: u32) -> Result<Vec<u8>, ImageError> {
     encoder.write_image(pixels, width, height, ExtendedColorType::Rgb8)?;
     Ok(file.into_inner())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Two images with soft and hard edges.
+    fn images() -> Array4<u8> {
+        Array4::from_shape_fn((2, 24, 16, 3), |(image, row, column, channel)| {
+            let edge = if column > 7 { 90 } else { 0 };
+            (40 * image + 5 * row + 3 * channel + edge) as u8
+        })
+    }
+
+    #[test]
+    fn png_files_keep_every_pixel_and_jpeg_files_nearly() {
+        let images = images();
+        assert_eq!(as_png(&images).expect("files"), images);
+        let compressed = as_files(&images, jpeg).expect("files");
+        assert_eq!(compressed.dim(), images.dim());
+        assert_eq!(compressed, as_files(&images, jpeg).expect("files"), "the same bytes each time");
+        let off = compressed.iter().zip(&images).map(|(a, b)| a.abs_diff(*b));
+        let (sum, largest) = off.fold((0, 0), |(sum, largest), off| (sum + u64::from(off), largest.max(off)));
+        assert!(largest > 0 && largest < 64, "{largest}");
+        assert!((sum as f64 / images.len() as f64) < 6.0, "{sum}");
+    }
+}

@@ -78,10 +78,12 @@ pub fn gradient_facts(
     let names: Vec<String> =
         told_apart(spec, facts).into_iter().map(|layer| facts.layers[layer].name.clone()).collect();
     let gradient = Differentiable::<f32>::load(card, &names)?;
-    let mut seconds_per_image = seconds(&gradient)?;
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build();
+    let pool = pool.map_err(|error| Error::Mismatch(format!("cannot start a thread: {error}")))?;
+    let mut seconds_per_image = pool.install(|| seconds(&gradient))?;
     // The first run takes memory and prepares kernels.
     if seconds_per_image < LONG_SECONDS {
-        seconds_per_image = seconds_per_image.min(seconds(&gradient)?);
+        seconds_per_image = seconds_per_image.min(pool.install(|| seconds(&gradient))?);
     }
     Ok(GradientFacts {
         engine: Differentiable::<f32>::ENGINE.to_owned(),
