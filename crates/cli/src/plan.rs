@@ -81,7 +81,11 @@ fn text(job: &Job, work: &Work) -> String {
             units::count(facts.layers.len() as u64),
             units::count(total),
             largest.map_or(String::new(), |l| format!("{} ({})", l.name, units::count(l.features))),
-            if missing == 0 { "cached".to_owned() } else { format!("{missing} layers") },
+            match missing {
+                0 if plan.features.iter().all(|unit| unit.model != index) => "nothing".to_owned(),
+                0 => "cached".to_owned(),
+                _ => format!("{missing} layers"),
+            },
             if memory == 0 { String::new() } else { units::bytes(memory) },
         ]);
     }

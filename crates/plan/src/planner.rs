@@ -242,7 +242,8 @@ impl Plan {
         let mut neural: BTreeSet<(Digest, Option<[u64; 2]>)> = neural.map(key).collect();
         // Maps and comparisons with natural images are of all layers.
         let scans = self.scans.iter().enumerate().filter_map(Shown::of_scan);
-        let others: Vec<Shown> = scans.chain(self.pools.iter().enumerate().map(Shown::of_pool)).collect();
+        let pools = self.pools.iter().enumerate().filter(|_| facts.gradient.is_some());
+        let others: Vec<Shown> = scans.chain(pools.map(Shown::of_pool)).collect();
         neural.extend(others.iter().map(|shown| shown.key(facts.degrees)));
         let mut by_stimuli: BTreeMap<(Digest, Option<[u64; 2]>), usize> = BTreeMap::new();
         for (index, benchmark) in benchmarks.iter().enumerate() {

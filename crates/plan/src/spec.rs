@@ -146,6 +146,11 @@ impl JobSpec {
         self.title.as_deref().unwrap_or(&self.name)
     }
 
+    /// Whether it is about synthesis and nothing else.
+    pub fn has_images_alone(&self) -> bool {
+        self.synthesis.is_some() && self.searchlight.is_none() && self.benchmarks.is_empty()
+    }
+
     fn check(&self, file: &str) -> Result<(), SpecError> {
         let refuse = |field, problem: String| Err(SpecError::Field { file: file.to_owned(), field, problem });
         let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');

@@ -94,7 +94,10 @@ impl Plan {
             return Err(Error::Synthesis { problem });
         }
         for model in 0..self.models.len() {
-            self.add_restarts(model, &spec)?;
+            // A model without a gradient can be scored all the same.
+            if self.models[model].gradient.is_some() || self.spec.has_images_alone() {
+                self.add_restarts(model, &spec)?;
+            }
         }
         Ok(())
     }

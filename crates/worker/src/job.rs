@@ -210,7 +210,10 @@ impl Survey {
             match prepare(CardKind::Model, file)? {
                 Some(reason) => survey.refuse(CardKind::Model, file, reason),
                 None => match survey.found_model(spec, file, data_dir) {
-                    Ok(found) => survey.models.push(found),
+                    Ok((found, problem)) => {
+                        survey.models.push(found);
+                        problem.into_iter().for_each(|reason| survey.refuse(CardKind::Model, file, reason));
+                    }
                     Err(error) => survey.refuse(CardKind::Model, file, error.to_string()),
                 },
             }
@@ -290,14 +293,25 @@ impl Survey {
         if none { Err(Error::AllRefused { kind, reasons: reasons() }) } else { Ok(()) }
     }
 
-    fn found_model(&self, spec: &JobSpec, file: &Path, data: Option<&Path>) -> Result<FoundModel, Error> {
+    /// The model, and why no images can be made for one that is there for its scores, too.
+    fn found_model(
+        &self,
+        spec: &JobSpec,
+        file: &Path,
+        data: Option<&Path>,
+    ) -> Result<(FoundModel, Option<String>), Error> {
         let card = card_of(spec, file, data)?;
         let model = LoadedModel::load(&card)?;
         let mut facts = self.tried(spec, &card, &model)?;
+        let mut problem = None;
         if spec.synthesis.is_some() {
-            facts.gradient = Some(synthesis::gradient_facts(spec, &card, &model, &facts)?);
+            match synthesis::gradient_facts(spec, &card, &model, &facts) {
+                Ok(gradient) => facts.gradient = Some(gradient),
+                Err(error) if spec.has_images_alone() => return Err(error),
+                Err(error) => problem = Some(format!("no images can be made for it: {error}")),
+            }
         }
-        Ok(FoundModel { file: file.to_owned(), card, facts })
+        Ok((FoundModel { file: file.to_owned(), card, facts }, problem))
     }
 
     /// Facts of a model, which must be able to see one of the first stimuli; where there are none at all its gradient tells.

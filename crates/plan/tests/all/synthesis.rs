@@ -272,6 +272,19 @@ fn what_cannot_be_made_is_refused_with_the_reason() {
 }
 
 #[test]
+fn a_model_without_a_gradient_is_scored_all_the_same() {
+    let text = "name='both'\nmodels=['m']\nbenchmarks=['b']\n[synthesis]\n";
+    let models = vec![model("plain", &[("x", 10), ("y", 10)]), differentiable("a")];
+    let facts = Facts { models, benchmarks: vec![benchmark("p", "s")], ..facts() };
+    let plan = planned(text, facts).expect("a plan");
+    assert!(plan.syntheses.iter().all(|unit| unit.model == 1) && plan.syntheses.len() == 4);
+    assert_eq!(plan.scores.iter().filter(|unit| unit.model == 0).count(), 2);
+    let natural: Vec<_> =
+        plan.features.iter().filter(|unit| unit.pool.is_some()).map(|unit| unit.model).collect();
+    assert_eq!(natural, [1], "natural images are for those with images of their own");
+}
+
+#[test]
 fn time_and_memory_follow_images_steps_and_traces() {
     let estimate =
         |text: &str| planned(&format!("{SPEC}{text}"), facts()).expect("a plan").syntheses[0].estimate;

@@ -295,6 +295,19 @@ fn what_cannot_be_used_is_named_and_the_rest_goes_on() {
 }
 
 #[test]
+fn a_model_that_has_no_gradient_keeps_its_scores() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let given = given_model(&directory.path().join("given"), &stimulus_ids(), |_, value| value);
+    let section = format!("benchmarks=[{:?}]\n{SMALL}", demo("benchmarks/v4"));
+    let job = load(&[demo("models/convnet_trained"), given], &section, 4 << 30).expect("a job");
+    let refused: Vec<_> = job.plan.refused.iter().map(|refused| refused.reason.as_str()).collect();
+    assert_eq!(refused.len(), 1);
+    assert!(refused[0].starts_with("no images can be made for it: "), "{refused:?}");
+    assert!(job.plan.syntheses.iter().all(|unit| unit.model == 0) && job.plan.syntheses.len() == 1);
+    assert_eq!(job.plan.scores.iter().filter(|unit| unit.model == 1).count(), 1);
+}
+
+#[test]
 fn a_unit_that_does_not_fit_fails_with_the_number() {
     let roomy = small();
     let needed = roomy.plan.syntheses[0].estimate.least_bytes;
