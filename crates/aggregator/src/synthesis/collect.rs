@@ -235,3 +235,38 @@ fn best(restarts: &[Restart]) -> Option<usize> {
     };
     (0..restarts.len()).min_by(|&a, &b| order(&restarts[a], &restarts[b]))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn restart(seed: u64, values: Option<[f64; 2]>) -> Restart {
+        Restart {
+            digest: Digest::of_bytes(&seed.to_le_bytes()),
+            seed,
+            steps: 1,
+            stop: String::new(),
+            values: values.ok_or_else(|| "flat".to_owned()),
+            robust: [0.0; 3],
+            convergence: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn the_least_mean_counts_then_the_least_largest_then_the_least_seed() {
+        let seed_of = |restarts: &[(u64, Option<[f64; 2]>)]| {
+            let made: Vec<Restart> = restarts.iter().map(|(seed, values)| restart(*seed, *values)).collect();
+            best(&made).map(|index| made[index].seed)
+        };
+        assert_eq!(seed_of(&[]), None);
+        assert_eq!(seed_of(&[(1, Some([0.2, 0.3])), (2, Some([0.1, 0.9]))]), Some(2));
+        for (first, second) in [(0.3, 0.4), (0.4, 0.3)] {
+            let expected = if first < second { 1 } else { 2 };
+            assert_eq!(seed_of(&[(1, Some([0.1, first])), (2, Some([0.1, second]))]), Some(expected));
+        }
+        assert_eq!(seed_of(&[(4, Some([0.1, 0.3])), (3, Some([0.1, 0.3]))]), Some(3));
+        assert_eq!(seed_of(&[(1, None), (2, Some([0.9, 0.9]))]), Some(2));
+        assert_eq!(seed_of(&[(1, Some([0.9, 0.9])), (0, None)]), Some(1));
+        assert_eq!(seed_of(&[(2, None), (1, None)]), Some(1));
+    }
+}

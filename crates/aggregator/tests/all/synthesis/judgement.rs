@@ -8,7 +8,7 @@ use super::made::*;
 use crate::maps::{machine, store};
 
 #[test]
-fn ties_go_to_the_least_worst_pair_and_then_to_the_least_seed() {
+fn of_equal_sets_the_one_with_the_least_seed_counts() {
     let plan = planned("", Vec::new());
     let (_directory, store) = store();
     for restart in 0..3 {
