@@ -1,4 +1,4 @@
-"""Called by synthesis.sh: times one step of image synthesis with Ventral and with PyTorch, in turns, and checks one against the other.
+"""Called by synthesis.sh: times one step of image synthesis with Ventral and with PyTorch, in turns.
 
 A step: parameters -> images -> one transform -> GoogLeNet -> similarities of 12 layers -> objective -> gradient -> Adam. In PyTorch the
 weights need no gradient, so that it does no more work than ours."""
@@ -108,19 +108,20 @@ class Synthesis:
         pairs = len(LAYERS) * (len(LAYERS) - 1)
         objective = (r.pow(2).sum() - len(LAYERS)) / pairs + 10 * torch.relu(0.05 - spread).pow(2).sum()
         objective = objective + 1e-2 * torch.relu((images - 0.5).pow(2).mean() - 0.08)
-        objective = objective + 1e-3 * (images.diff(dim=2).pow(2).mean() + images.diff(dim=3).pow(2).mean())
+        variation = [(images.diff(dim=axis).pow(2) + 1e-6).sqrt().sum() for axis in (2, 3)]
+        objective = objective + 1e-3 * sum(variation) / images.numel()
         objective.backward()
         self.adam.step()
 
 
 def ours(count):
     """Seconds per step, and the largest memory in bytes."""
+    settings = json.dumps({"images": IMAGES, "stop": {"steps": count, "mean_abs_r": 0, "relative_change": 0}})
     command = ["cargo", "bench", "--quiet", "-p", "ventral-worker", "--bench", "synthesis", "--", "models/googlenet"]
-    command += ["--data", str(data), "--layers", ",".join(LAYERS), "--images", str(IMAGES)]
-    command += ["--steps", str(count), "--threads", str(THREADS)]
+    command += [",".join(LAYERS), settings, str(count), str(THREADS)]
     lines = subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()
     last = json.loads(lines[-1])
-    return last["seconds_per_step"], last["peak_bytes"]
+    return last["seconds_per_step_so_far"], last["peak_bytes"]
 
 
 peer = Synthesis(GoogLeNet(data / "models" / "googlenet.onnx"))
