@@ -251,9 +251,9 @@ pub(crate) struct SynthesisShape {
     pub seconds_per_image: f64,
 }
 
-/// Predicts a synthesis unit: all images are held between forward and back, for their similarities couple them.
-pub(crate) fn synthesis(shape: &SynthesisShape, machine: &MachineFacts) -> Estimate {
-    let n = shape.images as u64;
+/// Peak memory of a synthesis unit that uses `threads` threads, in bytes: all images are held between forward and back, for their
+/// similarities couple them; they run in parallel, each on one thread.
+fn synthesis_bytes(shape: &SynthesisShape, threads: usize) -> u64 {
     let units: u64 = shape.features.iter().fold(0, |sum, count| sum.saturating_add(*count));
     let pixels = (shape.size[0] as u64).saturating_mul(shape.size[1] as u64).saturating_mul(3);
     let weights = shape.weight_bytes.saturating_mul(WEIGHT_COPIES + GRADIENT_WEIGHT_COPIES);
@@ -261,14 +261,35 @@ pub(crate) fn synthesis(shape: &SynthesisShape, machine: &MachineFacts) -> Estim
         .trace_bytes
         .saturating_add(units.saturating_mul(4 * ACTIVATION_COPIES))
         .saturating_add(pixels.saturating_mul(4 * IMAGE_COPIES));
-    // Images run in parallel, each on one thread.
-    let at_once = machine.threads.clamp(1, shape.images.max(1));
-    let working = shape.working_bytes.saturating_mul(at_once as u64);
-    let held = per_image.saturating_mul(n).saturating_add(working);
-    let memory_bytes = BASE_BYTES.saturating_add(weights).saturating_add(held);
-    let batch = shape.seconds_per_image * shape.images.div_ceil(at_once) as f64;
-    let similarities = PAIR_OPERATIONS * (n * n) as f64 * units as f64 / machine.f32_rate;
+    let working = shape.working_bytes.saturating_mul(at_once(shape, threads) as u64);
+    let held = per_image.saturating_mul(shape.images as u64).saturating_add(working);
+    BASE_BYTES.saturating_add(weights).saturating_add(held)
+}
+
+fn at_once(shape: &SynthesisShape, threads: usize) -> usize {
+    threads.clamp(1, shape.images.max(1))
+}
+
+/// Threads of at most `threads` with which a synthesis unit fits into `memory_bytes`; at least one.
+pub(crate) fn synthesis_threads(shape: &SynthesisShape, memory_bytes: u64, threads: usize) -> usize {
+    // Beyond one per image they take no more memory.
+    let fits = |&count: &usize| synthesis_bytes(shape, count) <= memory_bytes;
+    if fits(&threads) { threads.max(1) } else { (2..=at_once(shape, threads)).rev().find(fits).unwrap_or(1) }
+}
+
+/// Predicts a synthesis unit.
+pub(crate) fn synthesis(shape: &SynthesisShape, machine: &MachineFacts) -> Estimate {
+    let units: u64 = shape.features.iter().fold(0, |sum, count| sum.saturating_add(*count));
+    let threads = synthesis_threads(shape, machine.memory_bytes, machine.threads);
+    let batch = shape.seconds_per_image * shape.images.div_ceil(at_once(shape, threads)) as f64;
+    let slower = machine.threads.max(1) as f64 / threads as f64;
+    let pairs = (shape.images as f64).powi(2);
+    let similarities = slower * PAIR_OPERATIONS * pairs * units as f64 / machine.f32_rate;
     let steps = shape.steps as f64;
     let forward = FORWARD_SHARE * batch * (steps / MEASURED_STEPS + EVALUATED_BATCHES);
-    Estimate { memory_bytes, least_bytes: memory_bytes, seconds: steps * (batch + similarities) + forward }
+    Estimate {
+        memory_bytes: synthesis_bytes(shape, threads),
+        least_bytes: synthesis_bytes(shape, 1),
+        seconds: steps * (batch + similarities) + forward,
+    }
 }

@@ -182,6 +182,7 @@ pub fn plan_without(facts: Facts, spec: JobSpec, machine: MachineFacts) -> Resul
         syntheses: Vec::new(),
         refused,
     };
+    plan.refuse_syntheses();
     for model in 0..plan.models.len() {
         plan.add_model(model);
     }

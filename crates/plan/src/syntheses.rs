@@ -1,12 +1,19 @@
 //! Synthesis units: one restart of the search for images of a model, and the natural images it is compared with.
 
 use serde::{Deserialize, Serialize};
-use ventral_synthesis::{MAX_LAYERS, Settings};
+use ventral_synthesis::{MAX_LAYERS, MAX_PIXELS, REVISION, Settings, USUAL_IMAGES};
 
 use crate::cost::{self, SynthesisShape};
 use crate::planner::MAX_UNITS;
 use crate::unit::RESULT_REVISION;
-use crate::{Digest, Error, Estimate, JobSpec, ModelFacts, Plan, SynthesisSpec};
+use crate::{CardKind, Digest, Error, Estimate, JobSpec, ModelFacts, Plan, Refused, SynthesisSpec};
+
+/// Reasons shown in one message.
+const MAX_REASONS: usize = 5;
+
+fn in_words(refused: &Refused) -> String {
+    format!("{}: {}", refused.title(), refused.reason)
+}
 
 /// What planning needs to know about a model's gradient with respect to the image.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -61,6 +68,8 @@ pub struct SynthesisUnit {
 struct SynthesisIdentity<'a> {
     kind: &'static str,
     revision: u32,
+    /// Of the mathematics of synthesis.
+    algorithm: u32,
     profile: &'a str,
     engine: &'a str,
     model: &'a Digest,
@@ -94,60 +103,103 @@ impl Plan {
             return Err(Error::Synthesis { problem });
         }
         for model in 0..self.models.len() {
-            // A model without a gradient can be scored all the same.
-            if self.models[model].gradient.is_some() || self.spec.has_images_alone() {
-                self.add_restarts(model, &spec)?;
-            }
+            self.add_restarts(model, &spec);
+        }
+        if self.scores.is_empty() && self.maps.is_empty() && self.syntheses.is_empty() {
+            let reasons: Vec<String> = self.refused.iter().take(MAX_REASONS).map(in_words).collect();
+            let problem = format!("there is nothing to do: {}", reasons.join("; "));
+            return Err(Error::Synthesis { problem });
         }
         Ok(())
     }
 
-    fn add_restarts(&mut self, model: usize, spec: &SynthesisSpec) -> Result<(), Error> {
-        let facts = &self.models[model];
-        let refuse = |problem: String| Err(Error::Synthesis { problem });
-        let Some(gradient) = &facts.gradient else {
-            return refuse(format!("{} has no gradient: images cannot be made for it", facts.identifier));
-        };
-        let layers = told_apart(&self.spec, facts);
-        if !(2..=MAX_LAYERS).contains(&layers.len()) {
-            return refuse(format!(
-                "{} has {} layers to tell apart; choose 2 to {MAX_LAYERS} under [layers]",
-                facts.identifier,
-                layers.len()
+    /// Leaves out the models that no images can be made for: they keep their scores and maps, and the others their images.
+    pub(crate) fn refuse_syntheses(&mut self) {
+        let Some(spec) = self.spec.synthesis.clone() else { return };
+        for model in 0..self.models.len() {
+            let facts = &self.models[model];
+            let problem = match &facts.gradient {
+                Some(gradient) => self.problem(facts, gradient, &spec),
+                // Where there are scores, too, whoever looked for the gradient has said why there is none.
+                None => self.spec.has_images_alone().then(|| "it has no gradient".to_owned()),
+            };
+            let Some(problem) = problem else { continue };
+            let reason = format!("no images can be made for it: {problem}");
+            let card = facts.identifier.clone();
+            self.refused.push(Refused { kind: CardKind::Model, card, reason });
+            self.models[model].gradient = None;
+        }
+    }
+
+    /// Why no images can be made for a model.
+    fn problem(&self, facts: &ModelFacts, gradient: &GradientFacts, spec: &SynthesisSpec) -> Option<String> {
+        let layers = told_apart(&self.spec, facts).len();
+        if !(2..=MAX_LAYERS).contains(&layers) {
+            return Some(format!(
+                "it has {layers} layers to tell apart; choose 2 to {MAX_LAYERS} under [layers]"
             ));
         }
-        let named: Vec<&str> = layers.iter().map(|&layer| facts.layers[layer].name.as_str()).collect();
-        let shape = SynthesisShape {
+        if layers == 2 && spec.objective.adjacent_weight == 0.0 {
+            let problem = "synthesis.objective.adjacent_weight: found 0, and its two layers are an adjacent pair, the only one; \
+                           write a number above 0, such as 1.0";
+            return Some(problem.to_owned());
+        }
+        let [height, width] = gradient.size;
+        let fitting = MAX_PIXELS / height.saturating_mul(width).max(1);
+        if spec.images > fitting && fitting >= USUAL_IMAGES {
+            let images = spec.images;
+            return Some(format!(
+                "synthesis.images: found {images}; of {height} x {width} pixels, its input, at most {fitting} fit into a set"
+            ));
+        }
+        spec.settings(gradient.size, spec.seed).check().err().map(|error| error.to_string())
+    }
+
+    fn synthesis_shape(&self, model: usize) -> Option<SynthesisShape> {
+        let facts = self.models.get(model)?;
+        let (spec, gradient) = (self.spec.synthesis.as_ref()?, facts.gradient.as_ref()?);
+        Some(SynthesisShape {
             images: spec.images,
             size: gradient.size,
             steps: spec.steps,
-            features: layers.iter().map(|&layer| facts.layers[layer].features).collect(),
+            features: told_apart(&self.spec, facts)
+                .iter()
+                .map(|&layer| facts.layers[layer].features)
+                .collect(),
             trace_bytes: gradient.trace_bytes,
             working_bytes: gradient.working_bytes,
             weight_bytes: facts.weight_bytes,
             seconds_per_image: gradient.seconds_per_image,
-        };
+        })
+    }
+
+    /// Threads of at most `threads` with which a synthesis unit fits into `memory_bytes`; at least one.
+    pub fn synthesis_threads(&self, unit: &SynthesisUnit, memory_bytes: u64, threads: usize) -> usize {
+        let shape = self.synthesis_shape(unit.model);
+        shape.map_or(1, |shape| cost::synthesis_threads(&shape, memory_bytes, threads))
+    }
+
+    fn add_restarts(&mut self, model: usize, spec: &SynthesisSpec) {
+        let (facts, shape) = (&self.models[model], self.synthesis_shape(model));
+        let (Some(gradient), Some(shape)) = (&facts.gradient, shape) else { return };
+        let layers = told_apart(&self.spec, facts);
         let estimate = cost::synthesis(&shape, &self.machine);
-        let mut units = Vec::new();
-        for restart in 0..spec.restarts {
+        let unit = |restart: u64| {
             let seed = spec.seed + restart;
-            let settings = spec.settings(gradient.size, seed);
-            if let Err(error) = settings.check() {
-                return refuse(format!("{}: {error}", facts.identifier));
-            }
             let digest = Digest::of_identity(&SynthesisIdentity {
                 kind: "synthesis",
                 revision: RESULT_REVISION,
+                algorithm: REVISION,
                 profile: &self.machine.profile,
                 engine: &gradient.engine,
                 model: &facts.digest,
-                layers: named.clone(),
-                settings,
+                layers: layers.iter().map(|&layer| facts.layers[layer].name.as_str()).collect(),
+                settings: spec.settings(gradient.size, seed),
             });
-            units.push(SynthesisUnit { digest, model, restart, seed, layers: layers.clone(), estimate });
-        }
+            SynthesisUnit { digest, model, restart, seed, layers: layers.clone(), estimate }
+        };
+        let units: Vec<SynthesisUnit> = (0..spec.restarts).map(unit).collect();
         self.syntheses.extend(units);
-        Ok(())
     }
 
     /// Index of the features unit that reads a model on the natural images of its comparison; none without a pool.

@@ -162,7 +162,7 @@ impl SynthesisSpec {
             ("synthesis.objective.spread", objective.spread, 0.0, 1e6, "10.0"),
             ("synthesis.objective.spread_floor", objective.spread_floor, 0.0, 1.0, "0.05"),
             ("synthesis.objective.soft_max", objective.soft_max, 0.0, 1e4, "0.0"),
-            ("synthesis.transforms.until", self.transforms.until, 0.0, 1.0, "1.0"),
+            ("synthesis.transforms.until", self.transforms.until, 0.0, 1.0, "0.8"),
             ("synthesis.stop.mean_abs_r", stop.mean_abs_r, 0.0, 1.0, "0.01"),
             ("synthesis.stop.relative_change", stop.relative_change, 0.0, 1.0, "1e-3"),
         ];

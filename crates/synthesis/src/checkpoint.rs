@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use crate::{Adam, CheckpointError, Error, Settings, StepRecord};
 
 const MAGIC: &[u8; 8] = b"VTSYNTH\n";
-/// Raised when the bytes change their meaning, or a step its result.
+/// Raised when the bytes change their meaning; a step that changes its result raises [`crate::REVISION`].
 const REVISION: u32 = 1;
 const HEADER: usize = 8 + 4 + 8 + 32 + 8 + 8;
 const CHECKSUM: usize = 32;
@@ -35,10 +35,11 @@ pub(crate) struct Progress {
     pub records: Vec<StepRecord>,
 }
 
-/// Digest of what must be the same for a run to go on.
+/// Digest of what must be the same for a run to go on: algorithm, number type, settings.
 fn identity(settings: &Settings, number_bytes: usize) -> [u8; 32] {
     let settings = serde_json::to_vec(settings).unwrap_or_default();
-    Sha256::new().chain_update([number_bytes as u8]).chain_update(settings).finalize().into()
+    let hash = Sha256::new().chain_update(crate::REVISION.to_le_bytes()).chain_update([number_bytes as u8]);
+    hash.chain_update(settings).finalize().into()
 }
 
 pub(crate) fn encode(settings: &Settings, number_bytes: usize, state: &State) -> Vec<u8> {

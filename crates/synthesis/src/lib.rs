@@ -34,3 +34,6 @@ pub use settings::{
     Parametrisation, Settings, StopRule, Transforms, USUAL_IMAGES,
 };
 pub use stop::{MEASURE_EVERY, STALL_STEPS, StopReason};
+
+/// Revision of the algorithm: objective, transforms, Adam, stop rule, quantiser, evaluation; a change of any byte of a result raises it.
+pub const REVISION: u32 = 1;

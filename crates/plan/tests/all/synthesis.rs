@@ -255,20 +255,70 @@ fn what_cannot_be_made_is_refused_with_the_reason() {
         Err(error @ (Error::Synthesis { .. } | Error::TooManyUnits { .. })) => error.to_string(),
         other => panic!("{other:?}"),
     };
-    let plain = Facts { models: vec![model("a", &[("x", 10), ("y", 10)])], ..facts() };
-    assert!(reason("", plain).contains("a has no gradient"));
+    let of = |model: ModelFacts| Facts { models: vec![model], ..facts() };
+    let plain = reason("", of(model("a", &[("x", 10), ("y", 10)])));
+    assert!(plain.contains("model a") && plain.contains("no gradient"), "{plain}");
     let one = ModelFacts { committed: vec![0], ..differentiable("a") };
-    assert!(reason("", Facts { models: vec![one], ..facts() }).contains("1 layers to tell apart"));
+    assert!(reason("", of(one)).contains("1 layers to tell apart"));
     let few = reason("", Facts { pools: vec![pool(15)], ..facts() });
     assert!(few.contains("15 natural images") && few.contains("16"), "{few}");
     assert!(planned(SPEC, Facts { pools: vec![pool(16)], ..facts() }).is_ok());
-    let mut large = differentiable("a");
-    large.gradient.as_mut().expect("one").size = [4096, 64];
-    assert!(reason("", Facts { models: vec![large], ..facts() }).contains("4096"));
+    assert!(reason("", of(sized([4096, 64]))).contains("4096"));
     let many = vec![differentiable("a"); 1001];
     let models =
         many.into_iter().enumerate().map(|(i, m)| ModelFacts { identifier: i.to_string(), ..m }).collect();
     assert!(reason("restarts=1000\n", Facts { models, ..facts() }).contains("1001000 units"));
+    let unweighted = "[synthesis.objective]\nadjacent_weight=0.0\n";
+    let pair = reason(unweighted, facts());
+    assert!(pair.contains("synthesis.objective.adjacent_weight"), "{pair}");
+    let three = ModelFacts { readout: None, ..differentiable("a") };
+    assert!(planned(&format!("{SPEC}{unweighted}"), of(three)).is_ok(), "three layers have another pair");
+}
+
+fn sized(size: [usize; 2]) -> ModelFacts {
+    let mut facts = differentiable("a");
+    facts.gradient.as_mut().expect("one").size = size;
+    facts
+}
+
+#[test]
+fn images_of_too_many_pixels_are_named_with_the_number_that_fits() {
+    let with = |images: usize| {
+        let pools = vec![pool(1200)];
+        planned(
+            &format!("{SPEC}images={images}\n"),
+            Facts { models: vec![sized([512, 512])], pools, ..facts() },
+        )
+    };
+    let error = with(65).expect_err("too many pixels").to_string();
+    for part in ["synthesis.images: found 65", "512 x 512", "at most 64 fit"] {
+        assert!(error.contains(part), "{error}");
+    }
+    assert_eq!(with(64).expect("a plan").syntheses.len(), 4);
+}
+
+#[test]
+fn a_model_that_no_images_can_be_made_for_leaves_the_others_theirs() {
+    let many: Vec<(String, u64)> = (0..257).map(|layer| (format!("l{layer}"), 10)).collect();
+    let many: Vec<(&str, u64)> = many.iter().map(|(name, features)| (name.as_str(), *features)).collect();
+    let gradient = differentiable("a").gradient;
+    let models = vec![
+        ModelFacts { committed: vec![0], ..differentiable("short") },
+        ModelFacts { gradient, ..model("long", &many) },
+        ModelFacts { identifier: "large".into(), ..sized([4096, 64]) },
+        differentiable("good"),
+    ];
+    let plan = planned(SPEC, Facts { models, ..facts() }).expect("a plan");
+    assert_eq!(plan.syntheses.len(), 4);
+    assert!(plan.syntheses.iter().all(|unit| unit.model == 3));
+    let read: Vec<usize> = plan.features.iter().map(|unit| unit.model).collect();
+    assert_eq!(read, [3], "natural images are for those with images of their own");
+    let refused: Vec<_> = plan.refused.iter().map(|refused| refused.card.as_str()).collect();
+    assert_eq!(refused, ["short", "long", "large"]);
+    for (refused, part) in plan.refused.iter().zip(["1 layers", "257 layers", "4096"]) {
+        assert!(refused.reason.starts_with("no images can be made for it: "), "{}", refused.reason);
+        assert!(refused.reason.contains(part), "{}", refused.reason);
+    }
 }
 
 #[test]
@@ -304,6 +354,11 @@ fn time_and_memory_follow_images_steps_and_traces() {
         plan.unfit(bytes).into_iter().filter(|u| matches!(u.unit, UnitRef::Synthesis(_))).count()
     };
     assert_eq!((unfit(needed), unfit(needed - 1)), (0, 4));
+    let unit = &plan.syntheses[0];
+    let threads = |memory: u64, most: usize| plan.synthesis_threads(unit, memory, most);
+    assert_eq!((threads(needed, 64), threads(u64::MAX, 64), threads(0, 64)), (1, 64, 1));
+    assert_eq!(threads(needed + 2 * (5 << 20), 64), 3, "each image on its way takes memory");
+    assert_eq!(threads(needed + 15 * (5 << 20), 64), 64, "there are no more than 16 at once");
     let reason = plan.unfit(needed - 1).pop().expect("one").reason();
     assert!(reason.contains("synthesising 16 images for a, seed 3 needs at least"), "{reason}");
 }
