@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 use ndarray::{Array2, Array4};
-use ventral_plan::{Digest, Plan, SynthesisSpec, SynthesisUnit};
+use ventral_plan::{CardKind, Digest, Plan, Refused, SynthesisSpec, SynthesisUnit};
 use ventral_store::{Failure, Store, SynthesisRecord};
 use ventral_synthesis::StepRecord;
 
@@ -27,12 +27,23 @@ pub(crate) struct Stage<'a> {
 /// Something that is not there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Gap {
-    /// Index of the model that it belongs to, if any.
-    pub(crate) model: Option<usize>,
+    /// Whose page names it.
+    pub(crate) of: Concerns,
     /// What, in words.
     pub(crate) unit: String,
     /// Why.
     pub(crate) reason: String,
+}
+
+/// What a gap is a gap of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Concerns {
+    /// The model with this index.
+    Model(usize),
+    /// Every model: the natural images.
+    All,
+    /// None that has images: another model, a benchmark.
+    Others,
 }
 
 /// The images of one model: those of its best restart, and what is known of all.
@@ -88,7 +99,8 @@ pub(crate) fn stage<'a>(
     let Some(spec) = &plan.spec.synthesis else { return Ok(None) };
     let reasons: BTreeMap<&Digest, &str> = failures.iter().map(|f| (&f.digest, f.reason.as_str())).collect();
     let refused = plan.refused.iter();
-    let refused = refused.map(|card| Gap { model: None, unit: card.title(), reason: card.reason.clone() });
+    let of = |card: &Refused| if card.kind == CardKind::Pool { Concerns::All } else { Concerns::Others };
+    let refused = refused.map(|card| Gap { of: of(card), unit: card.title(), reason: card.reason.clone() });
     let mut stage = Stage { plan, spec, sets: Vec::new(), gaps: refused.collect() };
     let folders = Names::new(plan.models.iter().map(|model| model.identifier.as_str()));
     for (model, facts) in plan.models.iter().enumerate() {
@@ -99,7 +111,7 @@ pub(crate) fn stage<'a>(
             match read(plan, spec, store, unit)? {
                 Some(record) => complete.push(restart(unit, &record)),
                 None => stage.gaps.push(Gap {
-                    model: Some(model),
+                    of: Concerns::Model(model),
                     unit: plan.synthesis_title(unit),
                     reason: reasons.get(&unit.digest).map_or("not computed", |reason| *reason).to_owned(),
                 }),
@@ -137,7 +149,11 @@ impl Stage<'_> {
             Ok(after) => after,
             Err(error) => {
                 let unit = format!("images for {}", plan.models[model].identifier);
-                self.gaps.push(Gap { model: Some(model), unit, reason: named(&error, &record.layers) });
+                self.gaps.push(Gap {
+                    of: Concerns::Model(model),
+                    unit,
+                    reason: named(&error, &record.layers),
+                });
                 return Ok(());
             }
         };
@@ -169,7 +185,7 @@ impl Stage<'_> {
 
     /// What is not there for one model.
     pub(crate) fn gaps_of(&self, model: usize) -> impl Iterator<Item = &Gap> {
-        self.gaps.iter().filter(move |gap| gap.model.is_none_or(|other| other == model))
+        self.gaps.iter().filter(move |gap| gap.of == Concerns::All || gap.of == Concerns::Model(model))
     }
 }
 

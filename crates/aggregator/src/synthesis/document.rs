@@ -94,8 +94,8 @@ pub fn synthesis_files(
     store: &Store,
     failures: &[Failure],
 ) -> Result<Option<(Syntheses, Vec<JobFile>)>, Error> {
-    let Some(stage) = stage(plan, store, failures)? else { return Ok(None) };
-    let files = files(&stage)?;
+    let Some(mut stage) = stage(plan, store, failures)? else { return Ok(None) };
+    let files = files(&mut stage)?;
     let syntheses = Syntheses {
         gaps: stage.gaps.iter().map(|gap| format!("{}: {}", gap.unit, gap.reason)).collect(),
         sets: stage.sets.iter().map(|set| summary(&stage, set)).collect(),

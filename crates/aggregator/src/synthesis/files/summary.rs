@@ -5,6 +5,7 @@ use ventral_synthesis::natural::{distribution, quantile};
 
 use crate::synthesis::collect::{Restart, Set, Stage};
 use crate::synthesis::measure::{Measured, unrelated};
+use crate::synthesis::natural::MAX_NATURAL;
 
 /// The document, with a newline at its end.
 pub(super) fn json(stage: &Stage<'_>, set: &Set) -> Vec<u8> {
@@ -107,6 +108,9 @@ fn natural(set: &Set) -> Option<Value> {
         "pool": pool.identifier,
         "version": pool.version,
         "pool_images": pool.count,
+        "pool_images_compared": pool.used,
+        "pool_images_blank_in_layers": pool.blank,
+        "pool_images_compared_at_most": MAX_NATURAL,
         "draws": values.mean_abs_r.len(),
         "E1_mean_abs_r": of(&values.mean_abs_r, after.mean_abs_r),
         "E2_max_abs_r": of(&values.max_abs_r, after.max_abs_r),

@@ -6,7 +6,7 @@ use ventral_synthesis::StepRecord;
 
 use super::images::identifier;
 use crate::Error;
-use crate::synthesis::collect::Set;
+use crate::synthesis::collect::{Restart, Set};
 
 fn number(value: f64) -> String {
     if value.is_finite() { format!("{value:.9}") } else { String::new() }
@@ -66,14 +66,74 @@ struct Line<'a> {
     step: &'a StepRecord,
 }
 
-/// The steps of all restarts.
-pub(super) fn convergence(set: &Set) -> Result<Vec<u8>, Error> {
-    let mut bytes = Vec::new();
-    for restart in &set.restarts {
-        for step in &restart.convergence {
-            serde_json::to_writer(&mut bytes, &Line { seed: restart.seed, step })?;
-            bytes.push(b'\n');
+/// The steps of each restart by its seed, and the seeds of those that are longer than `most_bytes`.
+pub(super) fn convergence(
+    restarts: &[Restart],
+    most_bytes: u64,
+) -> Result<(Vec<(u64, Vec<u8>)>, Vec<u64>), Error> {
+    let (mut files, mut longer) = (Vec::new(), Vec::new());
+    for restart in restarts {
+        match lines(restart, most_bytes)? {
+            Some(bytes) => files.push((restart.seed, bytes)),
+            None => longer.push(restart.seed),
         }
     }
-    Ok(bytes)
+    Ok((files, longer))
+}
+
+fn lines(restart: &Restart, most_bytes: u64) -> Result<Option<Vec<u8>>, Error> {
+    let mut bytes = Vec::new();
+    for step in &restart.convergence {
+        serde_json::to_writer(&mut bytes, &Line { seed: restart.seed, step })?;
+        bytes.push(b'\n');
+        if bytes.len() as u64 > most_bytes {
+            return Ok(None);
+        }
+    }
+    Ok(Some(bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use ventral_plan::Digest;
+
+    use super::*;
+
+    fn restart(seed: u64, steps: u64) -> Restart {
+        let step = |step: u64| StepRecord {
+            step,
+            j: 0.5,
+            mean_abs_r: 0.5,
+            max_abs_r: 0.5,
+            worst: [0, 1],
+            sd: vec![0.1, 0.1],
+            gradient_norm: 1.0,
+            clipped: 0.0,
+            learning_rate: 0.05,
+            untransformed: None,
+        };
+        Restart {
+            digest: Digest::of_bytes(&seed.to_le_bytes()),
+            seed,
+            steps,
+            stop: String::new(),
+            values: Ok([0.5, 0.5]),
+            robust: [0.0; 3],
+            convergence: (0..steps).map(step).collect(),
+        }
+    }
+
+    #[test]
+    fn steps_that_are_too_many_for_a_file_are_left_out_and_named() {
+        let all = [restart(7, 4), restart(8, 5)];
+        let (files, longer) = convergence(&all, u64::MAX).expect("files");
+        assert_eq!((files.len(), longer), (2, Vec::new()));
+        let [first, second] = [files[0].1.len() as u64, files[1].1.len() as u64];
+        let (files, longer) = convergence(&all, second).expect("files");
+        assert_eq!((files.len(), longer), (2, Vec::new()));
+        let (files, longer) = convergence(&all, second - 1).expect("files");
+        assert_eq!((files.len(), files[0].0, longer), (1, 7, vec![8]));
+        let (files, longer) = convergence(&all, first - 1).expect("files");
+        assert_eq!((files.len(), longer), (0, vec![7, 8]));
+    }
 }

@@ -10,7 +10,7 @@ use ndarray::Array2;
 
 use super::collect::{Set, Stage};
 use crate::Error;
-use crate::picture::{Range, bar, matrix, number, palette, ramp, rsms, thousands, two};
+use crate::picture::{Range, bar, matrix, number, palette, ramp, rsms, two};
 use crate::report::chart::Width;
 use crate::report::page::both;
 use crate::report::svg::standalone;
@@ -122,7 +122,7 @@ fn correlations(set: &Set) -> Vec<Correlation<'_>> {
     found.extend(set.natural.as_ref().map(|pool| Correlation {
         file: "correlation-natural",
         title: "Natural images".to_owned(),
-        line: format!("over all pairs of the {} images of {}", thousands(pool.count), pool.identifier),
+        line: format!("over all pairs of {}", views::natural_images(pool)),
         matrix: &pool.correlation[0],
     }));
     found.extend(set.before.as_ref().map(|before| Correlation {

@@ -173,11 +173,10 @@ pub(super) fn natural_line(set: &Set) -> String {
     );
     match &set.natural {
         Some(pool) => format!(
-            "Natural images: {} random draws of {images} of the {} images of {}, mean ± standard deviation over draws; beside it the share of \
-             draws below the synthesised value. {chance}",
+            "Natural images: {} random draws of {images} among {}, mean ± standard deviation over draws; beside it the share of draws below \
+             the synthesised value. {chance}",
             thousands(pool.draws.pearson.mean_abs_r.len()),
-            thousands(pool.count),
-            pool.identifier
+            super::views::natural_images(pool),
         ),
         None => format!(
             "No natural images to compare with: name a benchmark as `natural` under [synthesis]. {chance}"

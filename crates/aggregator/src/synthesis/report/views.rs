@@ -3,6 +3,7 @@
 use crate::picture::{data_uri, number, thousands};
 use crate::report::page::counted;
 use crate::synthesis::collect::{Set, Stage};
+use crate::synthesis::natural::{MAX_NATURAL, Pool};
 
 /// A number that says much.
 pub(super) struct Card {
@@ -121,7 +122,7 @@ pub(super) fn facts(stage: &Stage<'_>, set: &Set) -> Vec<Fact> {
         facts.extend(all.into_iter().map(|(name, value)| (name.replace('_', " "), flat(&value))));
     }
     if let Some(pool) = &set.natural {
-        let value = format!("{} v{}, {} images", pool.identifier, pool.version, thousands(pool.count));
+        let value = format!("{}, version {}", natural_images(pool), pool.version);
         facts.push(fact("natural images", value));
         facts.extend(
             pool.citation.iter().map(|text| fact(&format!("cite {}", pool.identifier), text.clone())),
@@ -130,6 +131,16 @@ pub(super) fn facts(stage: &Stage<'_>, set: &Set) -> Vec<Fact> {
     facts.push(fact("numeric profile", plan.machine.profile.clone()));
     facts.push(fact("ventral", env!("CARGO_PKG_VERSION").to_owned()));
     facts
+}
+
+/// Which natural images were compared with: "the 640 images of X".
+pub(super) fn natural_images(pool: &Pool) -> String {
+    let (count, name) = (thousands(pool.count), &pool.identifier);
+    if pool.used == pool.count {
+        return format!("the {count} images of {name}");
+    }
+    let spaced = if pool.count > MAX_NATURAL { " (evenly spaced)" } else { "" };
+    format!("{} of the {count} images of {name}{spaced}", thousands(pool.used))
 }
 
 /// A setting as text: "kind fourier, decay 1".

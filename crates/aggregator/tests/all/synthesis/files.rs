@@ -1,7 +1,7 @@
 //! Files and the page of a complete job.
 
 use ventral_data::{ScanCard, StimulusSet};
-use ventral_searchlight::simulation::{Stimuli, activation_rsms, layer_activations};
+use ventral_searchlight::simulation::activation_rsms;
 use ventral_synthesis::evaluate::{Coefficient, LayerCorrelation};
 
 use super::made::*;
@@ -39,8 +39,7 @@ fn natural_images_are_those_of_the_pools_grams() {
     let plan = natural();
     let (_, files) = of(&plan);
     // All images of the pool, from the features themselves.
-    let layers =
-        layer_activations(Stimuli::Natural { alpha: 0.9 }, POOL, LAYERS.len(), 300, 3).expect("layers");
+    let layers = natural_layers();
     let layers: Vec<_> = layers.iter().map(|layer| layer.mapv(|value| f64::from(value as f32))).collect();
     let all =
         LayerCorrelation::new(activation_rsms(&layers).view(), Coefficient::Pearson).expect("correlations");
@@ -50,6 +49,60 @@ fn natural_images_are_those_of_the_pools_grams() {
     let value: f64 = line.split(',').nth(3).expect("a value").parse().expect("a number");
     assert!((value - all.matrix()[[1, 3]]).abs() < 1e-6, "{value}");
     assert_eq!(table.lines().count(), 1 + 3 * 10);
+}
+
+#[test]
+fn blank_natural_images_are_left_out_and_named() {
+    let plan = natural();
+    let (_directory, store) = store();
+    compute(&store, &plan);
+    read_pool_with(&store, &plan, |layer, activations| {
+        if layer == 2 {
+            activations.row_mut(7).fill(0.0);
+            activations.row_mut(9).fill(0.0);
+        }
+    });
+    let (syntheses, files) = found(&plan, &store, &[]);
+    assert!(!syntheses.is_partial(), "{:?}", syntheses.gaps);
+    let set = &syntheses.sets[0];
+    let natural = set.natural.as_ref().expect("natural images");
+    assert!(natural.mean.is_finite() && natural.draws == 200);
+    assert!(
+        set.warnings.len() == 1 && set.warnings[0].contains("2 in layer `mixed3a`"),
+        "{:?}",
+        set.warnings
+    );
+    let summary = json(&files);
+    assert_eq!(
+        (&summary["natural"]["pool_images"], &summary["natural"]["pool_images_compared"]),
+        (&40.into(), &38.into())
+    );
+    assert!(page(&files).contains("38 of the 40 images of Pictures"));
+    // The others are compared as if the blank ones were not there.
+    let layers = natural_layers();
+    let kept: Vec<usize> = (0..POOL).filter(|image| ![7, 9].contains(image)).collect();
+    let layers: Vec<_> = layers
+        .iter()
+        .map(|layer| layer.select(ndarray::Axis(0), &kept).mapv(|value| f64::from(value as f32)))
+        .collect();
+    let all =
+        LayerCorrelation::new(activation_rsms(&layers).view(), Coefficient::Pearson).expect("correlations");
+    let table = text(&files, &file("correlation.csv"));
+    let line = table.lines().find(|line| line.starts_with("natural,conv2,mixed3a,")).expect("a row");
+    let value: f64 = line.split(',').nth(3).expect("a value").parse().expect("a number");
+    assert!((value - all.matrix()[[1, 2]]).abs() < 1e-6, "{value}");
+    // Too few that are left are a gap that says why.
+    read_pool_with(&store, &plan, |layer, activations| {
+        if layer == 4 {
+            activations.slice_mut(ndarray::s![7.., ..]).fill(0.0);
+        }
+    });
+    let (syntheses, _) = found(&plan, &store, &[]);
+    assert!(
+        syntheses.gaps.len() == 1 && syntheses.gaps[0].contains("33 in layer `mixed5b`"),
+        "{:?}",
+        syntheses.gaps
+    );
 }
 
 #[test]
@@ -85,11 +138,14 @@ fn tables_and_steps_are_complete() {
     let (_, files) = of(&plan);
     let pairs = IMAGES * (IMAGES - 1) / 2;
     assert_eq!(text(&files, &file("rsms.csv")).lines().count(), 1 + 2 * LAYERS.len() * pairs);
-    let steps = text(&files, &file("convergence.jsonl"));
-    assert_eq!(steps.lines().count(), 3 * STEPS as usize);
-    let last: serde_json::Value = serde_json::from_str(steps.lines().last().expect("a line")).expect("JSON");
-    assert_eq!((&last["seed"], &last["step"]), (&9.into(), &(STEPS - 1).into()));
-    assert!(last["mean_abs_r"].is_number() && last["untransformed"].is_null());
+    for seed in 7..10u64 {
+        let steps = text(&files, &file(&format!("convergence/{seed}.jsonl")));
+        assert_eq!(steps.lines().count(), STEPS as usize);
+        let last = serde_json::from_str(steps.lines().last().expect("a line"));
+        let last: serde_json::Value = last.expect("JSON");
+        assert_eq!((&last["seed"], &last["step"]), (&seed.into(), &(STEPS - 1).into()));
+        assert!(last["mean_abs_r"].is_number() && last["untransformed"].is_null());
+    }
     for figure in
         ["convergence", "natural", "correlation-synthesised", "correlation-natural", "correlation-initial"]
     {

@@ -60,6 +60,27 @@ fn what_is_missing_or_failed_is_named_and_the_rest_is_there() {
 }
 
 #[test]
+fn a_page_names_the_gaps_of_its_model_alone() {
+    let of = |kind| {
+        let refused = Refused { kind, card: "other.toml".into(), reason: "no such file".into() };
+        let plan = planned("", vec![refused]);
+        let (_directory, store) = store();
+        compute(&store, &plan);
+        let (syntheses, files) = found(&plan, &store, &[]);
+        assert!(
+            syntheses.gaps.len() == 1 && syntheses.gaps[0].contains("other.toml"),
+            "{:?}",
+            syntheses.gaps
+        );
+        let missing = json(&files)["missing"].as_array().expect("a list").len();
+        (page(&files).contains("This job is partial"), missing)
+    };
+    assert_eq!(of(CardKind::Model), (false, 0));
+    assert_eq!(of(CardKind::Benchmark), (false, 0));
+    assert_eq!(of(CardKind::Pool), (true, 1));
+}
+
+#[test]
 fn a_model_without_a_complete_restart_is_a_gap() {
     let plan = planned("", Vec::new());
     let (_directory, store) = store();
@@ -119,9 +140,14 @@ fn what_makes_a_set_doubtful_is_a_warning() {
         record.images.index_axis_mut(ndarray::Axis(0), 3).assign(&first);
     });
     assert!(found.len() == 1 && found[0].contains("01 and 04 (r = 1.00)"), "{found:?}");
-    // A plain image correlates with none.
+    // A plain image correlates with none, but may be the same as another.
     let found = warned(&|record| record.images.index_axis_mut(ndarray::Axis(0), 3).fill(7));
     assert!(found.is_empty(), "{found:?}");
+    let found = warned(&|record| {
+        record.images.index_axis_mut(ndarray::Axis(0), 3).fill(7);
+        record.images.index_axis_mut(ndarray::Axis(0), 5).fill(7);
+    });
+    assert!(found.len() == 1 && found[0].contains("04 and 06 (r = 1.00)"), "{found:?}");
 }
 
 #[test]

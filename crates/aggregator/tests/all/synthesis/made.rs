@@ -163,15 +163,25 @@ pub fn compute(store: &Store, plan: &Plan) {
 
 /// The Grams of natural images, whose layers are alike.
 pub fn read_pool(store: &Store, plan: &Plan) {
+    read_pool_with(store, plan, |_, _| ());
+}
+
+/// The same of other activations, in place of those that are there.
+pub fn read_pool_with(store: &Store, plan: &Plan, change: impl Fn(usize, &mut Array2<f64>)) {
     let Some(grams) = plan.natural_grams(&plan.syntheses[0]) else { return };
-    let layers =
-        layer_activations(Stimuli::Natural { alpha: 0.9 }, POOL, LAYERS.len(), 300, 3).expect("layers");
-    for (gram, activations) in grams.into_iter().zip(&layers) {
+    for ((layer, gram), mut activations) in grams.into_iter().enumerate().zip(natural_layers()) {
+        change(layer, &mut activations);
         let mut builder = GramBuilder::new(POOL, Precision::F64).expect("a builder");
         builder.push(0, activations.mapv(|value| value as f32).view()).expect("pushed");
         let record = LayerGramRecord(builder.finish().expect("a Gram"));
+        store.discard(gram).expect("discarded");
         store.put(gram, &record.encode()).expect("stored");
     }
+}
+
+/// What the layers make of the natural images.
+pub fn natural_layers() -> Vec<Array2<f64>> {
+    layer_activations(Stimuli::Natural { alpha: 0.9 }, POOL, LAYERS.len(), 300, 3).expect("layers")
 }
 
 pub fn found(plan: &Plan, store: &Store, failures: &[Failure]) -> (Syntheses, BTreeMap<String, JobFile>) {
