@@ -62,12 +62,10 @@ fn other_bytes_are_refused() {
     for end in [0, 7, 100, good.len() / 2, good.len() - 1] {
         assert!(SynthesisRecord::decode(&good[..end]).is_err(), "{end} bytes");
     }
-    let text = String::from_utf8_lossy(&good).into_owned();
-    let at = text.find("\"step\":0").or_else(|| text.find("step")).expect("a step");
     let mut broken = good.clone();
     let place = broken.windows(8).position(|w| w == b"\"step\":2").expect("the last step");
     broken[place + 7] = b'x';
-    assert!(SynthesisRecord::decode(&broken).is_err(), "{at}");
+    assert!(SynthesisRecord::decode(&broken).is_err());
 }
 
 proptest! {

@@ -207,7 +207,7 @@ fn synthesise(slot: &mut Slot, job: &str, index: usize) -> Result<UnitReport, Er
     let unit = job.planned.plan.syntheses.get(index).ok_or_else(|| no_unit("synthesis", index))?;
     if slot.config.store.contains(&unit.digest) {
         // A worker whose lease had ended may have left one behind.
-        slot.config.store.remove_checkpoint(&unit.digest)?;
+        synthesis::forget(&slot.config.store, unit);
         return Ok(UnitReport { cached: 1, ..UnitReport::default() });
     }
     check(slot, &job, UnitRef::Synthesis(index))?;

@@ -44,16 +44,34 @@ pub fn scored_rsms(
     rsms(&model.scored(images)?).map_err(named)
 }
 
-/// E6 and E7 of images that have been files.
+/// E6 and E7 of images that have been files. Images may be fine and lose all contrast in a layer when something is done to them:
+/// that measure is NaN, and the others count.
 ///
 /// # Errors
-/// A network that fails, activations that have no correlation, interruption.
+/// A network that fails, interruption.
 pub fn evaluate(
     model: &SynthesisModel,
     images: &Array4<u8>,
     observer: &dyn Observer,
     named: &Named<'_>,
 ) -> Result<Evaluation, Error> {
+    let of_pictures = |images: Array4<u8>| -> Result<f64, Error> {
+        mean_abs_r(&scored_rsms(model, &images, named)?).map_err(named)
+    };
+    Ok(Evaluation {
+        transforms: or_nan("transforms", transformed(model, images, observer, named))?,
+        jpeg: or_nan("JPEG files", as_files(images, jpeg).and_then(of_pictures))?,
+        noise: or_nan("noise", of_pictures(with_grey_noise(images.view(), SEED)))?,
+    })
+}
+
+/// E6.
+fn transformed(
+    model: &SynthesisModel,
+    images: &Array4<u8>,
+    observer: &dyn Observer,
+    named: &Named<'_>,
+) -> Result<f64, Error> {
     let batch = Batch::new(&model.gradient);
     let floats: Array4<f32> = to_unit(images.view());
     let mut sum = 0.0;
@@ -65,14 +83,18 @@ pub fn evaluate(
         let layers = batch.activations(transform.apply(floats.view()).view())?;
         sum += mean_abs_r(&rsms(&layers).map_err(named)?).map_err(named)?;
     }
-    let of_pictures = |images: &Array4<u8>| -> Result<f64, Error> {
-        mean_abs_r(&scored_rsms(model, images, named)?).map_err(named)
-    };
-    Ok(Evaluation {
-        transforms: sum / TRANSFORMS as f64,
-        jpeg: of_pictures(&as_files(images, jpeg)?)?,
-        noise: of_pictures(&with_grey_noise(images.view(), SEED))?,
-    })
+    Ok(sum / TRANSFORMS as f64)
+}
+
+/// NaN where what was measured is undefined.
+fn or_nan(what: &str, found: Result<f64, Error>) -> Result<f64, Error> {
+    match found {
+        Err(error @ Error::Synthesis { .. }) => {
+            tracing::warn!(%error, "what the images are worth under {what} is undefined");
+            Ok(f64::NAN)
+        }
+        found => found,
+    }
 }
 
 fn mean_abs_r(rsms: &Array2<f64>) -> Result<f64, ventral_synthesis::Error> {
@@ -126,6 +148,15 @@ mod tests {
             let edge = if column > 7 { 90 } else { 0 };
             (40 * image + 5 * row + 3 * channel + edge) as u8
         })
+    }
+
+    #[test]
+    fn what_is_undefined_is_nan_and_what_fails_fails() {
+        let undefined = ventral_synthesis::Error::ConstantImage { layer: 1, image: 2 };
+        let undefined = Error::Synthesis { context: "a unit".into(), source: undefined };
+        assert!(or_nan("noise", Err(undefined)).expect("goes on").is_nan());
+        assert_eq!(or_nan("noise", Ok(0.25)).expect("a value"), 0.25);
+        assert!(matches!(or_nan("noise", Err(Error::Interrupted)), Err(Error::Interrupted)));
     }
 
     #[test]

@@ -6,11 +6,11 @@ mod model;
 mod pool;
 mod run;
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use ventral_plan::{SynthesisSpec, SynthesisUnit};
 use ventral_queue::fault;
-use ventral_store::SynthesisRecord;
+use ventral_store::{Error as StoreError, Store, SynthesisRecord};
 use ventral_synthesis::{Run, Settings, StepError, StepRecord, StopReason};
 
 use crate::execution::patiently;
@@ -22,12 +22,29 @@ pub(crate) use model::gradient_facts;
 pub(crate) use pool::load_pool;
 pub(crate) use run::synthesise_all;
 
+/// What is computed after a checkpoint is lost with the process: a step may take seconds, so the clock counts, too.
+const SAVE_EVERY: Duration = Duration::from_secs(60);
+
 /// Computes and stores a synthesis unit, from its checkpoint on if there is one. What it stores depends on neither threads nor
 /// interruptions.
 ///
 /// # Errors
 /// A network that fails, activations or gradients that cannot be used; interruption, for which a checkpoint is left.
 pub fn execute(execution: &Execution<'_>, unit: &SynthesisUnit, model: &SynthesisModel) -> Result<(), Error> {
+    let threads = execution.plan.synthesis_threads(unit, execution.memory_bytes, execution.threads);
+    if threads >= execution.threads {
+        return compute_and_store(execution, unit, model);
+    }
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+    let pool = pool.map_err(|error| Error::Mismatch(format!("cannot start {threads} threads: {error}")))?;
+    pool.install(|| compute_and_store(execution, unit, model))
+}
+
+fn compute_and_store(
+    execution: &Execution<'_>,
+    unit: &SynthesisUnit,
+    model: &SynthesisModel,
+) -> Result<(), Error> {
     let started = Instant::now();
     let observer = execution.observer;
     let spec = execution.plan.spec.synthesis.as_ref();
@@ -36,38 +53,51 @@ pub fn execute(execution: &Execution<'_>, unit: &SynthesisUnit, model: &Synthesi
     let title = execution.plan.synthesis_title(unit);
     let named = |source| Error::Synthesis { context: title.clone(), source };
     let settings = spec.settings(model.gradient.size(), unit.seed);
-    let mut run = begin(execution, unit, &settings).map_err(&named)?;
+    let mut run = begin(execution, unit, &settings, &named)?;
     observer.on(&Event::SynthesisStarted { unit, done: run.steps() });
     let stop = optimise(execution, unit, spec, model, &mut run, &named)?;
     let stop = in_words(&stop, &execution.plan.synthesis_layer_names(unit));
     observer.on(&Event::Evaluating { unit, stop: &stop });
     let record = record(execution, unit, model, &run, stop, &named)?;
     execution.put(&unit.digest, &record.encode())?;
-    if let Err(error) = execution.store.remove_checkpoint(&unit.digest) {
-        tracing::warn!(%error, "a checkpoint that is of no more use stays");
-    }
+    forget(execution.store, unit);
     observer.on(&Event::SynthesisStored { unit, seconds: started.elapsed().as_secs_f64() });
     Ok(())
 }
 
-/// The run as its checkpoint left it; a new one without a checkpoint that can be used.
+/// Removes the checkpoint of a unit whose result is stored, if there is one: it is of no more use, and does no harm either.
+pub(crate) fn forget(store: &Store, unit: &SynthesisUnit) {
+    if let Err(error) = store.remove_checkpoint(&unit.digest) {
+        tracing::warn!(unit = unit.digest.short(), %error, "a checkpoint that is of no more use stays");
+    }
+}
+
+/// The run as its checkpoint left it; a new one without a checkpoint that can be used. A store that fails may still have a good
+/// one, which must not be written over.
 fn begin(
     execution: &Execution<'_>,
     unit: &SynthesisUnit,
     settings: &Settings,
-) -> Result<Run<f32>, ventral_synthesis::Error> {
+    named: &evaluate::Named<'_>,
+) -> Result<Run<f32>, Error> {
     let begins_anew = |error: &dyn std::fmt::Display| {
         tracing::warn!(unit = unit.digest.short(), %error, "the checkpoint cannot be used; the unit begins anew");
     };
     match patiently(execution.patience, || execution.store.checkpoint(&unit.digest)) {
         Ok(None) => {}
-        Err(error) => begins_anew(&error),
+        Err(error @ (StoreError::Damaged { .. } | StoreError::TooLarge { .. })) => begins_anew(&error),
+        Err(error) => return Err(error.into()),
         Ok(Some(bytes)) => match Run::resume(settings.clone(), &bytes) {
             Ok(run) => return Ok(run),
             Err(error) => begins_anew(&error),
         },
     }
-    Run::new(settings.clone())
+    Run::new(settings.clone()).map_err(named)
+}
+
+/// Whether a checkpoint is due after so many steps and so much time without one.
+fn is_due(steps: u64, waited: Duration, checkpoint_steps: u64) -> bool {
+    steps >= checkpoint_steps || waited >= SAVE_EVERY
 }
 
 /// Takes steps until the run stops.
@@ -80,14 +110,15 @@ fn optimise(
     named: &evaluate::Named<'_>,
 ) -> Result<StopReason, Error> {
     let (observer, batch) = (execution.observer, Batch::new(&model.gradient));
-    let mut saved = run.steps();
+    let (mut saved, mut saved_at) = (run.steps(), Instant::now());
     loop {
         let (stopped, interrupted) = (run.stopped(), observer.interrupted());
         // What has been computed must survive the evaluation, too.
-        let due = interrupted || stopped.is_some() || run.steps() >= saved + spec.checkpoint_steps;
-        if due && run.steps() > saved {
+        let steps = run.steps() - saved;
+        let due = is_due(steps, saved_at.elapsed(), spec.checkpoint_steps);
+        if steps > 0 && (interrupted || stopped.is_some() || due) {
             save(execution, unit, run);
-            saved = run.steps();
+            (saved, saved_at) = (run.steps(), Instant::now());
         }
         if let Some(reason) = stopped {
             return Ok(reason);
@@ -157,4 +188,17 @@ fn in_words(stop: &StopReason, layers: &[&str]) -> String {
     let name = |layer: usize| layers.get(layer).copied().unwrap_or_default();
     let pairs: Vec<String> = pairs.iter().map(|&[a, b]| format!("{} and {}", name(a), name(b))).collect();
     format!("no image tells these layers apart: {}", pairs.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_checkpoint_is_due_after_steps_or_time_whichever_is_first() {
+        let almost = SAVE_EVERY - Duration::from_millis(1);
+        assert!(!is_due(99, almost, 100));
+        assert!(is_due(100, Duration::ZERO, 100));
+        assert!(is_due(1, SAVE_EVERY, 100));
+    }
 }

@@ -3,7 +3,7 @@
 use ventral_plan::UnitRef;
 use ventral_store::{Failure, Store};
 
-use super::{SynthesisModel, execute};
+use super::{SynthesisModel, execute, forget};
 use crate::run::{Work, execution};
 use crate::{Error, Event, Job, Observer};
 
@@ -46,11 +46,17 @@ pub fn synthesise_all(
             }
         }
         let Some((_, model)) = &loaded else { continue };
+        // Units take long: another process with the same store may have been faster.
+        if store.contains(&unit.digest) {
+            continue;
+        }
         match execute(&execution(job, store, observer), unit, model) {
             Ok(()) => {}
             Err(error) if error.is_fatal() => return Err(error),
             Err(error) => fail(index, error.to_string()),
         }
     }
+    let stored = job.plan.syntheses.iter().filter(|unit| store.contains(&unit.digest));
+    stored.for_each(|unit| forget(store, unit));
     Ok(())
 }
