@@ -152,8 +152,10 @@ impl ModelCard {
     }
 
     pub(crate) fn digest_with(&self, file: &OnnxFile) -> Result<String, Error> {
+        // The others keep the digest that they had before.
+        let softmax = if file.has_softmax_by_rows() { "; softmax by rows" } else { "" };
         Ok(digest_of(&format!(
-            "network\nengine {ENGINE}\nmodel {}\nbatch {FORWARD_BATCH}\ninput {}\n",
+            "network\nengine {ENGINE}{softmax}\nmodel {}\nbatch {FORWARD_BATCH}\ninput {}\n",
             file.digest(),
             self.preprocessing()?.canonical()
         )))

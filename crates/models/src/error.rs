@@ -139,6 +139,14 @@ pub enum Error {
         /// Shape given.
         found: Vec<usize>,
     },
+    /// What a forward pass left was given to another model's backward pass.
+    #[error(
+        "the trace is not one of model {model}; give `backward` what `forward` of the same model returned"
+    )]
+    Trace {
+        /// Identifier of the model that was to go backwards.
+        model: String,
+    },
     /// Given activations do not fit together.
     #[error("given activations: {0}")]
     Given(String),
@@ -172,6 +180,19 @@ pub enum Error {
         /// The consumer's error.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+}
+
+impl Error {
+    /// The same about stimulus `index`, where a model that sees one image at a time speaks of the only one; other errors as they are.
+    #[must_use]
+    pub fn of_stimulus(self, index: usize) -> Self {
+        match self {
+            Self::NonFinite { layer, feature, value, .. } => {
+                Self::NonFinite { layer, stimulus: index, feature, value }
+            }
+            other => other,
+        }
+    }
 }
 
 fn suggestion(nearest: &[String]) -> String {

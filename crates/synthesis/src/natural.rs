@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::evaluate::{Coefficient, LayerCorrelation, Statistics};
 use crate::random::{Stream, below, stream};
-use crate::{Error, MIN_IMAGES};
+use crate::{Error, MAX_IMAGES, MIN_IMAGES};
 
 /// Most images of a pool.
 pub const MAX_POOL: usize = 100_000;
@@ -116,7 +116,9 @@ fn draws_of(found: &[[Statistics; 2]], which: usize) -> Draws {
 }
 
 fn check(layers: &[ArrayView1<'_, f64>], pool: usize, images: usize, draws: usize) -> Result<(), Error> {
-    for (what, limit, found) in [("images of the pool", MAX_POOL, pool), ("draws", MAX_DRAWS, draws)] {
+    let many =
+        [("images of the pool", MAX_POOL, pool), ("images", MAX_IMAGES, images), ("draws", MAX_DRAWS, draws)];
+    for (what, limit, found) in many {
         if found > limit {
             return Err(Error::TooMany { what, limit, found });
         }

@@ -24,12 +24,14 @@ pub fn to_unit<T: Real>(images: ArrayView4<'_, u8>) -> Array4<T> {
 }
 
 /// The images with each value one grey level lower, the same, or one higher, at random; 0 and 255 are kept within bounds.
+///
+/// Random numbers go to values by index, row by row, however the array lies in memory.
 #[must_use]
 pub fn with_grey_noise(images: ArrayView4<'_, u8>, seed: u64) -> Array4<u8> {
     let mut random = crate::random::stream(seed, crate::random::Stream::Noise, 0);
-    images.mapv(|value| match crate::random::below(&mut random, 3) {
-        0 => value.saturating_sub(1),
-        1 => value,
-        _ => value.saturating_add(1),
+    Array4::from_shape_fn(images.dim(), |place| match crate::random::below(&mut random, 3) {
+        0 => images[place].saturating_sub(1),
+        1 => images[place],
+        _ => images[place].saturating_add(1),
     })
 }

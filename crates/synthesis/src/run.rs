@@ -67,7 +67,8 @@ impl<T: Real> Run<T> {
         Ok(Self { settings, decoder, state, numbers: PhantomData })
     }
 
-    /// Everything that the next step depends on: about 12 bytes per parameter (150 per pixel) and 500 per step.
+    /// Everything that the next step depends on: 12 bytes per parameter, and a line of JSON per step of at most
+    /// 400 + 24 x layers bytes.
     #[must_use]
     pub fn checkpoint(&self) -> Vec<u8> {
         checkpoint::encode(&self.settings, size_of::<T>(), &self.state)
@@ -111,14 +112,12 @@ impl<T: Real> Run<T> {
     }
 
     fn transform(&self) -> Option<Transform> {
-        let transforms = &self.settings.transforms;
-        let last = transforms.until * self.settings.stop.steps as f64;
-        let active = !transforms.is_off() && (self.steps() as f64) < last;
-        active.then(|| Transform::draw(transforms, self.settings.seed, self.steps()))
+        let active = self.settings.is_transformed(self.steps());
+        active.then(|| Transform::draw(&self.settings.transforms, self.settings.seed, self.steps()))
     }
 
     fn propose<N: Network<T>>(&self, network: &N) -> Result<Proposal, Failure<N::Error>> {
-        let images = self.decoder.decode(&self.state.parameters)?;
+        let images = self.decoded();
         let transform = self.transform();
         let due = self.steps().is_multiple_of(MEASURE_EVERY);
         let mut measured = None;
@@ -210,15 +209,17 @@ impl<T: Real> Run<T> {
         Ok(total.sqrt())
     }
 
+    /// There are as many parameters as the decoder has: it made them, or the checkpoint was refused unless it held that many, and a
+    /// step changes them in place.
     fn decoded(&self) -> Array4<f64> {
-        self.decoder.decode(&self.state.parameters).unwrap_or_default()
+        self.decoder.decode_own(&self.state.parameters)
     }
 
     /// Why no further step should be taken, if so.
     #[must_use]
     pub fn stopped(&self) -> Option<StopReason> {
         let Progress { records, irreducible, .. } = &self.state.progress;
-        verdict(&self.settings.stop, records, irreducible)
+        verdict(&self.settings, records, irreducible)
     }
 
     /// The images as they are, n x 3 x height x width in 0..1.

@@ -151,7 +151,8 @@ pub struct StopRule {
     pub steps: u64,
     /// When the smoothed mean absolute correlation of the untransformed images is below this; 0 is never.
     pub mean_abs_r: f64,
-    /// When it stays within this share of itself over [`crate::STALL_STEPS`] steps; 0 is never.
+    /// When it stays within this share of itself over [`crate::STALL_STEPS`] steps; 0 is never. Where transforms end before the
+    /// run does ([`Transforms::until`] below 1), only steps after their end are looked at: the steps without bring most of the gain.
     pub relative_change: f64,
 }
 
@@ -217,6 +218,11 @@ impl Settings {
             return Err(wrong("images x size", pixels, format!("at most {MAX_PIXELS} pixels in all")));
         }
         Ok(())
+    }
+
+    /// Whether images are transformed at this step.
+    pub(crate) fn is_transformed(&self, step: u64) -> bool {
+        !self.transforms.is_off() && (step as f64) < self.transforms.until * self.stop.steps as f64
     }
 
     /// What a user should know of settings that are accepted.

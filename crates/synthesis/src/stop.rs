@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{StepRecord, StopRule};
+use crate::{Settings, StepRecord};
 
 /// Every so many steps the images are measured without a transform.
 pub const MEASURE_EVERY: u64 = 25;
@@ -19,7 +19,7 @@ pub(crate) const SAME_MEASUREMENTS: usize = 2;
 pub enum StopReason {
     /// The smoothed mean absolute correlation fell below [`StopRule::mean_abs_r`].
     Converged,
-    /// It no longer changed.
+    /// It no longer changed, and transforms, where they end before the run does, had ended.
     Stalled,
     /// All steps were taken.
     StepLimit,
@@ -59,24 +59,34 @@ pub(crate) fn smoothed(records: &[StepRecord]) -> Vec<f64> {
 
 /// Whether to stop after the steps taken so far.
 pub(crate) fn verdict(
-    rule: &StopRule,
+    settings: &Settings,
     records: &[StepRecord],
     irreducible: &[[usize; 2]],
 ) -> Option<StopReason> {
+    let rule = &settings.stop;
     if !irreducible.is_empty() {
         return Some(StopReason::Irreducible { pairs: irreducible.to_vec() });
     }
     let measured = records.last().is_some_and(|record| record.untransformed.is_some());
     if measured {
-        let averages = smoothed(records);
-        if averages.last().is_some_and(|&last| last < rule.mean_abs_r) {
+        if smoothed(records).last().is_some_and(|&last| last < rule.mean_abs_r) {
             return Some(StopReason::Converged);
         }
-        if stalled(&averages, rule.relative_change) {
+        if stalled(&smoothed(judged(settings, records)), rule.relative_change) {
             return Some(StopReason::Stalled);
         }
     }
     (records.len() as u64 >= rule.steps).then_some(StopReason::StepLimit)
+}
+
+/// The steps that can tell whether progress has ended: where transforms end before the run does, what follows brings most of the
+/// gain, so those without.
+fn judged<'a>(settings: &Settings, records: &'a [StepRecord]) -> &'a [StepRecord] {
+    if settings.transforms.until >= 1.0 {
+        return records;
+    }
+    let plain = records.partition_point(|record| settings.is_transformed(record.step));
+    &records[plain..]
 }
 
 /// All averages of the last [`STALL_STEPS`] steps lie within a share of the largest. Two points that happen to be near each

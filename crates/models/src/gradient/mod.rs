@@ -12,6 +12,8 @@ mod preparation;
 mod program;
 mod real;
 
+use std::sync::Arc;
+
 use ndarray::{Array3, ArrayView1, ArrayView3, ArrayViewMut1};
 
 use crate::engine::Engine;
@@ -24,6 +26,9 @@ pub use real::Real;
 /// A model whose layers can be differentiated with respect to the image.
 ///
 /// Images go through it one at a time and may do so in parallel; convolutions use the threads of the current rayon pool too.
+///
+/// In f32, gradients of the demo's networks are within 1e-4 of those in f64, relative to the largest partial derivative; activations
+/// of all networks that were tried within 1e-5 of the scorer's, relative to the largest of the layer.
 pub struct Differentiable<T> {
     identifier: String,
     program: Program<T>,
@@ -31,21 +36,26 @@ pub struct Differentiable<T> {
     preparation: Preparation<T>,
     memory: Memory<T>,
     trace_bytes: u64,
+    /// What its traces are known by.
+    mark: Arc<()>,
 }
 
 /// What [`Differentiable::forward`] leaves for [`Differentiable::backward`].
-pub struct Trace<T>(Record<T>);
+pub struct Trace<T> {
+    record: Record<T>,
+    mark: Arc<()>,
+}
 
 impl<T> Trace<T> {
     /// Bytes held.
     pub fn bytes(&self) -> u64 {
-        self.0.size()
+        self.record.size()
     }
 }
 
 impl<T: Real> Differentiable<T> {
-    /// Name and version of this engine: for digests of what depends on its last bits.
-    pub const ENGINE: &'static str = "ventral gradient 1";
+    /// Name and version of this engine, and of the library that multiplies its matrices: for digests of what depends on its last bits.
+    pub const ENGINE: &'static str = "ventral gradient 1, faer 0.24.4";
 
     /// Loads the part of a card's graph between the image and `layers`, which are names of tensors; `logits` finds the output before
     /// the softmax. What comes after the last layer is not run.
@@ -89,6 +99,7 @@ impl<T: Real> Differentiable<T> {
             preparation,
             memory: Memory::new(),
             trace_bytes: 0,
+            mark: Arc::new(()),
         };
         loaded.trace_bytes = loaded.run(Array3::zeros(loaded.shape()).view(), true, &mut |_, _| ()).size();
         Ok(loaded)
@@ -118,7 +129,8 @@ impl<T: Real> Differentiable<T> {
     /// Activations of the layers to `image` (3 x height x width, RGB, 0 to 1), each of a length of [`Layer::features`].
     ///
     /// # Errors
-    /// [`Error::Shape`] if the image or a target has another shape; [`Error::NonFinite`] (of stimulus 0).
+    /// [`Error::Shape`] if the image or a target has another shape; [`Error::NonFinite`] (of stimulus 0, see
+    /// [`Error::of_stimulus`]).
     pub fn forward(
         &self,
         image: ArrayView3<'_, T>,
@@ -165,15 +177,18 @@ impl<T: Real> Differentiable<T> {
                 feature,
                 value: value.wide() as f32,
             }),
-            None => Ok(Trace(record)),
+            None => Ok(Trace { record, mark: Arc::clone(&self.mark) }),
         }
     }
 
     /// The gradient with respect to the image (3 x height x width) of the sum over layers of `adjoints` times activations.
     ///
     /// # Errors
-    /// [`Error::Shape`] if an adjoint has another length than its layer.
+    /// [`Error::Shape`] if an adjoint has another length than its layer; [`Error::Trace`] if the trace is not of this model.
     pub fn backward(&self, trace: Trace<T>, adjoints: &[ArrayView1<'_, T>]) -> Result<Array3<T>, Error> {
+        if !Arc::ptr_eq(&trace.mark, &self.mark) {
+            return Err(Error::Trace { model: self.identifier.clone() });
+        }
         self.check_lengths(adjoints.iter().map(|adjoint| adjoint.len()))?;
         let mut starts: Vec<Vec<T>> = self.program.sizes.iter().map(|_| Vec::new()).collect();
         for (&value, adjoint) in self.program.layers.iter().zip(adjoints) {
@@ -186,7 +201,7 @@ impl<T: Real> Differentiable<T> {
                 None => start.iter_mut().zip(adjoint).for_each(|(sum, &number)| *sum += number),
             }
         }
-        let gradient = self.program.backward(trace.0, starts, &self.memory);
+        let gradient = self.program.backward(trace.record, starts, &self.memory);
         let image = self.preparation.backward(&gradient);
         self.memory.numbers.give(gradient);
         Ok(image)

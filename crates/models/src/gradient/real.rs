@@ -89,10 +89,10 @@ pub(super) fn product<T: Real>(out: MatMut<'_, T>, add: bool, a: MatRef<'_, T>, 
     matmul(out.transpose_mut(), accum, b.transpose(), a.transpose(), alpha, Par::Seq);
 }
 
-/// The error function to about 1e-16: its series near zero, a continued fraction of the complement beyond.
+/// The error function to 1e-15: its series near zero, a continued fraction of the complement beyond.
 pub(super) fn erf(x: f64) -> f64 {
     let size = x.abs();
-    if size < 2.5 {
+    if size < 1.75 {
         let square = x * x;
         let (mut term, mut sum) = (x, x);
         for n in 1..80u32 {

@@ -77,7 +77,7 @@ impl OnnxFile {
     }
 
     /// The model as the engine gets it: weights inside, every node with a name of ours, defaults written out, and operators that
-    /// the engine lacks (LRN, Dropout, Selu, Mish, Sign of zero) replaced by ones that it has.
+    /// the engine lacks (LRN, Dropout, Selu, Mish, Sign of zero, Softmax of old operator sets) replaced by ones that it has.
     ///
     /// # Errors
     /// [`Error::Operator`] if the engine would run an operator with other values than it should.

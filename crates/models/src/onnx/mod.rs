@@ -7,6 +7,7 @@ mod normalise;
 #[rustfmt::skip]
 mod proto;
 mod rewrite;
+mod softmax;
 
 pub use external::MAX_EXTERNAL_FILES;
 pub(crate) use file::read_bounded;

@@ -19,7 +19,7 @@ impl Context {
         collect_inputs(graph, &mut used);
         let mut ranks: HashMap<String, usize> =
             graph.initializer.iter().map(|tensor| (tensor.name().to_owned(), tensor.dims.len())).collect();
-        for input in &graph.input {
+        for input in graph.input.iter().chain(&graph.value_info).chain(&graph.output) {
             if let Some(Value::TensorType(tensor)) =
                 input.r#type.as_ref().and_then(|kind| kind.value.as_ref())
                 && let Some(shape) = &tensor.shape
@@ -27,7 +27,14 @@ impl Context {
                 ranks.insert(input.name().to_owned(), shape.dim.len());
             }
         }
+        let matrices = graph.node.iter().filter(|node| matches!(node.op_type(), "Gemm" | "Flatten"));
+        ranks.extend(matrices.filter_map(|node| Some((node.output.first()?.clone(), 2))));
         Self { used, ranks }
+    }
+
+    /// Number of axes of a tensor, where the graph says it.
+    pub fn rank(&self, name: &str) -> Option<usize> {
+        self.ranks.get(name).copied()
     }
 }
 

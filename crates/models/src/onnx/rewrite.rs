@@ -8,6 +8,7 @@ use super::file::OnnxFile;
 use super::normalise::{Context, normalise, wrong_values};
 use super::proto::attribute_proto::AttributeType;
 use super::proto::{AttributeProto, GraphProto, NodeProto, TensorProto};
+use super::softmax;
 
 /// Start of every name that is added here, so that it cannot meet a name of the model.
 const PREFIX: &str = "ventral\u{1}";
@@ -39,16 +40,17 @@ impl NodeLabels {
 
 /// The model as bytes that the engine can execute, and the labels of its nodes.
 pub(crate) fn executable(file: OnnxFile) -> (Vec<u8>, NodeLabels) {
+    let version = file.version();
     let mut model = file.model;
     let mut labels = Vec::new();
     model.training_info.clear();
     if let Some(graph) = &mut model.graph {
-        rewrite_graph(graph, &mut labels);
+        rewrite_graph(graph, version, &mut labels);
     }
     (model.encode_to_vec(), NodeLabels(labels))
 }
 
-fn rewrite_graph(graph: &mut GraphProto, labels: &mut Vec<(String, String)>) {
+fn rewrite_graph(graph: &mut GraphProto, version: i64, labels: &mut Vec<(String, String)>) {
     let constants = false_constants(graph);
     let context = Context::new(graph);
     let mut constant_values = HashMap::new();
@@ -56,13 +58,14 @@ fn rewrite_graph(graph: &mut GraphProto, labels: &mut Vec<(String, String)>) {
     for mut node in std::mem::take(&mut graph.node) {
         for attribute in &mut node.attribute {
             for inner in attribute.g.iter_mut().chain(&mut attribute.graphs) {
-                rewrite_graph(inner, labels);
+                rewrite_graph(inner, version, labels);
             }
         }
         let label = label(&node, labels.len());
         normalise(&mut node, &context);
         let mut builder = Builder { index: labels.len(), nodes: Vec::new(), constants: &mut constant_values };
-        let replaced = rewrite_node(&node, &constants, &mut builder);
+        let replaced = rewrite_node(&node, &constants, &mut builder)
+            || softmax::by_rows(&node, version, &context, &mut builder);
         let replacement = if replaced { builder.nodes } else { vec![node] };
         for mut node in replacement {
             node.name = Some(format!("{PREFIX}{}", labels.len()));
@@ -127,7 +130,7 @@ fn lrn(node: &NodeProto, input: &str, output: &str, builder: &mut Builder) -> bo
         integer_list("kernel_shape", vec![1, size]),
         integer_list("pads", vec![0, before, 0, size - 1 - before]),
         integer_list("strides", vec![1, 1]),
-        AttributeProto { i: Some(1), ..attribute("count_include_pad", AttributeType::Int) },
+        integer_attribute("count_include_pad", 1),
     ];
     let average = builder.node("AveragePool", &[&channels_last], pool);
     let average = builder.node("Transpose", &[&average], vec![integer_list("perm", vec![0, 3, 1, 2])]);
@@ -213,14 +216,20 @@ pub(super) fn first_wrong(file: &OnnxFile) -> Option<(String, String, &'static s
 }
 
 /// Collects the nodes that replace one node.
-struct Builder<'a> {
+pub(super) struct Builder<'a> {
     index: usize,
     nodes: Vec<NodeProto>,
     constants: &'a mut HashMap<u32, TensorProto>,
 }
 
 impl Builder<'_> {
-    fn node_to(&mut self, operator: &str, inputs: &[&str], attribute: Vec<AttributeProto>, output: &str) {
+    pub(super) fn node_to(
+        &mut self,
+        operator: &str,
+        inputs: &[&str],
+        attribute: Vec<AttributeProto>,
+        output: &str,
+    ) {
         self.nodes.push(NodeProto {
             op_type: Some(operator.to_owned()),
             input: inputs.iter().map(|&name| name.to_owned()).collect(),
@@ -230,7 +239,7 @@ impl Builder<'_> {
         });
     }
 
-    fn node(&mut self, operator: &str, inputs: &[&str], attribute: Vec<AttributeProto>) -> String {
+    pub(super) fn node(&mut self, operator: &str, inputs: &[&str], attribute: Vec<AttributeProto>) -> String {
         let output = format!("{PREFIX}t{}.{}", self.index, self.nodes.len());
         self.node_to(operator, inputs, attribute, &output);
         output
@@ -253,6 +262,10 @@ fn attribute(name: &str, kind: AttributeType) -> AttributeProto {
     AttributeProto { name: Some(name.to_owned()), r#type: Some(kind.into()), ..AttributeProto::default() }
 }
 
+pub(super) fn integer_attribute(name: &str, value: i64) -> AttributeProto {
+    AttributeProto { i: Some(value), ..attribute(name, AttributeType::Int) }
+}
+
 pub(super) fn integer_list(name: &str, values: Vec<i64>) -> AttributeProto {
     AttributeProto { ints: values, ..attribute(name, AttributeType::Ints) }
 }
@@ -265,6 +278,6 @@ fn float(node: &NodeProto, name: &str, default: f32) -> f32 {
     find(node, name).and_then(|attribute| attribute.f).unwrap_or(default)
 }
 
-fn integer(node: &NodeProto, name: &str) -> Option<i64> {
+pub(super) fn integer(node: &NodeProto, name: &str) -> Option<i64> {
     find(node, name).and_then(|attribute| attribute.i)
 }

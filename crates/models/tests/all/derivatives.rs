@@ -57,7 +57,7 @@ pub fn gradient_error(card: &ModelCard, layers: &[String], count: usize) -> f64 
 }
 
 /// One graph: the layer `y` has the values of the scorer's engine, and the gradient of central differences.
-fn check(name: &str, version: i64, size: [usize; 2], build: impl Fn(&mut Graph)) -> f64 {
+pub fn check(name: &str, version: i64, size: [usize; 2], build: impl Fn(&mut Graph)) -> f64 {
     let directory = tempfile::tempdir().unwrap();
     let mut graph = Graph::new();
     build(&mut graph);

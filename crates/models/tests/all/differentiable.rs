@@ -210,7 +210,59 @@ fn wrong_shapes_are_refused() {
     assert!(matches!(model.backward(trace, &[short.view()]), Err(Error::Shape { .. })));
     let broken = Array3::from_elem((3, 4, 5), f32::NAN);
     let error = model.forward(broken.view(), &mut [row.view_mut()]).err().unwrap();
-    assert!(matches!(&error, Error::NonFinite { layer, feature: 0, .. } if layer == "y"), "{error}");
+    assert!(
+        matches!(&error, Error::NonFinite { layer, stimulus: 0, feature: 0, .. } if layer == "y"),
+        "{error}"
+    );
+    // A batch says which of its images it is.
+    let error = error.of_stimulus(7).to_string();
+    assert!(error.contains("stimulus 7 (feature 0)"), "{error}");
+}
+
+#[test]
+fn a_trace_of_another_model_is_refused() {
+    let build = |graph: &mut Graph| {
+        graph.node("Exp", "x", "y", &[]);
+    };
+    let models = [1, 2].map(|_| load::<f32>([4, 5], &["y"], build).unwrap());
+    let image = smooth_image::<f32>([4, 5], 1);
+    let (rows, trace) = evaluate(&models[0], &image);
+    let error = models[1].backward(trace, &[rows[0].view()]).unwrap_err();
+    assert!(matches!(&error, Error::Trace { model } if model == "test"), "{error}");
+    let (rows, trace) = evaluate(&models[0], &image);
+    models[0].backward(trace, &[rows[0].view()]).unwrap();
+}
+
+#[test]
+fn the_engine_names_the_library_of_its_products() {
+    let lock = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../Cargo.lock")).unwrap();
+    let (_, faer) = lock.split_once("name = \"faer\"\nversion = \"").unwrap();
+    let (version, _) = faer.split_once('"').unwrap();
+    let engine = Differentiable::<f32>::ENGINE;
+    assert!(engine.ends_with(&format!(", faer {version}")), "{engine}, but Cargo.lock has faer {version}");
+}
+
+/// As the description of [`Differentiable`] promises.
+const F32_BOUND: f64 = 1e-4;
+
+#[test]
+fn gradients_in_f32_are_those_in_f64() {
+    for name in DEMO {
+        let card = demo_card(name);
+        let layers = all_layers(&card);
+        let narrow = Differentiable::<f32>::load(&card, &layers).unwrap();
+        let wide = Differentiable::<f64>::load(&card, &layers).unwrap();
+        for seed in 1..4 {
+            let [found, exact] = [
+                gradient_of_sum(&narrow, &smooth_image::<f32>(narrow.size(), seed)).mapv(f64::from),
+                gradient_of_sum(&wide, &smooth_image::<f32>(wide.size(), seed).mapv(f64::from)),
+            ];
+            let largest = exact.iter().fold(0f64, |most, value| most.max(value.abs()));
+            let error = (&found - &exact).iter().fold(0f64, |most, value| most.max(value.abs())) / largest;
+            eprintln!("{name}: {error:.1e}");
+            assert!(error <= F32_BOUND, "{name}: {error:e}");
+        }
+    }
 }
 
 #[test]

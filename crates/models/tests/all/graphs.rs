@@ -193,7 +193,7 @@ impl Graph {
         self
     }
 
-    fn encode(&self, version: i64, size: [usize; 2]) -> Vec<u8> {
+    fn encode(&self, version: i64, image: [usize; 3]) -> Vec<u8> {
         let port = |name: &str, dims: &[i64]| Port {
             name: name.into(),
             kind: Some(Kind {
@@ -204,7 +204,7 @@ impl Graph {
             }),
         };
         let mut graph = self.clone();
-        graph.inputs = vec![port("x", &[1, 3, size[0] as i64, size[1] as i64])];
+        graph.inputs = vec![port("x", &[1, image[0] as i64, image[1] as i64, image[2] as i64])];
         let last = self.nodes.last().unwrap().outputs[0].clone();
         graph.outputs = vec![Port { name: last, kind: None }];
         let opset = vec![Opset { domain: String::new(), version }];
@@ -225,7 +225,9 @@ impl Graph {
         size: [usize; 2],
         input: &str,
     ) -> Result<ModelCard, Error> {
-        std::fs::write(directory.join("model.onnx"), self.encode(version, size)).unwrap();
+        let [height, width] = size;
+        let image = if input.contains("nhwc") { [height, width, 3] } else { [3, height, width] };
+        std::fs::write(directory.join("model.onnx"), self.encode(version, image)).unwrap();
         let path = directory.join("model.toml");
         let text = format!("identifier = \"test\"\nfile = \"model.onnx\"\n[input]\nsize = {size:?}\n{input}");
         std::fs::write(&path, text).unwrap();

@@ -8,6 +8,7 @@ mod gradient;
 mod graphs;
 mod network;
 mod onnx;
+mod opsets;
 mod preprocess;
 mod real;
 mod robustness;

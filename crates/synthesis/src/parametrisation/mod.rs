@@ -76,6 +76,11 @@ impl Decoder {
     /// [`Error::Mismatch`] for another number of parameters.
     pub fn decode<P: Copy + Into<f64> + Sync>(&self, parameters: &[P]) -> Result<Array4<f64>, Error> {
         self.check("parameters", self.parameters(), parameters.len())?;
+        Ok(self.decode_own(parameters))
+    }
+
+    /// As [`Decoder::decode`] for parameters whose number is known to be [`Decoder::parameters`].
+    pub(crate) fn decode_own<P: Copy + Into<f64> + Sync>(&self, parameters: &[P]) -> Array4<f64> {
         let [height, width] = self.size;
         let mut images = Array4::zeros((self.images, 3, height, width));
         images.axis_iter_mut(Axis(0)).into_par_iter().zip(parameters.par_chunks(self.per_image())).for_each(
@@ -84,7 +89,7 @@ impl Decoder {
                 Kind::Pixels => pixels::decode(own, image),
             },
         );
-        Ok(images)
+        images
     }
 
     /// Gradient with respect to the parameters, given the decoded images and the gradient with respect to them.

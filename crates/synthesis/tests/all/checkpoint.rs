@@ -1,6 +1,8 @@
 //! Going on from bytes.
 
-use ventral_synthesis::{CheckpointError, Parametrisation, Run, Settings};
+use ventral_synthesis::{
+    CheckpointError, MAX_LAYERS, MAX_STEPS, Network, Parametrisation, Run, Settings, StepRecord,
+};
 
 use crate::run::{finish, net, settings};
 
@@ -27,6 +29,32 @@ fn a_resumed_run_equals_an_uninterrupted_one() {
         assert_eq!(finished.records(), whole.records());
         assert_eq!(finished.stopped(), whole.stopped());
     }
+}
+
+#[test]
+fn a_checkpoint_is_as_large_as_said() {
+    let run = after(60);
+    let layers = net().units().len();
+    let parameters = ventral_synthesis::parametrisation::Decoder::new(&settings()).unwrap().parameters();
+    let most = 12 * parameters + 60 * (400 + 24 * layers) + 1000;
+    let bytes = run.checkpoint().len();
+    assert!(12 * parameters < bytes && bytes <= most, "{bytes} {most}");
+    // No record can be longer than said.
+    let number = -f64::MIN_POSITIVE;
+    let widest = StepRecord {
+        step: MAX_STEPS,
+        j: number,
+        mean_abs_r: number,
+        max_abs_r: number,
+        worst: [MAX_LAYERS, MAX_LAYERS],
+        sd: vec![number.abs(); MAX_LAYERS],
+        gradient_norm: number,
+        clipped: number,
+        learning_rate: number,
+        untransformed: Some(number),
+    };
+    let bytes = widest.to_json().len();
+    assert!(bytes < 400 + 24 * MAX_LAYERS && bytes > 300 + 24 * MAX_LAYERS, "{bytes}");
 }
 
 #[test]

@@ -4,7 +4,7 @@ use ndarray::{Array2, Array4, ArrayView4, ShapeBuilder, Zip};
 use ventral_synthesis::objective::{of_activations, of_rsms};
 use ventral_synthesis::parametrisation::Decoder;
 use ventral_synthesis::transforms::Transform;
-use ventral_synthesis::{Network, Objective, Parametrisation, Settings, regulariser};
+use ventral_synthesis::{Error, MAX_LAYERS, Network, Objective, Parametrisation, Settings, regulariser};
 
 use crate::toy::{Activation, THREE, Toy, normal};
 
@@ -214,6 +214,63 @@ fn soft_maximum_lies_between_mean_and_worst() {
     assert!((values[0] - mean.correlation).abs() < 1e-9);
     assert!(values.windows(2).all(|two| two[0] < two[1]), "{values:?}");
     assert!((values[4] - worst).abs() < 1e-3 && values[4] < worst);
+}
+
+#[test]
+fn soft_maximum_of_pairs_that_count() {
+    // Adjacent layers are alike, others are not: with no weight, the adjacent pairs are far above the largest that counts.
+    let mut state = 4;
+    let mut rsms = Array2::from_shape_fn((3, 15), |_| normal(&mut state));
+    let middle = &rsms.row(0) + &rsms.row(2);
+    rsms.row_mut(1).assign(&middle);
+    let objective = Objective { soft_max: 1e4, adjacent_weight: 0.0, ..Objective::default() };
+    let (terms, gradient) = of_rsms::<f64>(rsms.view(), &objective).unwrap();
+    let counted = terms.matrix[[0, 2]];
+    assert!(terms.matrix[[0, 1]].powi(2) > counted * counted + 0.1);
+    assert!((terms.correlation - counted * counted).abs() < 1e-12, "{}", terms.correlation);
+    let alone = of_rsms::<f64>(rsms.select(ndarray::Axis(0), &[0, 2]).view(), &Objective::default()).unwrap();
+    assert_eq!(gradient.row(1).sum(), 0.0);
+    for (own, expected) in [(0, 0), (2, 1)] {
+        let error =
+            (&gradient.row(own) - &alone.1.row(expected)).iter().fold(0f64, |most, e| most.max(e.abs()));
+        assert!(error < 1e-12, "{error:e}");
+    }
+}
+
+#[test]
+fn most_layers() {
+    let mut state = 4;
+    let rsms = Array2::from_shape_fn((MAX_LAYERS + 1, 6), |_| normal(&mut state));
+    let most = rsms.slice(ndarray::s![..MAX_LAYERS, ..]);
+    assert_eq!(of_rsms::<f64>(most, &Objective::default()).unwrap().0.sd.len(), MAX_LAYERS);
+    let error = of_rsms::<f64>(rsms.view(), &Objective::default()).unwrap_err();
+    assert_eq!(error, Error::TooMany { what: "layers", limit: MAX_LAYERS, found: MAX_LAYERS + 1 });
+}
+
+/// Promised by [`of_activations`] for images whose activations vary about as much as their mean.
+const F32_BOUND: f64 = 1e-5;
+
+#[test]
+fn f32_activations() {
+    let net = Toy::<f64>::new([SIDE, SIDE], THREE, Activation::Relu, 5);
+    let images = Decoder::new(&settings(BOTH[0])).unwrap();
+    let images = images.decode(&images.start(3)).unwrap();
+    let wide = net.forward(images.view()).unwrap().0;
+    for (name, objective) in objectives() {
+        let narrow: Vec<Array2<f32>> = wide.iter().map(|layer| layer.mapv(|value| value as f32)).collect();
+        // The same numbers, so that only what is done with them differs.
+        let same = narrow.iter().map(|layer| layer.mapv(f64::from)).collect();
+        let (terms, adjoints) = of_activations(narrow, &objective).unwrap();
+        let (expected, exact) = of_activations::<f64>(same, &objective).unwrap();
+        assert_eq!(terms, expected, "{name}: similarities are made in f64 always");
+        for (layer, (found, exact)) in adjoints.iter().zip(&exact).enumerate() {
+            let largest = exact.iter().fold(0f64, |most, value| most.max(value.abs()));
+            let error =
+                Zip::from(found).and(exact).fold(0f64, |most, &a, b| most.max((f64::from(a) - b).abs()));
+            eprintln!("{name}, layer {layer}: {:.1e}", error / largest);
+            assert!(error <= F32_BOUND * largest, "{name}, layer {layer}: {:e}", error / largest);
+        }
+    }
 }
 
 #[test]

@@ -1,10 +1,10 @@
 //! Draws of natural images, and statistics of known matrices.
 
-use ndarray::{Array1, Array2, array};
-use ventral_synthesis::Error;
+use ndarray::{Array1, Array2, Array4, ShapeBuilder, array};
 use ventral_synthesis::evaluate::{Coefficient, LayerCorrelation, ranks, rsms};
 use ventral_synthesis::natural::{MAX_DRAWS, MAX_POOL, distribution, natural, quantile};
 use ventral_synthesis::quantise::{quantise, to_unit, with_grey_noise};
+use ventral_synthesis::{Error, MAX_IMAGES};
 
 use crate::toy::normal;
 
@@ -65,7 +65,12 @@ fn bounds_of_draws() {
     let many = |what, limit| Error::TooMany { what, limit, found: limit + 1 };
     assert_eq!(natural(&views, POOL, 8, MAX_DRAWS + 1, 1), Err(many("draws", MAX_DRAWS)));
     assert_eq!(natural(&views, MAX_POOL + 1, 8, 1, 1), Err(many("images of the pool", MAX_POOL)));
+    assert_eq!(natural(&views, MAX_POOL, MAX_IMAGES + 1, 1, 1), Err(many("images", MAX_IMAGES)));
     assert!(matches!(natural(&views, POOL + 1, 8, 1, 1), Err(Error::Mismatch { .. })));
+    let pairs = MAX_IMAGES * (MAX_IMAGES - 1) / 2;
+    let large = Array2::from_shape_fn((2, pairs), |(layer, pair)| ((pair * (7 + layer)) % 1009) as f64);
+    let large: Vec<_> = large.outer_iter().collect();
+    assert!(natural(&large, MAX_IMAGES, MAX_IMAGES, 1, 1).is_ok());
     assert!(natural(&views, POOL, 3, 5, 1).is_ok());
     let mut bad = triangles.clone();
     bad[1].fill(f64::NAN);
@@ -123,6 +128,11 @@ fn eight_bits() {
     assert_eq!(quantise(halves.view()).into_raw_vec_and_offset().0, [0, 2, 2, 254, 255, 0]);
     let noisy = with_grey_noise(bytes.view(), 1);
     assert_eq!(noisy, with_grey_noise(bytes.view(), 1));
+    // The same images in another order in memory.
+    let images = Array4::from_shape_fn((2, 3, 4, 3), |(n, y, x, c)| (n * 90 + y * 20 + x * 5 + c) as u8);
+    let mut turned = Array4::zeros(images.raw_dim().f());
+    turned.assign(&images);
+    assert_eq!(with_grey_noise(images.view(), 2), with_grey_noise(turned.view(), 2));
     let steps: Vec<i16> = noisy.iter().zip(&bytes).map(|(a, b)| i16::from(*a) - i16::from(*b)).collect();
     assert!(steps.iter().all(|step| step.abs() <= 1));
     for wanted in [-1, 0, 1] {

@@ -35,9 +35,13 @@ impl<'a> Batch<'a> {
             }
         }
         let kept = rows.into_par_iter().enumerate();
-        let kept = kept.map(|(image, mut rows)| pass(images.index_axis(Axis(0), image), &mut rows));
-        let kept: Result<Vec<K>, Error> = kept.collect();
-        Ok((layers, kept?))
+        // All are run even if one fails, so that it is always the first failure that is reported.
+        let kept: Vec<Result<K, Error>> = kept
+            .map(|(image, mut rows)| {
+                pass(images.index_axis(Axis(0), image), &mut rows).map_err(|error| error.of_stimulus(image))
+            })
+            .collect();
+        Ok((layers, kept.into_iter().collect::<Result<_, _>>()?))
     }
 }
 

