@@ -232,6 +232,10 @@ const FORWARD_SHARE: f64 = 0.5;
 const MEASURED_STEPS: f64 = 25.0;
 /// Operations per activation and pair of images, forward and back.
 const PAIR_OPERATIONS: f64 = 4.0;
+/// Seconds of one thread per activation of an image and step beside these: standardised, correlated, their adjoints.
+const UNIT_SECONDS: f64 = 4e-9;
+/// Seconds of one thread per colour value of an image and step: frequencies, colours, transform, regularisers, Adam.
+const VALUE_SECONDS: f64 = 96e-9;
 
 /// Shape of a synthesis unit.
 #[derive(Debug, Clone)]
@@ -285,11 +289,14 @@ pub(crate) fn synthesis(shape: &SynthesisShape, machine: &MachineFacts) -> Estim
     let slower = machine.threads.max(1) as f64 / threads as f64;
     let pairs = (shape.images as f64).powi(2);
     let similarities = slower * PAIR_OPERATIONS * pairs * units as f64 / machine.f32_rate;
+    let values = 3.0 * shape.size[0] as f64 * shape.size[1] as f64;
+    let outside =
+        (UNIT_SECONDS * units as f64 + VALUE_SECONDS * values) * shape.images as f64 / threads as f64;
     let steps = shape.steps as f64;
     let forward = FORWARD_SHARE * batch * (steps / MEASURED_STEPS + EVALUATED_BATCHES);
     Estimate {
         memory_bytes: synthesis_bytes(shape, threads),
         least_bytes: synthesis_bytes(shape, 1),
-        seconds: steps * (batch + similarities) + forward,
+        seconds: steps * (batch + similarities + outside) + forward,
     }
 }

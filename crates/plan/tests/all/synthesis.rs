@@ -5,7 +5,7 @@ use ventral_plan::{
     BenchmarkFacts, Digest, Error, Facts, GradientFacts, JobSpec, ModelFacts, Plan, PoolFacts, SpecError,
     UnitRef, plan_without,
 };
-use ventral_synthesis::{MAX_IMAGES, MAX_STEPS, Parametrisation};
+use ventral_synthesis::{MAX_IMAGES, MAX_STEPS, Parametrisation, REVISION};
 
 use crate::{benchmark, machine, model, spec};
 
@@ -215,6 +215,38 @@ fn names_follow_everything_that_changes_images_and_nothing_else() {
     assert_eq!(ParametrisationName::default(), ParametrisationName::Fourier);
 }
 
+/// An identity, written down once more.
+#[derive(serde::Serialize)]
+struct Identity {
+    kind: &'static str,
+    revision: u32,
+    algorithm: u32,
+    profile: String,
+    engine: &'static str,
+    model: Digest,
+    layers: [&'static str; 2],
+    settings: ventral_synthesis::Settings,
+}
+
+#[test]
+fn names_follow_the_revision_of_the_mathematics() {
+    let plan = planned(SPEC, facts()).expect("a plan");
+    let named = |algorithm: u32| {
+        Digest::of_identity(&Identity {
+            kind: "synthesis",
+            revision: 1,
+            algorithm,
+            profile: plan.machine.profile.clone(),
+            engine: "engine-1",
+            model: plan.models[0].digest.clone(),
+            layers: ["x", "y"],
+            settings: ventral_synthesis::Settings { size: [64, 64], ..Default::default() },
+        })
+    };
+    assert_eq!(plan.syntheses[0].digest, named(REVISION));
+    assert_ne!(plan.syntheses[0].digest, named(REVISION + 1));
+}
+
 #[test]
 fn jobs_without_synthesis_keep_their_ids_and_their_text() {
     let plan = plan_without(
@@ -344,6 +376,10 @@ fn time_and_memory_follow_images_steps_and_traces() {
     let twice = estimate("images=32\n");
     assert!(twice.seconds > 1.9 * base.seconds);
     assert!(twice.memory_bytes - base.memory_bytes >= 16 * (10 << 20), "a trace per image");
+    let mut tiny = differentiable("a");
+    tiny.gradient.as_mut().expect("one").seconds_per_image = 0.0;
+    let tiny = planned(SPEC, Facts { models: vec![tiny], ..facts() }).expect("a plan").syntheses[0].estimate;
+    assert!(tiny.seconds > 2500.0 * 1e-3, "pixels cost time even if the network costs none: {tiny:?}");
     let plan = planned(SPEC, facts()).expect("a plan");
     assert_eq!(
         plan.peak_bytes(),

@@ -6,12 +6,17 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use image::codecs::jpeg::JpegEncoder;
+use image::{ExtendedColorType, ImageEncoder};
 use ndarray::{Array2, Array4, Axis, s};
+use ventral_data::Image;
 use ventral_models::ModelCard;
 use ventral_plan::{CardKind, JobSpec};
 use ventral_store::{LayerGramRecord, Store, SynthesisRecord};
 use ventral_synthesis::evaluate::{Coefficient, LayerCorrelation, rsms};
-use ventral_synthesis::{Network as _, quantise::to_unit};
+use ventral_synthesis::quantise::{to_unit, with_grey_noise};
+use ventral_synthesis::transforms::Transform;
+use ventral_synthesis::{Network as _, Run, Transforms};
 use ventral_worker::{Batch, Error, Event, Job, Observer, SynthesisModel, measure, run, work};
 
 use super::{Silent, given_model, root, stimulus_ids};
@@ -169,6 +174,74 @@ fn a_damaged_checkpoint_costs_time_and_nothing_else() {
 }
 
 #[test]
+fn a_store_that_fails_costs_no_checkpoint() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let job = small();
+    let unit = &job.plan.syntheses[0].digest;
+    let store = Store::open(directory.path()).expect("a store");
+    assert!(run(&job, &store, &After::new(3, true)).is_err());
+    let path = directory.path().join("checkpoints").join(&unit.as_str()[..2]).join(unit.as_str());
+    let aside = directory.path().join("aside");
+    fs::rename(&path, &aside).expect("movable");
+    fs::create_dir(&path).expect("something that cannot be read");
+    let diary = Diary::default();
+    assert!(matches!(run(&job, &store, &diary), Err(Error::Store(_))));
+    assert_eq!(*diary.0.lock().expect("no panic"), [""; 0], "not one step");
+    fs::remove_dir(&path).expect("removable");
+    fs::rename(&aside, &path).expect("movable");
+    run(&job, &store, &diary).expect("goes on");
+    assert_eq!(diary.0.lock().expect("no panic")[0], "from 3");
+}
+
+#[test]
+fn a_checkpoint_of_a_stored_unit_is_removed() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let job = small();
+    made(&job, directory.path());
+    let unit = &job.plan.syntheses[0].digest;
+    let store = Store::open(directory.path()).expect("a store");
+    store.save_checkpoint(unit, b"left behind").expect("writable");
+    run(&job, &store, &Silent).expect("nothing to do");
+    assert_eq!(store.checkpoint(unit).expect("readable"), None);
+    // One that cannot be removed does no harm.
+    let path = directory.path().join("checkpoints").join(&unit.as_str()[..2]).join(unit.as_str());
+    fs::create_dir(&path).expect("something that is no file");
+    run(&job, &store, &Silent).expect("nothing to do");
+}
+
+/// Another process that stores the second unit while the first is computed.
+struct Faster<'a> {
+    diary: Diary,
+    store: &'a Store,
+    job: &'a Job,
+    second: &'a [u8],
+}
+
+impl Observer for Faster<'_> {
+    fn on(&self, event: &Event<'_>) {
+        self.diary.on(event);
+        if let Event::SynthesisStarted { .. } = event {
+            self.store.put(&self.job.plan.syntheses[1].digest, self.second).expect("writable");
+        }
+    }
+}
+
+#[test]
+fn what_another_process_has_stored_meanwhile_is_not_computed() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let job = load(&[demo("models/convnet_trained")], &SMALL.replace("restarts=1", "restarts=2"), 4 << 30);
+    let job = job.expect("a job");
+    let expected = made(&job, &directory.path().join("whole"));
+    let store = Store::open(directory.path().join("store")).expect("a store");
+    let faster = Faster { diary: Diary::default(), store: &store, job: &job, second: &expected[1] };
+    let report = run(&job, &store, &faster).expect("a run");
+    assert_eq!(report.failures, []);
+    let told = faster.diary.0.lock().expect("no panic");
+    assert_eq!(told.iter().filter(|line| line.starts_with("from")).count(), 1, "{told:?}");
+    assert!(bytes(&job, &store, 1) == expected[1]);
+}
+
+#[test]
 fn a_record_says_what_the_images_do() {
     let directory = tempfile::tempdir().expect("a directory");
     let job = small();
@@ -181,9 +254,6 @@ fn a_record_says_what_the_images_do() {
     assert!(record.convergence[0].untransformed.is_some());
     assert_eq!((record.before.dim(), record.rsms.dim()), ((3, 15), (3, 15)));
     assert!(record.before != record.rsms && record.irreducible.is_empty());
-    for value in [record.transforms, record.jpeg, record.noise] {
-        assert!((0.0..=1.0).contains(&value), "{value}");
-    }
     // The same similarities from the images alone, by the engine of the gradients: another program, the same numbers.
     let card = ModelCard::load(&demo("models/convnet_trained/model.toml"), None).expect("a card");
     let model = SynthesisModel::with_layers(&card, &record.layers).expect("a model");
@@ -191,11 +261,47 @@ fn a_record_says_what_the_images_do() {
     let layers = Batch::new(&model.gradient).activations(floats.view()).expect("activations");
     let again = rsms(&layers).expect("similarities");
     assert!(differ(&again, &record.rsms) < 1e-4, "{}", differ(&again, &record.rsms));
-    let mean = |rsms: &Array2<f64>| {
-        let correlation = LayerCorrelation::new(rsms.view(), Coefficient::Pearson).expect("correlations");
-        correlation.statistics().expect("statistics").mean_abs_r
-    };
-    assert!((mean(&record.rsms) - record.noise).abs() < 0.2, "a grey level of noise changes little");
+    let settings = job.plan.spec.synthesis.as_ref().expect("a section").settings([64, 64], 0);
+    let first = Run::<f32>::new(settings).expect("a run").quantised();
+    assert_eq!(rsms(&model.scored(&first).expect("scored")).expect("similarities"), record.before);
+    // E6: 64 transforms of a fixed seed, by the gradient's engine; E7: what the scorer sees of files and noise.
+    let mut transformed = 0.0;
+    for step in 0..64 {
+        let transform = Transform::draw(&Transforms::default(), 20_251_125, step);
+        let images = transform.apply(floats.view());
+        transformed +=
+            mean_abs(&Batch::new(&model.gradient).activations(images.view()).expect("activations"));
+    }
+    assert!((transformed / 64.0 - record.transforms).abs() < 1e-12);
+    let scored = |images: &Array4<u8>| mean_abs(&model.scored(images).expect("scored"));
+    assert!((scored(&compressed(&record.images)) - record.jpeg).abs() < 1e-12);
+    let noisy = with_grey_noise(record.images.view(), 20_251_125);
+    assert!(noisy != record.images);
+    assert!((scored(&noisy) - record.noise).abs() < 1e-12);
+    let distinct = [record.transforms, record.jpeg, record.noise];
+    assert!(distinct[0] != distinct[1] && distinct[1] != distinct[2] && distinct[2] != distinct[0]);
+}
+
+fn mean_abs(layers: &[Array2<f32>]) -> f64 {
+    let rsms = rsms(layers).expect("similarities");
+    let correlation = LayerCorrelation::new(rsms.view(), Coefficient::Pearson).expect("correlations");
+    let (matrix, count) = (correlation.matrix(), layers.len());
+    let above = (0..count).flat_map(|a| (a + 1..count).map(move |b| (a, b)));
+    above.map(|pair| matrix[pair].abs()).sum::<f64>() / (count * (count - 1) / 2) as f64
+}
+
+/// Each image through a JPEG file of quality 75.
+fn compressed(images: &Array4<u8>) -> Array4<u8> {
+    let mut read = images.clone();
+    let (_, height, width, _) = images.dim();
+    for mut image in read.outer_iter_mut() {
+        let pixels: Vec<u8> = image.iter().copied().collect();
+        let mut file = Vec::new();
+        let encoder = JpegEncoder::new_with_quality(&mut file, 75);
+        encoder.write_image(&pixels, width as u32, height as u32, ExtendedColorType::Rgb8).expect("a file");
+        image.assign(&Image::decode(&file).expect("an image").pixels);
+    }
+    read
 }
 
 fn differ(a: &Array2<f64>, b: &Array2<f64>) -> f64 {
