@@ -1,7 +1,9 @@
 //! Files and the page of a complete job.
 
 use ventral_data::{ScanCard, StimulusSet};
+use ventral_metrics::{GramBuilder, Precision, TileConsumer};
 use ventral_searchlight::simulation::activation_rsms;
+use ventral_store::LayerGramRecord;
 use ventral_synthesis::evaluate::{Coefficient, LayerCorrelation};
 
 use super::made::*;
@@ -103,6 +105,31 @@ fn blank_natural_images_are_left_out_and_named() {
         "{:?}",
         syntheses.gaps
     );
+}
+
+#[test]
+fn of_very_many_natural_images_some_are_compared_with() {
+    let mut plan = natural();
+    let count = 2_001;
+    plan.pools[0].count = count;
+    let (_directory, store) = store();
+    compute(&store, &plan);
+    let mut random = uniform(5);
+    for gram in plan.natural_grams(&plan.syntheses[0]).expect("Grams") {
+        let mut activations = ndarray::Array2::from_shape_fn((count, 12), |_| random() as f32);
+        // The only one that is not taken, which would be a warning.
+        activations.row_mut(count - 1).fill(1.0);
+        let mut builder = GramBuilder::new(count, Precision::F64).expect("a builder");
+        builder.push(0, activations.view()).expect("pushed");
+        store.discard(gram).expect("discarded");
+        let record = LayerGramRecord(builder.finish().expect("a Gram"));
+        store.put(gram, &record.encode()).expect("stored");
+    }
+    let (syntheses, files) = found(&plan, &store, &[]);
+    assert!(syntheses.gaps.is_empty() && syntheses.sets[0].warnings.is_empty(), "{syntheses:?}");
+    let summary = &json(&files)["natural"];
+    assert_eq!((&summary["pool_images"], &summary["pool_images_compared"]), (&2_001.into(), &2_000.into()));
+    assert!(page(&files).contains("2,000 of the 2,001 images of Pictures (evenly spaced)"));
 }
 
 #[test]
