@@ -30,16 +30,13 @@ pub use export::{
     leaderboard_markdown, raw_csv, raw_rows,
 };
 pub use leaderboard::{Cell, Column, Leaderboard, Ranking, Row, leaderboard, ranks};
-pub use maps::{
-    LayerSummary, MAPS_DOCUMENT, Maps, SetsSummary, SourceSummary, load_maps, map_files, save_maps,
-};
+pub use maps::{LayerSummary, MAPS_DOCUMENT, Maps, SetsSummary, SourceSummary, map_files, save_maps};
 pub use output::{FileEntry, JobFile};
 pub use report::{BenchmarkInfo, Cost, Provenance, Report, TopOne, html, report_of};
 pub use scores::{Ceiled, LayerScore};
 pub use selection::{ChosenBy, Commitment, RegionRule, Reported, Selection, SkippedLayer, select};
 pub use synthesis::{
-    NaturalSummary, SYNTHESIS_DOCUMENT, SetSummary, Syntheses, load_synthesis, save_synthesis,
-    synthesis_files,
+    NaturalSummary, SYNTHESIS_DOCUMENT, SetSummary, Syntheses, save_synthesis, synthesis_files,
 };
 pub use tree::{
     BenchmarkRef, Leaf, LeafScore, MAX_TREE_DEPTH, Node, NodeContent, brain_score_2018, region_tree,

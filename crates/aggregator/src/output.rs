@@ -61,22 +61,3 @@ pub(crate) fn save(
     store.write_document(job, document, &serde_json::to_vec_pretty(content)?)?;
     Ok(())
 }
-
-/// A document and the files it names; `None` if it is not there.
-pub(crate) fn load<T: for<'a> Deserialize<'a>>(
-    store: &Store,
-    job: &str,
-    document: &'static str,
-    entries: impl Fn(&T) -> &[FileEntry],
-) -> Result<Option<(T, Vec<JobFile>)>, Error> {
-    let Some(bytes) = store.document(job, document)? else { return Ok(None) };
-    let bad = |problem: String| Error::Document { document, problem };
-    let content: T = serde_json::from_slice(&bytes).map_err(|error| bad(error.to_string()))?;
-    let mut files = Vec::new();
-    for entry in entries(&content) {
-        let bytes =
-            store.blob(&entry.digest)?.ok_or_else(|| bad(format!("names {}, which is gone", entry.name)))?;
-        files.push(JobFile { name: entry.name.clone(), what: entry.what.clone(), bytes });
-    }
-    Ok(Some((content, files)))
-}

@@ -13,6 +13,4 @@ mod stage;
 mod subject;
 mod summary;
 
-pub use summary::{
-    LayerSummary, MAPS_DOCUMENT, Maps, SetsSummary, SourceSummary, load_maps, map_files, save_maps,
-};
+pub use summary::{LayerSummary, MAPS_DOCUMENT, Maps, SetsSummary, SourceSummary, map_files, save_maps};

@@ -9,7 +9,7 @@ use super::report::html;
 use super::sets;
 use super::stage::{Source, Stage, stage};
 use crate::Error;
-use crate::output::{FileEntry, JobFile, entries, load, save};
+use crate::output::{FileEntry, JobFile, entries, save};
 
 /// Name of the document with a job's [`Maps`].
 pub const MAPS_DOCUMENT: &str = "maps.json";
@@ -140,14 +140,6 @@ pub fn save_maps(
     let Some((maps, files)) = map_files(plan, store, failures)? else { return Ok(None) };
     save(store, job, MAPS_DOCUMENT, &maps, &files)?;
     Ok(Some((maps, files)))
-}
-
-/// The files of the maps that [`save_maps`] has put into a store; `None` if there are none.
-///
-/// # Errors
-/// A store that cannot be read, a document or file that is damaged or gone.
-pub fn load_maps(store: &Store, job: &str) -> Result<Option<(Maps, Vec<JobFile>)>, Error> {
-    load(store, job, MAPS_DOCUMENT, |maps: &Maps| &maps.files)
 }
 
 fn gap(gap: &super::stage::Gap) -> String {

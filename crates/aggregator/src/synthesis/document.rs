@@ -8,7 +8,7 @@ use ventral_synthesis::natural::{distribution, quantile};
 use super::collect::{Set, Stage, stage};
 use super::files::files;
 use crate::Error;
-use crate::output::{FileEntry, JobFile, entries, load, save};
+use crate::output::{FileEntry, JobFile, entries, save};
 
 /// Name of the document with a job's [`Syntheses`].
 pub const SYNTHESIS_DOCUMENT: &str = "synthesis.json";
@@ -117,14 +117,6 @@ pub fn save_synthesis(
     let Some((syntheses, files)) = synthesis_files(plan, store, failures)? else { return Ok(None) };
     save(store, job, SYNTHESIS_DOCUMENT, &syntheses, &files)?;
     Ok(Some((syntheses, files)))
-}
-
-/// The files that [`save_synthesis`] has put into a store; `None` if there are none.
-///
-/// # Errors
-/// A store that cannot be read, a document or file that is damaged or gone.
-pub fn load_synthesis(store: &Store, job: &str) -> Result<Option<(Syntheses, Vec<JobFile>)>, Error> {
-    load(store, job, SYNTHESIS_DOCUMENT, |syntheses: &Syntheses| &syntheses.files)
 }
 
 fn summary(stage: &Stage<'_>, set: &Set) -> SetSummary {

@@ -11,6 +11,5 @@ mod report;
 mod warnings;
 
 pub use document::{
-    NaturalSummary, SYNTHESIS_DOCUMENT, SetSummary, Syntheses, load_synthesis, save_synthesis,
-    synthesis_files,
+    NaturalSummary, SYNTHESIS_DOCUMENT, SetSummary, Syntheses, save_synthesis, synthesis_files,
 };

@@ -1,6 +1,6 @@
 //! Which restart counts, what is doubtful, what is not there.
 
-use ventral_aggregator::{Error, SYNTHESIS_DOCUMENT, load_synthesis, save_synthesis, synthesis_files};
+use ventral_aggregator::{Error, SYNTHESIS_DOCUMENT, Syntheses, save_synthesis, synthesis_files};
 use ventral_plan::{CardKind, Facts, JobSpec, Refused, plan_without};
 use ventral_store::{Failure, SynthesisRecord};
 
@@ -212,8 +212,13 @@ fn documents_name_all_files() {
     let (_directory, store) = store();
     compute(&store, &plan);
     let (syntheses, files) = save_synthesis(&plan, &store, "job", &[]).expect("saved").expect("images");
-    assert_eq!(load_synthesis(&store, "job").expect("readable").expect("images"), (syntheses.clone(), files));
-    assert!(load_synthesis(&store, "other").expect("readable").is_none());
+    let document = store.document("job", SYNTHESIS_DOCUMENT).expect("readable").expect("images");
+    assert_eq!(serde_json::from_slice::<Syntheses>(&document).expect("JSON"), syntheses);
+    assert_eq!(syntheses.files.len(), files.len());
+    for (entry, file) in syntheses.files.iter().zip(&files) {
+        let blob = store.blob(&entry.digest).expect("readable").expect("a blob");
+        assert!(entry.name == file.name && blob == file.bytes, "{}", entry.name);
+    }
     assert!(syntheses.files.iter().any(|entry| entry.name == syntheses.sets[0].page));
     let mut none = plan;
     none.spec.synthesis = None;
