@@ -3,12 +3,12 @@
 use std::path::Path;
 
 use serde::Serialize;
-use ventral_plan::{MapSource, MapUnit};
+use ventral_plan::{MapSource, MapUnit, PoolFacts};
 use ventral_worker::{Job, Work, work};
 
 use crate::context::Context;
 use crate::exit::Outcome;
-use crate::{table, units};
+use crate::{results, table, units};
 
 /// Prints the plan of a spec.
 pub fn plan(context: &Context, spec: &Path) -> Outcome {
@@ -174,9 +174,7 @@ fn syntheses(job: &Job, work: &Work) -> String {
         "natural images",
     ]);
     let Some(spec) = &plan.spec.synthesis else { return table.to_string() };
-    let natural = plan.pools.first().map_or("none".to_owned(), |pool| {
-        format!("{} of {} v{}", units::count(pool.count as u64), pool.identifier, pool.version)
-    });
+    let natural = plan.pools.first().map_or("none".to_owned(), natural_images);
     let mut first = 0;
     for restarts in plan.syntheses.chunk_by(|a, b| a.model == b.model) {
         let range = first..first + restarts.len();
@@ -203,6 +201,11 @@ fn syntheses(job: &Job, work: &Work) -> String {
         ]);
     }
     table.to_string()
+}
+
+/// Natural images that synthesised ones are compared with.
+pub fn natural_images(pool: &PoolFacts) -> String {
+    format!("{} of {} v{}", units::count(pool.count as u64), pool.identifier, pool.version)
 }
 
 fn totals(job: &Job, work: &Work) -> String {
@@ -240,7 +243,6 @@ fn core_hours(job: &Job, work: &Work) -> f64 {
 /// What will fail, and why.
 fn left_out(job: &Job, work: &Work) -> String {
     let unfit = work.unfit.iter().map(|unfit| format!("cannot run: {}\n", unfit.reason()));
-    let refused = job.plan.refused.iter();
-    let refused = refused.map(|card| format!("left out: {}: {}\n", card.title(), card.reason));
+    let refused = job.plan.refused.iter().map(results::left_out);
     unfit.chain(refused).collect()
 }

@@ -7,6 +7,7 @@ use serde::Serialize;
 use ventral_aggregator::{
     Ceiled, Cell, ChosenBy, LayerScore, Leaderboard, Results, assemble, html, report_of,
 };
+use ventral_plan::Refused;
 use ventral_store::{JobRecord, Store};
 
 use crate::context::Context;
@@ -19,6 +20,8 @@ const MAX_REGIONS_WITH_LAYERS: usize = 4;
 
 /// File of the report in a job's directory.
 const REPORT: &str = "report.html";
+/// How the reason of a card begins whose model has scores but no images.
+const NO_IMAGES: &str = "no images can be made for it: ";
 
 /// Lists the jobs.
 pub fn jobs(context: &Context) -> Outcome {
@@ -229,9 +232,17 @@ pub fn leaderboard_text(results: &Results) -> String {
         ));
     }
     for refused in &results.refused {
-        text.push_str(&format!("left out: {}: {}\n", refused.title(), refused.reason));
+        text.push_str(&left_out(refused));
     }
     text
+}
+
+/// A card that was refused, as a line. One whose model is there for its scores is not left out, but has no images.
+pub fn left_out(card: &Refused) -> String {
+    match card.reason.strip_prefix(NO_IMAGES) {
+        Some(reason) => format!("no images for: {}: {reason}\n", card.title()),
+        None => format!("left out: {}: {}\n", card.title(), card.reason),
+    }
 }
 
 /// A score with its error bar, `X` for a failed and `-` for a missing one.
@@ -241,5 +252,23 @@ pub fn cell_text(cell: &Cell) -> String {
         Some(error) if cell.value.number().is_some() => format!("{value} ± {}", table::score(error)),
         _ if value.is_empty() => "-".to_owned(),
         _ => value,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ventral_plan::CardKind;
+
+    use super::*;
+
+    #[test]
+    fn a_model_that_has_scores_is_not_left_out() {
+        let line = |reason: &str| {
+            let card = Refused { kind: CardKind::Model, card: "a.toml".into(), reason: reason.into() };
+            left_out(&card)
+        };
+        let found = line("no images can be made for it: the operator `LSTM` has no gradient");
+        assert_eq!(found, "no images for: model a.toml: the operator `LSTM` has no gradient\n");
+        assert_eq!(line("no such file"), "left out: model a.toml: no such file\n");
     }
 }

@@ -30,6 +30,9 @@ struct Summary<'a> {
 /// Scores what a spec names, prints the leaderboard, writes the report.
 pub fn run(context: &Context, spec: &Path, report: bool) -> Outcome {
     stop_on_signal();
+    if context.remote.is_some() {
+        eprintln!("computing here; `ventral submit` uses the cluster");
+    }
     let store = context.store()?;
     let job = context.job(spec)?;
     let id = job.plan.job_id();

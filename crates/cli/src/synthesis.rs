@@ -7,10 +7,13 @@ use ventral_store::{JobRecord, Store};
 
 use crate::context::Context;
 use crate::exit::{Exit, Outcome};
+use crate::remote::Remote;
 use crate::{folder, run, table, units};
 
 /// Folder of the images in a job's directory.
 const FOLDER: &str = "synthesis";
+/// Most restarts that are fetched for the table at the end of a followed job.
+const MAX_FOLLOWED: usize = 100;
 
 /// What was written.
 pub struct Written {
@@ -50,10 +53,7 @@ pub fn export(context: &Context, job: Option<&str>, output: Option<&Path>) -> Ou
         }
         Some(remote) => {
             let (id, record, _) = remote.load(job)?;
-            let sets = tempfile::tempdir().map_err(|error| Exit::Machine(error.into()))?;
-            let store = Store::open(sets.path())?;
-            remote.fetch_synthesis(&record.plan, &store)?;
-            (id, synthesis_files(&record.plan, &store, &record.failures)?)
+            (id, fetched(remote, &record)?)
         }
     };
     let Some((syntheses, files)) = found else {
@@ -64,6 +64,30 @@ pub fn export(context: &Context, job: Option<&str>, output: Option<&Path>) -> Ou
     if written.syntheses.is_partial() { Err(Exit::Partial) } else { Ok(()) }
 }
 
+/// The images of a cluster's job.
+fn fetched(remote: &Remote, record: &JobRecord) -> Outcome<Option<(Syntheses, Vec<JobFile>)>> {
+    let sets = tempfile::tempdir().map_err(|error| Exit::Machine(error.into()))?;
+    let store = Store::open(sets.path())?;
+    remote.fetch_synthesis(&record.plan, &store)?;
+    Ok(synthesis_files(&record.plan, &store, &record.failures)?)
+}
+
+/// What the images of a cluster's job are worth, for a terminal; empty for a job without. What the models make of the natural images is
+/// not fetched for it, as that may be many times as much as all else.
+pub fn followed(remote: &Remote, id: &str, mut record: JobRecord) -> Outcome<String> {
+    if record.plan.spec.synthesis.is_none() {
+        return Ok(String::new());
+    }
+    let command =
+        format!("images: `ventral export --what synthesis --output DIR {id}` writes them to a folder\n");
+    if record.plan.syntheses.len() > MAX_FOLLOWED {
+        return Ok(command);
+    }
+    record.plan.pools.clear();
+    let Some((syntheses, _)) = fetched(remote, &record)? else { return Ok(command) };
+    Ok(format!("{}{command}", sets_text(&syntheses, None)))
+}
+
 fn write(syntheses: Syntheses, files: &[JobFile], folder: &Path) -> Outcome<Written> {
     folder::write(files, folder)?;
     Ok(Written { syntheses, folder: folder.to_owned() })
@@ -71,20 +95,36 @@ fn write(syntheses: Syntheses, files: &[JobFile], folder: &Path) -> Outcome<Writ
 
 /// The images for a terminal: a row for each model, and where the files are.
 pub fn text(written: &Written) -> String {
-    let mut table =
-        table::new(&["model", "mean |r|", "max |r|", "natural images", "seed", "steps", "stopped", "folder"]);
-    let sets = &written.syntheses.sets;
+    let mut text = sets_text(&written.syntheses, Some(&written.folder));
+    for set in &written.syntheses.sets {
+        text.push_str(&format!("report: {}\n", written.folder.join(&set.page).display()));
+    }
+    text
+}
+
+/// A row for each model, warnings, what is missing. Without a folder there are no natural images, either.
+fn sets_text(syntheses: &Syntheses, folder: Option<&Path>) -> String {
+    let mut head = vec!["model", "mean |r|", "max |r|", "seed", "steps", "stopped"];
+    if folder.is_some() {
+        head.extend(["natural images", "folder"]);
+    }
+    let mut table = table::new(&head);
+    let sets = &syntheses.sets;
     for set in sets {
-        table.add_row([
+        let mut row = vec![
             set.model.clone(),
             format!("{:.4}", set.mean_abs_r),
             format!("{:.4}", set.max_abs_r),
-            natural(set),
             format!("{} (best of {})", set.seed, set.restarts),
             units::count(set.steps),
             set.stop.clone(),
-            written.folder.join(&set.folder).display().to_string(),
-        ]);
+        ];
+        row.extend(
+            folder
+                .into_iter()
+                .flat_map(|folder| [natural(set), folder.join(&set.folder).display().to_string()]),
+        );
+        table.add_row(row);
     }
     let mut text = if sets.is_empty() { String::new() } else { format!("{table}\n") };
     for set in sets {
@@ -92,11 +132,8 @@ pub fn text(written: &Written) -> String {
             text.push_str(&format!("warning: {}: {warning}\n", set.model));
         }
     }
-    for gap in &written.syntheses.gaps {
+    for gap in &syntheses.gaps {
         text.push_str(&format!("missing: {gap}\n"));
-    }
-    for set in sets {
-        text.push_str(&format!("report: {}\n", written.folder.join(&set.page).display()));
     }
     text
 }

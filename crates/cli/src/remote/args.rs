@@ -5,7 +5,8 @@ use clap::{Args, Subcommand};
 /// Where the cluster is.
 #[derive(Debug, Clone, Default, Args)]
 pub struct RemoteArgs {
-    /// Coordinator of a cluster, host:port or https://host:port; the verbs then work there instead of on --store.
+    /// Coordinator of a cluster, host:port or https://host:port; the verbs then work there instead of on --store; `run` and `synthesize` compute here
+    /// all the same.
     #[arg(long, global = true, env = "VENTRAL_COORDINATOR", value_name = "URL")]
     pub coordinator: Option<String>,
     /// File with your token; VENTRAL_TOKEN holds the token itself.
@@ -27,7 +28,7 @@ pub struct RemoteArgs {
 pub enum Verb {
     /// Submit a spec to the cluster, with all files it names.
     Submit(SubmitArgs),
-    /// Show a job's progress until it has ended, then its leaderboard.
+    /// Show a job's progress until it has ended, then its leaderboard and what its images are worth.
     Watch {
         /// Job id, or how it begins; the latest job when absent.
         job: Option<String>,

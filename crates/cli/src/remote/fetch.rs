@@ -49,10 +49,13 @@ impl Remote {
     /// A job's record and results.
     pub fn load(&self, id: Option<&str>) -> Outcome<(String, JobRecord, Results)> {
         let job = self.job(id)?;
-        let fetch = |document| self.wait(self.client.document(&job.id, document));
-        let results = parse("results", &fetch(ScoresDocument::Results)?)?;
-        let record = parse("record", &fetch(ScoresDocument::Record)?)?;
+        let (results, record) = (self.results(&job.id)?, self.record(&job.id)?);
         Ok((job.id, record, results))
+    }
+
+    /// The record alone.
+    pub fn record(&self, id: &str) -> Outcome<JobRecord> {
+        parse("record", &self.wait(self.client.document(id, ScoresDocument::Record))?)
     }
 
     /// The results alone.

@@ -14,7 +14,7 @@ use super::jobs::JobLine;
 use crate::context::Context;
 use crate::exit::{Exit, Outcome};
 use crate::progress::{interrupted, stop_on_signal};
-use crate::{results, units};
+use crate::{results, synthesis, units};
 
 /// Time between looks for Ctrl-C.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
@@ -75,15 +75,28 @@ pub fn finish(context: &Context, remote: &Remote, job: &Job) -> Outcome {
     };
     let summary =
         Summary { job: JobLine::of(job), leaderboard: found.as_ref().map(|results| &results.leaderboard) };
+    let images = match &found {
+        Some(_) if !context.json => images(remote, &job.id),
+        _ => String::new(),
+    };
     context.print(&summary, || {
         let board = found.as_ref().map(results::leaderboard_text).unwrap_or_default();
-        format!("{board}\njob {}: {}\n", job.id, sentence(job))
+        format!("{board}{images}\njob {}: {}\n", job.id, sentence(job))
     })?;
     match job.state() {
         JobState::Succeeded | JobState::Planned => Ok(()),
         JobState::Failed => Err(Exit::input(format!("job {} failed: {}", job.id, job.reason))),
         _ => Err(Exit::Partial),
     }
+}
+
+/// The images of a job in words. The job has ended well even where they cannot be fetched now.
+fn images(remote: &Remote, job: &str) -> String {
+    let images = remote.record(job).and_then(|record| synthesis::followed(remote, job, record));
+    images.unwrap_or_else(|exit| {
+        let why = exit.message().unwrap_or_default();
+        format!("its images, if it has any, cannot be fetched now: {why}\n")
+    })
 }
 
 fn is_drill(remote: &Remote, job: &Job) -> Outcome<bool> {

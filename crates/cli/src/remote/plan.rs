@@ -13,7 +13,7 @@ use super::jobs::{JobLine, UnitLine, unit_table};
 use super::{Remote, follow, submit};
 use crate::context::Context;
 use crate::exit::{Exit, Outcome};
-use crate::units;
+use crate::{plan as local, results, units};
 
 /// Most units that are looked at.
 const MAX_UNITS: usize = 1_000_000;
@@ -24,6 +24,9 @@ struct Summary {
     models: usize,
     benchmarks: usize,
     scans: usize,
+    restarts: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    natural_images: Option<String>,
     by_kind: BTreeMap<String, u64>,
     cached: u64,
     core_hours: f64,
@@ -64,6 +67,8 @@ fn summary(remote: &Remote, job: &Job) -> Outcome<Summary> {
         models: planned.plan.models.len(),
         benchmarks: planned.plan.benchmarks.len(),
         scans: planned.plan.scans.len(),
+        restarts: planned.plan.syntheses.len(),
+        natural_images: planned.plan.pools.first().map(local::natural_images),
         by_kind,
         cached: job.counts.unwrap_or_default().cached,
         core_hours: seconds * planned.plan.machine.threads as f64 / 3600.0,
@@ -73,23 +78,34 @@ fn summary(remote: &Remote, job: &Job) -> Outcome<Summary> {
     })
 }
 
+/// What there is to do: "2 models x 3 benchmarks, 4 restarts of synthesis".
+fn size(summary: &Summary) -> String {
+    let mut parts = vec![match summary.benchmarks {
+        0 => format!("{} models", summary.models),
+        count => format!("{} models x {count} benchmarks", summary.models),
+    }];
+    if summary.scans > 0 {
+        parts.push(format!("{} scans", summary.scans));
+    }
+    if summary.restarts > 0 {
+        let natural = summary.natural_images.as_deref().unwrap_or("no natural images");
+        parts.push(format!("{} restarts of synthesis compared with {natural}", summary.restarts));
+    }
+    parts.join(", ")
+}
+
 fn text(summary: &Summary) -> String {
-    let scans = match summary.scans {
-        0 => String::new(),
-        count => format!(", {count} scans"),
-    };
     let kinds = summary.by_kind.iter().map(|(kind, count)| format!("{} {kind}", units::count(*count)));
     let mut text = format!(
-        "{} models x {} benchmarks{scans}\nunits: {}; {} found in the store\nabout {} of one core; the largest unit takes {} of memory\n",
-        summary.models,
-        summary.benchmarks,
+        "{}\nunits: {}; {} found in the store\nabout {} of one core; the largest unit takes {} of memory\n",
+        size(summary),
         kinds.collect::<Vec<_>>().join(", "),
         units::count(summary.cached),
         units::duration(summary.core_hours * 3600.0),
         units::bytes(summary.predicted_peak_bytes),
     );
     for refused in &summary.refused {
-        text.push_str(&format!("left out: {}: {}\n", refused.card, refused.reason));
+        text.push_str(&results::left_out(refused));
     }
     if !summary.cannot_run.is_empty() {
         let count = units::count(summary.cannot_run.len() as u64);

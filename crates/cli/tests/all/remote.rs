@@ -125,6 +125,34 @@ fn a_spec_scores_the_same_on_a_cluster_and_every_verb_shows_it() {
 }
 
 #[test]
+fn images_are_made_on_a_cluster_and_shown_when_it_is_done() {
+    let lab = Lab::start();
+    let spec = "tests/data/synthesis.toml";
+    let plan = lab.run(&["plan", spec]);
+    assert!(plan.contains("1 models, 2 restarts of synthesis compared with "), "{plan}");
+    assert!(!plan.contains("0 benchmarks") && !plan.contains("no natural images"), "{plan}");
+    let done = lab.run(&["submit", spec, "--follow"]);
+    for part in ["mean |r|", "convnet_trained", "best of 2", "step limit", "succeeded, 3 units"] {
+        assert!(done.contains(part), "{part}: {done}");
+    }
+    let command = done.split('`').find_map(|part| part.strip_prefix("ventral ")).expect("a command");
+    let folder = lab.dir.path().join("images");
+    let folder = folder.to_str().expect("UTF-8");
+    let words: Vec<&str> = command.split(' ').map(|word| if word == "DIR" { folder } else { word }).collect();
+    let exported = lab.run(&words);
+    assert!(exported.contains("convnet_trained") && exported.contains('±'), "{exported}");
+    assert!(Path::new(folder).join("convnet_trained/images/06.png").is_file());
+    let again = lab.run(&["watch"]);
+    assert!(again.contains("best of 2"), "{again}");
+    // Other verbs compute where they are given, and say so.
+    let (_, stderr, code) = finish(lab.as_caller("ada").args(["synthesize", spec]));
+    assert_eq!(code, 0, "{stderr}");
+    assert!(stderr.contains("computing here; `ventral submit` uses the cluster"), "{stderr}");
+    let (_, stderr, _) = finish(ventral(&lab.dir.path().join("unused")).args(["synthesize", spec]));
+    assert!(!stderr.contains("computing here"), "{stderr}");
+}
+
+#[test]
 fn jobs_are_steered_and_workers_drained() {
     let lab = Lab::start();
     let drill = ["drill", "--name", "long", "--units", "500", "--milliseconds", "200"];
