@@ -11,7 +11,7 @@ use image::{ExtendedColorType, ImageEncoder};
 use ndarray::{Array2, Array4, Axis, s};
 use ventral_data::Image;
 use ventral_models::ModelCard;
-use ventral_plan::{CardKind, JobSpec};
+use ventral_plan::{CardKind, JobSpec, Work};
 use ventral_store::{LayerGramRecord, Store, SynthesisRecord};
 use ventral_synthesis::evaluate::{Coefficient, LayerCorrelation, rsms};
 use ventral_synthesis::quantise::{to_unit, with_grey_noise};
@@ -19,6 +19,7 @@ use ventral_synthesis::transforms::Transform;
 use ventral_synthesis::{Network as _, Run, Transforms};
 use ventral_worker::{Batch, Error, Event, Job, Observer, SynthesisModel, measure, run, work};
 
+use super::slot::{Slot, finished};
 use super::{Silent, given_model, root, stimulus_ids};
 
 const STEPS: u64 = 5;
@@ -436,4 +437,23 @@ fn layers_that_are_not_there_or_alone_are_refused() {
     let error =
         load(&[demo("models/convnet_trained")], &section, 4 << 30).err().expect("one layer").to_string();
     assert!(error.contains("1 layers"), "{error}");
+}
+
+#[test]
+fn a_checkpoint_that_stays_fails_no_unit_that_is_stored() {
+    let slot = Slot::new();
+    let directory = tempfile::tempdir().expect("a directory");
+    let spec = directory.path().join("spec.toml");
+    fs::write(&spec, format!("name='images'\nmodels=[{:?}]\n{SMALL}", demo("models/convnet_trained")))
+        .expect("writable");
+    let (bundle, unit) = (slot.upload_spec(&spec), Work::Synthesis { index: 0 });
+    let replies = slot.ask(4 << 30, u64::MAX, &[("j", Work::Plan { bundle }), ("j", unit.clone())]);
+    assert_eq!(finished(&replies[1]), (1, 0));
+    let digest = &slot.plan("j").plan.syntheses[0].digest;
+    slot.store.save_checkpoint(digest, b"left behind").expect("writable");
+    assert_eq!(finished(&slot.ask(4 << 30, u64::MAX, &[("j", unit.clone())])[0]), (0, 1));
+    assert_eq!(slot.store.checkpoint(digest).expect("readable"), None);
+    let path = slot.store.root().join("checkpoints").join(&digest.as_str()[..2]).join(digest.as_str());
+    fs::create_dir(&path).expect("something that is no file");
+    assert_eq!(finished(&slot.ask(4 << 30, u64::MAX, &[("j", unit)])[0]), (0, 1));
 }
