@@ -33,12 +33,7 @@ fn too_long(seed: u64) -> String {
 }
 
 /// `steps` are those of each restart, by its seed.
-fn add(
-    stage: &Stage<'_>,
-    set: &Set,
-    steps: Vec<(u64, Vec<u8>)>,
-    files: &mut Vec<JobFile>,
-) -> Result<(), Error> {
+fn add(stage: &Stage<'_>, set: &Set, steps: tables::Lines, files: &mut Vec<JobFile>) -> Result<(), Error> {
     let pictures = images::encoded(set)?;
     let mut add = |name: &str, what: &str, bytes: Vec<u8>| {
         files.push(JobFile::new(format!("{}/{name}", set.folder), what, bytes));

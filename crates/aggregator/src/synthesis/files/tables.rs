@@ -66,11 +66,11 @@ struct Line<'a> {
     step: &'a StepRecord,
 }
 
-/// The steps of each restart by its seed, and the seeds of those that are longer than `most_bytes`.
-pub(super) fn convergence(
-    restarts: &[Restart],
-    most_bytes: u64,
-) -> Result<(Vec<(u64, Vec<u8>)>, Vec<u64>), Error> {
+/// The lines of restarts by their seeds.
+pub(super) type Lines = Vec<(u64, Vec<u8>)>;
+
+/// The steps of each restart, and the seeds of those that are longer than `most_bytes`.
+pub(super) fn convergence(restarts: &[Restart], most_bytes: u64) -> Result<(Lines, Vec<u64>), Error> {
     let (mut files, mut longer) = (Vec::new(), Vec::new());
     for restart in restarts {
         match lines(restart, most_bytes)? {
