@@ -207,32 +207,41 @@ fn late_and_repeated_news_change_nothing() {
     assert_eq!(job.wanted_pools().count(), 0, "an ended job admits nothing");
 }
 
+/// More units than a plan of these tests has.
+const MANY_UNITS: usize = 200;
+
+/// Things happen to units as `choices` say, then all are finished; no unit is lost or counted twice, and the job ends.
+pub fn whatever_happens(plan: &Arc<Plan>, choices: Vec<(u8, u16)>) {
+    let mut job = job(plan, &|_| false);
+    let mut held: Vec<u32> = Vec::new();
+    for (choice, pick) in choices {
+        held.extend(take_all(&mut job));
+        if held.is_empty() {
+            break;
+        }
+        let unit = held.swap_remove(usize::from(pick) % held.len());
+        match choice {
+            0 => job.died(unit, "dead"),
+            1 => job.needs_input(unit, "missing"),
+            2 => job.unadmit(UnitRef::Body(unit)),
+            _ => job.finished(unit, &UnitReport::default()),
+        }
+        check(&job);
+    }
+    for _ in 0..MANY_UNITS {
+        held.extend(take_all(&mut job));
+        let Some(unit) = held.pop() else { break };
+        job.finished(unit, &UnitReport::default());
+        check(&job);
+    }
+    assert!(job.is_settled(), "{:?}", job.counts());
+    assert_eq!(job.in_flight, 0);
+}
+
 proptest! {
     /// Whatever happens in whatever order, no unit is lost or counted twice, and the job ends.
     #[test]
     fn any_order_of_events_ends(choices in proptest::collection::vec((0u8..6, any::<u16>()), 0..300), tiles in any::<bool>()) {
-        let plan = small_plan(tiles);
-        let mut job = job(&plan, &|_| false);
-        let mut held: Vec<u32> = Vec::new();
-        for (choice, pick) in choices {
-            held.extend(take_all(&mut job));
-            if held.is_empty() { break }
-            let unit = held.swap_remove(usize::from(pick) % held.len());
-            match choice {
-                0 => job.died(unit, "dead"),
-                1 => job.needs_input(unit, "missing"),
-                2 => job.unadmit(UnitRef::Body(unit)),
-                _ => job.finished(unit, &UnitReport::default()),
-            }
-            check(&job);
-        }
-        for _ in 0..200 {
-            held.extend(take_all(&mut job));
-            let Some(unit) = held.pop() else { break };
-            job.finished(unit, &UnitReport::default());
-            check(&job);
-        }
-        prop_assert!(job.is_settled(), "{:?}", job.counts());
-        prop_assert_eq!(job.in_flight, 0);
+        whatever_happens(&small_plan(tiles), choices);
     }
 }

@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use proptest::prelude::*;
-use ventral_coordinator::core::{Phase, UnitRef};
+use ventral_coordinator::core::Phase;
 use ventral_plan::{
     Digest, Facts, JobSpec, LayerFacts, MachineFacts, ModelFacts, Plan, ScanFacts, ScanStimuli, SubjectFacts,
     UnitReport, plan_without,
 };
 
-use crate::evaluation::{check, job, take_all};
+use crate::evaluation::{check, job, take_all, whatever_happens};
 
 /// A model of two layers on a scan of two subjects: per subject two ranges of the model and two of given RDMs.
 fn mapped_plan() -> Arc<Plan> {
@@ -148,28 +148,6 @@ proptest! {
     /// Whatever happens in whatever order, no unit is lost or counted twice, and the job ends.
     #[test]
     fn any_order_of_events_ends(choices in proptest::collection::vec((0u8..6, any::<u16>()), 0..100)) {
-        let plan = mapped_plan();
-        let mut job = job(&plan, &|_| false);
-        let mut held: Vec<u32> = Vec::new();
-        for (choice, pick) in choices {
-            held.extend(take_all(&mut job));
-            if held.is_empty() { break }
-            let unit = held.swap_remove(usize::from(pick) % held.len());
-            match choice {
-                0 => job.died(unit, "dead"),
-                1 => job.needs_input(unit, "missing"),
-                2 => job.unadmit(UnitRef::Body(unit)),
-                _ => job.finished(unit, &UnitReport::default()),
-            }
-            check(&job);
-        }
-        for _ in 0..200 {
-            held.extend(take_all(&mut job));
-            let Some(unit) = held.pop() else { break };
-            job.finished(unit, &UnitReport::default());
-            check(&job);
-        }
-        prop_assert!(job.is_settled(), "{:?}", job.counts());
-        prop_assert_eq!(job.in_flight, 0);
+        whatever_happens(&mapped_plan(), choices);
     }
 }

@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use proptest::prelude::*;
-use ventral_coordinator::core::{Phase, UnitRef};
+use ventral_coordinator::core::Phase;
 use ventral_plan::{
     Digest, Facts, GradientFacts, JobSpec, LayerFacts, MachineFacts, ModelFacts, Plan, PoolFacts, UnitReport,
     plan_without,
 };
 
-use crate::evaluation::{check, job, take_all};
+use crate::evaluation::{check, job, take_all, whatever_happens};
 
 /// Two restarts of a model of two layers, 1 and 2, and the reading of its natural images, 0.
 fn synthesis_plan() -> Arc<Plan> {
@@ -133,28 +133,6 @@ proptest! {
     /// Whatever happens in whatever order, no unit is lost or counted twice, and the job ends.
     #[test]
     fn any_order_of_events_ends(choices in proptest::collection::vec((0u8..6, any::<u16>()), 0..40)) {
-        let plan = synthesis_plan();
-        let mut job = job(&plan, &|_| false);
-        let mut held: Vec<u32> = Vec::new();
-        for (choice, pick) in choices {
-            held.extend(take_all(&mut job));
-            if held.is_empty() { break }
-            let unit = held.swap_remove(usize::from(pick) % held.len());
-            match choice {
-                0 => job.died(unit, "dead"),
-                1 => job.needs_input(unit, "missing"),
-                2 => job.unadmit(UnitRef::Body(unit)),
-                _ => job.finished(unit, &UnitReport::default()),
-            }
-            check(&job);
-        }
-        for _ in 0..20 {
-            held.extend(take_all(&mut job));
-            let Some(unit) = held.pop() else { break };
-            job.finished(unit, &UnitReport::default());
-            check(&job);
-        }
-        prop_assert!(job.is_settled(), "{:?}", job.counts());
-        prop_assert_eq!(job.in_flight, 0);
+        whatever_happens(&synthesis_plan(), choices);
     }
 }
