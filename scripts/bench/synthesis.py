@@ -19,7 +19,7 @@ from onnx import numpy_helper
 THREADS, IMAGES, SIDE, TURNS = 2, 16, 224, 4
 LAYERS = ["conv1/relu_7x7", "conv2/relu_3x3_reduce", "conv2/relu_3x3"]
 LAYERS += [f"inception_{name}/output" for name in "3a 3b 4a 4b 4c 4d 4e 5a 5b".split()]
-data, steps = pathlib.Path(sys.argv[1]), int(sys.argv[2])
+data, steps = pathlib.Path(sys.argv[1]).resolve(), int(sys.argv[2])
 rng = np.random.default_rng(0)
 torch.manual_seed(0)
 torch.set_num_threads(THREADS)
@@ -117,7 +117,9 @@ class Synthesis:
 def ours(count):
     """Seconds per step, and the largest memory in bytes."""
     settings = json.dumps({"images": IMAGES, "stop": {"steps": count, "mean_abs_r": 0, "relative_change": 0}})
-    command = ["cargo", "bench", "--quiet", "-p", "ventral-worker", "--bench", "synthesis", "--", "models/googlenet"]
+    # cargo runs a bench in the folder of its crate.
+    card = str(pathlib.Path("models/googlenet").resolve())
+    command = ["cargo", "bench", "--quiet", "-p", "ventral-worker", "--bench", "synthesis", "--", card]
     command += [",".join(LAYERS), settings, str(count), str(THREADS)]
     lines = subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()
     last = json.loads(lines[-1])

@@ -16,4 +16,6 @@ if [ ! -x "$python" ]; then
     "$python" -m pip install --quiet -r scripts/bench/synthesis-requirements.txt
 fi
 cargo bench --quiet -p ventral-worker --bench synthesis --no-run
+VENTRAL_DATA=$(cd "$VENTRAL_DATA" && pwd)
+export VENTRAL_DATA
 exec "$python" scripts/bench/synthesis.py "$VENTRAL_DATA" "${1:-20}"
