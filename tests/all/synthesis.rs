@@ -1,14 +1,13 @@
 //! Synthesised images on a cluster.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::Command;
 
 use tempfile::TempDir;
 use ventral_proto::v1::JobState;
-use ventral_testkit::{RedisOptions, RedisServer};
+use ventral_testkit::{RedisOptions, RedisServer, files_below};
 use ventral_tests::binary::{repository, ventral};
 use ventral_tests::cluster::{Cluster, JOB, Options, SOON, succeeded};
 use ventral_tests::compare::assert_same_objects;
@@ -18,24 +17,6 @@ use crate::reference::{reference, submit};
 
 /// Two restarts on a small network, with natural images.
 const SPEC: &str = "tests/data/synthesis.toml";
-
-/// Every file below a folder by its path.
-fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
-    let mut found = BTreeMap::new();
-    let mut folders = vec![folder.to_owned()];
-    while let Some(next) = folders.pop() {
-        for entry in fs::read_dir(&next).expect("a folder") {
-            let path = entry.expect("an entry").path();
-            if path.is_dir() {
-                folders.push(path);
-                continue;
-            }
-            let name = path.strip_prefix(folder).expect("below").display().to_string();
-            found.insert(name, fs::read(&path).expect("readable"));
-        }
-    }
-    found
-}
 
 /// What `ventral export` makes of the one-machine run.
 fn exported(folder: &Path) -> BTreeMap<String, Vec<u8>> {
@@ -52,7 +33,7 @@ fn exported(folder: &Path) -> BTreeMap<String, Vec<u8>> {
     let mut command = Command::new(ventral());
     command.args(arguments).current_dir(repository()).env_remove("VENTRAL_COORDINATOR");
     succeeded(&arguments, &command.output().expect("the program can be run"));
-    files(folder)
+    files_below(folder)
 }
 
 fn assert_as_on_one_machine(cluster: &Cluster, id: &str) {
@@ -65,12 +46,12 @@ fn assert_as_on_one_machine(cluster: &Cluster, id: &str) {
     let directory = TempDir::new().expect("a folder");
     let folder = directory.path().join("there");
     cluster.run(&["export", id, "--what", "synthesis", "-o", folder.to_str().expect("text")]);
-    let (there, here) = (files(&folder), exported(&directory.path().join("here")));
+    let (there, here) = (files_below(&folder), exported(&directory.path().join("here")));
     assert!(there.keys().filter(|name| name.ends_with(".png")).count() >= 6, "{:?}", there.keys());
     assert!(there == here, "{:?} and {:?}", there.keys(), here.keys());
     assert!(
         !cluster.store().join("checkpoints").exists()
-            || files(&cluster.store().join("checkpoints")).is_empty()
+            || files_below(&cluster.store().join("checkpoints")).is_empty()
     );
 }
 
@@ -104,7 +85,7 @@ fn a_unit_goes_on_where_its_worker_was_killed() {
     let victim = &mut cluster.workers[0];
     let signal = victim.wait(SOON).signal();
     assert!(signal.is_some(), "{} ended otherwise: {}", victim.name(), victim.log());
-    assert_eq!(files(&cluster.store().join("checkpoints")).len(), 1, "it had come somewhere");
+    assert_eq!(files_below(&cluster.store().join("checkpoints")).len(), 1, "it had come somewhere");
     let victim = &mut cluster.workers[0];
     victim.unset("VENTRAL_FAULT");
     victim.clear_log().expect("a log");

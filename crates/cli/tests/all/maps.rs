@@ -1,28 +1,11 @@
 //! Brain maps from the command line.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use crate::support::{finish, root, ventral};
+use ventral_testkit::files_below;
 
-/// Every file below a folder by its path.
-fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
-    let mut found = BTreeMap::new();
-    let mut folders = vec![folder.to_owned()];
-    while let Some(next) = folders.pop() {
-        for entry in fs::read_dir(&next).expect("a folder") {
-            let path = entry.expect("an entry").path();
-            if path.is_dir() {
-                folders.push(path);
-                continue;
-            }
-            let name = path.strip_prefix(folder).expect("below").display().to_string();
-            found.insert(name, fs::read(&path).expect("readable"));
-        }
-    }
-    found
-}
+use crate::support::{finish, root, ventral};
 
 #[test]
 fn the_bundled_people_get_maps_a_page_and_the_same_files_by_export() {
@@ -42,13 +25,13 @@ fn the_bundled_people_get_maps_a_page_and_the_same_files_by_export() {
     assert!(layers.iter().all(|layer| layer["won"].as_u64() > Some(20)), "{layers:?}");
     assert_eq!(source["hierarchy"], 1.0);
     let job = summary["job"].as_str().expect("a job");
-    let written = files(&store.join("jobs").join(job).join("maps"));
+    let written = files_below(&store.join("jobs").join(job).join("maps"));
     assert!(written.contains_key("report.html"));
     let output = directory.path().join("out/maps");
     let export = |place: &Path| finish(ventral(&store).args(["export", "--what", "maps", "-o"]).arg(place));
     let (stdout, stderr, code) = export(&output);
     assert_eq!(code, 0, "{stdout}\n{stderr}");
-    assert!(files(&output) == written, "the same files");
+    assert!(files_below(&output) == written, "the same files");
     let (_, stderr, code) = export(&output);
     assert_eq!(code, 2, "{stderr}");
     assert!(stderr.contains("not an empty folder"), "{stderr}");

@@ -1,10 +1,11 @@
 //! Synthesised images from the command line.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
+
+use ventral_testkit::files_below;
 
 use crate::support::{finish, root, ventral};
 
@@ -12,24 +13,6 @@ use crate::support::{finish, root, ventral};
 const SMALL: &str = "tests/data/synthesis.toml";
 /// Longest time that something may take to happen.
 const SOON: Duration = Duration::from_secs(120);
-
-/// Every file below a folder by its path.
-fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
-    let mut found = BTreeMap::new();
-    let mut folders = vec![folder.to_owned()];
-    while let Some(next) = folders.pop() {
-        for entry in fs::read_dir(&next).into_iter().flatten() {
-            let path = entry.expect("an entry").path();
-            if path.is_dir() {
-                folders.push(path);
-                continue;
-            }
-            let name = path.strip_prefix(folder).expect("below").display().to_string();
-            found.insert(name, fs::read(&path).expect("readable"));
-        }
-    }
-    found
-}
 
 /// A spec of the demo's network in a folder of its own.
 fn spec(directory: &Path, text: &str) -> std::path::PathBuf {
@@ -72,7 +55,7 @@ fn a_set_becomes_a_folder_a_table_and_the_same_files_by_export() {
     let value = set["mean_abs_r"].as_f64().expect("a number");
     assert!(value > 0.0 && value < set["natural"]["mean"].as_f64().expect("a number"), "{set}");
     let job = summary["job"].as_str().expect("a job");
-    let written = files(&store.join("jobs").join(job).join("synthesis"));
+    let written = files_below(&store.join("jobs").join(job).join("synthesis"));
     let images = written.keys().filter(|name| name.ends_with(".png") && name.contains("images/")).count();
     assert_eq!(images, 6, "{:?}", written.keys());
 
@@ -81,7 +64,7 @@ fn a_set_becomes_a_folder_a_table_and_the_same_files_by_export() {
         |place: &Path| finish(ventral(&store).args(["export", "--what", "synthesis", "-o"]).arg(place));
     let (stdout, stderr, code) = export(&output);
     assert_eq!(code, 0, "{stdout}\n{stderr}");
-    assert!(files(&output) == written, "the same files");
+    assert!(files_below(&output) == written, "the same files");
     let (_, stderr, code) = export(&output);
     assert_eq!(code, 2);
     assert!(stderr.contains("not an empty folder"), "{stderr}");
@@ -98,7 +81,7 @@ fn an_interrupted_synthesis_goes_on_with_the_same_command() {
     let directory = tempfile::tempdir().expect("a directory");
     let text = "[layers]\nconvnet_trained=['conv1','block3','pool']\n[synthesis]\nimages=6\nsteps=120\nrestarts=1\ncheckpoint_steps=4\n[synthesis.stop]\nmean_abs_r=0.0\n";
     let spec = spec(directory.path(), text);
-    let objects = |store: &Path| files(&store.join("objects"));
+    let objects = |store: &Path| files_below(&store.join("objects"));
     let whole = directory.path().join("whole");
     let (stdout, stderr, code) = finish(ventral(&whole).arg("synthesize").arg(&spec));
     assert_eq!(code, 0, "{stdout}\n{stderr}");
@@ -107,7 +90,7 @@ fn an_interrupted_synthesis_goes_on_with_the_same_command() {
     let child = command.arg("synthesize").arg(&spec).stdout(Stdio::piped()).stderr(Stdio::piped());
     let child = child.spawn().expect("the program starts");
     let started = Instant::now();
-    while files(&store.join("checkpoints")).is_empty() {
+    while files_below(&store.join("checkpoints")).is_empty() {
         assert!(started.elapsed() < SOON, "no checkpoint");
         std::thread::sleep(Duration::from_millis(5));
     }
@@ -117,12 +100,12 @@ fn an_interrupted_synthesis_goes_on_with_the_same_command() {
     let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(130), "{stderr}");
     assert!(stderr.contains("interrupted"), "{stderr}");
-    assert!(objects(&store).is_empty() && !files(&store.join("checkpoints")).is_empty());
+    assert!(objects(&store).is_empty() && !files_below(&store.join("checkpoints")).is_empty());
     let (stdout, stderr, code) = finish(ventral(&store).arg("synthesize").arg(&spec));
     assert_eq!(code, 0, "{stdout}\n{stderr}");
     assert!(stderr.contains("seed 0, from step "), "{stderr}");
     assert!(objects(&store) == objects(&whole), "the same bytes");
-    assert!(files(&store.join("checkpoints")).is_empty());
+    assert!(files_below(&store.join("checkpoints")).is_empty());
 }
 
 #[test]
