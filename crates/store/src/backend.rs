@@ -4,6 +4,7 @@ use std::fmt;
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use sha2::{Digest as _, Sha256};
 use ventral_plan::Digest;
@@ -120,4 +121,10 @@ pub(crate) fn copy_hashed(from: &mut File, to: impl Write) -> io::Result<Digest>
         }
         to.write_all(&chunk[..count])?;
     }
+}
+
+/// Counts the time of one request to the store.
+pub(crate) fn record_time(action: &'static str, began: Instant) {
+    metrics::histogram!("ventral_store_request_seconds", "action" => action)
+        .record(began.elapsed().as_secs_f64());
 }

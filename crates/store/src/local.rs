@@ -4,12 +4,12 @@ use std::fs::{self, File, Permissions};
 use std::io::{self, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use tempfile::NamedTempFile;
 use ventral_plan::Digest;
 
-use crate::backend::{Backend, Pieces, copy_hashed, read_pieces};
+use crate::backend::{Backend, Pieces, copy_hashed, read_pieces, record_time};
 use crate::key::{JOBS, Key, check_name};
 use crate::{Error, JobEntry, MAX_OBJECT_BYTES};
 
@@ -80,9 +80,11 @@ impl Backend for Local {
     }
 
     fn create(&self, key: &Key, parts: &[&[u8]]) -> Result<bool, Error> {
-        let path = self.path(key);
+        let (path, began) = (self.path(key), Instant::now());
         let (file, ()) = self.filled(&path, |file| parts.iter().try_for_each(|part| file.write_all(part)))?;
-        self.link(file, &path)
+        let created = self.link(file, &path);
+        record_time("write", began);
+        created
     }
 
     fn create_from(&self, key: &Key, source: &Path, _: u64, expected: &Digest) -> Result<bool, Error> {
@@ -103,7 +105,7 @@ impl Backend for Local {
     }
 
     fn read(&self, key: &Key, head: usize, limit: u64) -> Result<Option<Pieces>, Error> {
-        let path = self.path(key);
+        let (path, began) = (self.path(key), Instant::now());
         let Some(mut file) = open(&path)? else { return Ok(None) };
         let read_error = |e| Error::io("cannot read", &path, e);
         let size = file.metadata().map_err(read_error)?.len();
@@ -111,7 +113,9 @@ impl Backend for Local {
             let problem = format!("{size} bytes, more than the {limit} it may have");
             return Err(Error::Damaged { path, problem });
         }
-        read_pieces(&mut file, size, head, limit).map(Some).map_err(read_error)
+        let pieces = read_pieces(&mut file, size, head, limit);
+        record_time("read", began);
+        pieces.map(Some).map_err(read_error)
     }
 
     fn fetch(&self, key: &Key, expected: &Digest, target: &Path) -> Result<bool, Error> {

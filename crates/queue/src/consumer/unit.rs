@@ -30,6 +30,7 @@ pub fn start(
     let kind = executor.kind(&lease);
     let (slot, stop) = control.begin(&lease.held);
     metrics::counter!("ventral_units_taken_total", "kind" => kind).increment(1);
+    metrics::histogram!("ventral_unit_wait_seconds", "kind" => kind).record(lease.waited_ms as f64 / 1e3);
     let serving = async move {
         tracing::info!(slot, attempts = lease.attempts, crashes = lease.crashes, "taken");
         let started = Instant::now();

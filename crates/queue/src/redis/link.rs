@@ -1,7 +1,7 @@
 //! The connection: scripts that survive SCRIPT FLUSH, calls that end in bounded time.
 
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ::redis::aio::{ConnectionManager, ConnectionManagerConfig};
 use ::redis::{Client, Cmd, RedisError, RedisResult, Value};
@@ -41,13 +41,16 @@ impl Link {
         arguments: &[Vec<u8>],
     ) -> Result<Value, Error> {
         let short = command("EVALSHA", &script.hash, key, arguments);
-        match self.call(&short).await {
+        let began = Instant::now();
+        let answer = match self.call(&short).await {
             Err(e) if e.code() == Some("NOSCRIPT") => {
                 self.call(&command("EVAL", &script.code, key, arguments)).await
             }
             other => other,
-        }
-        .map_err(|e| typed(script.name, &e))
+        };
+        metrics::histogram!("ventral_queue_request_seconds", "script" => script.name)
+            .record(began.elapsed().as_secs_f64());
+        answer.map_err(|e| typed(script.name, &e))
     }
 
     /// Runs a plain command.

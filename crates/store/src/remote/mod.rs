@@ -7,7 +7,7 @@ mod transfer;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
 use futures::future::BoxFuture;
@@ -16,7 +16,7 @@ use object_store::path::Path as ObjectPath;
 use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt, PutMode, PutPayload};
 use ventral_plan::Digest;
 
-use crate::backend::{Backend, Pieces};
+use crate::backend::{Backend, Pieces, record_time};
 use crate::key::{JOBS, Key, check_name};
 use crate::{Error, JobEntry};
 use fault::Trouble;
@@ -66,7 +66,10 @@ impl Remote {
         let mut left = self.0.attempts;
         loop {
             left -= 1;
-            match operation(self.0.clone(), path.clone()).await {
+            let began = Instant::now();
+            let answer = operation(self.0.clone(), path.clone()).await;
+            record_time(action.trim_start_matches("cannot "), began);
+            match answer {
                 Ok(value) => return Ok(value),
                 Err(trouble) if left > 0 && trouble.is_lost_answer() => {
                     metrics::counter!("ventral_store_retries_total").increment(1);

@@ -50,9 +50,13 @@ impl Settings {
         Self { variables: texts.collect(), idle: IDLE, attempts: 3, retries: RETRIES }
     }
 
-    fn client(&self) -> ClientOptions {
+    /// Plain HTTP, as emulators speak it, only where `<prefix>ALLOW_HTTP` is `true` or `1`.
+    fn client(&self, prefix: &str) -> ClientOptions {
+        let allow = format!("{prefix}ALLOW_HTTP");
+        let http = |(name, value): &(String, String)| *name == allow && (value == "true" || value == "1");
         ClientOptions::new()
             .with_timeout_disabled()
+            .with_allow_http(self.variables.iter().any(http))
             .with_connect_timeout(self.idle.min(Duration::from_secs(5)))
     }
 
@@ -153,25 +157,21 @@ fn client(scheme: &str, bucket: &str, settings: &Settings) -> Result<Arc<dyn Obj
             // Not every store that speaks S3 removes many objects at once.
             let builder = builder.with_disable_bulk_delete(true);
             let builder = builder.with_bucket_name(bucket).with_retry(settings.retry());
-            let http = settings.of("AWS_ALLOW_HTTP").any(|(_, value)| value == "true" || value == "1");
-            let options = settings.client().with_allow_http(http);
-            Arc::new(builder.with_client_options(options).build().map_err(text)?)
+            Arc::new(builder.with_client_options(settings.client("AWS_")).build().map_err(text)?)
         }
         "gs" => {
             let known = settings.of("GOOGLE_").filter_map(|(name, value)| Some((name.parse().ok()?, value)));
             let builder =
                 known.fold(GoogleCloudStorageBuilder::new(), |b, (key, value)| b.with_config(key, value));
             let builder = builder.with_bucket_name(bucket).with_retry(settings.retry());
-            Arc::new(builder.with_client_options(settings.client()).build().map_err(text)?)
+            Arc::new(builder.with_client_options(settings.client("GOOGLE_")).build().map_err(text)?)
         }
         "az" => {
             let known = settings.of("AZURE_").filter_map(|(name, value)| Some((name.parse().ok()?, value)));
             let builder =
                 known.fold(MicrosoftAzureBuilder::new(), |b, (key, value)| b.with_config(key, value));
             let builder = builder.with_container_name(bucket).with_retry(settings.retry());
-            let http = settings.of("AZURE_ALLOW_HTTP").any(|(_, value)| value == "true" || value == "1");
-            let options = settings.client().with_allow_http(http);
-            Arc::new(builder.with_client_options(options).build().map_err(text)?)
+            Arc::new(builder.with_client_options(settings.client("AZURE_")).build().map_err(text)?)
         }
         other => {
             return Err(format!(

@@ -59,15 +59,18 @@ impl FakeS3 {
     }
 
     pub fn settings(&self) -> Settings {
-        let variables = [
+        settings(&[
             ("AWS_ENDPOINT_URL", self.endpoint.as_str()),
             ("AWS_ALLOW_HTTP", "true"),
             ("AWS_ACCESS_KEY_ID", "test-key"),
             ("AWS_SECRET_ACCESS_KEY", "very-secret"),
             ("AWS_REGION", "us-east-1"),
-        ];
-        let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
-        Settings { variables, idle: Duration::from_millis(700), attempts: 3, retries: 3 }
+        ])
+    }
+
+    /// Of a client of GCS that is sent here.
+    pub fn google_settings(&self) -> Settings {
+        settings(&[("GOOGLE_BASE_URL", self.endpoint.as_str()), ("GOOGLE_BEARER_TOKEN", "any")])
     }
 
     pub fn store(&self) -> Store {
@@ -113,6 +116,11 @@ impl FakeS3 {
     fn with<T>(&self, act: impl FnOnce(&mut Contents) -> T) -> T {
         act(&mut self.contents.lock().expect("no test panics with it"))
     }
+}
+
+fn settings(variables: &[(&str, &str)]) -> Settings {
+    let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    Settings { variables, idle: Duration::from_millis(700), attempts: 3, retries: 3 }
 }
 
 impl Drop for FakeS3 {

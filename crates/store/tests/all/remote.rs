@@ -178,6 +178,20 @@ fn errors_name_the_object_and_no_secret() {
 }
 
 #[test]
+fn an_emulator_of_gcs_is_reached_over_plain_http_where_that_is_allowed() {
+    let server = FakeS3::start();
+    let reached = |allow: &str| {
+        let mut settings = server.google_settings();
+        settings.variables.push(("GOOGLE_ALLOW_HTTP".to_owned(), allow.to_owned()));
+        // This server knows none of GCS's conditions, so the store is refused; what counts is whether it was asked.
+        Store::from_url_with("gs://bucket/prefix", &settings).expect("a store").ping().expect_err("no GCS");
+        !server.requests().is_empty()
+    };
+    assert!(!reached("false"));
+    assert!(reached("true"));
+}
+
+#[test]
 fn locations_that_cannot_be_used_are_refused() {
     let none = Settings { variables: Vec::new(), ..Settings::from_env() };
     for bad in [
