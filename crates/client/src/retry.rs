@@ -12,16 +12,25 @@ const FIRST_PAUSE: Duration = Duration::from_millis(200);
 /// Longest pause.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
+/// Hears why a call is tried again, once per outage.
+pub(crate) type Told = Box<dyn Fn(&Error) + Send + Sync>;
+
 /// Pauses that double, until patience ends.
 pub(crate) struct Backoff {
     began: Instant,
     patience: Duration,
     pause: Duration,
+    told: Option<Told>,
 }
 
 impl Backoff {
     pub(crate) fn new(patience: Duration) -> Self {
-        Self { began: Instant::now(), patience, pause: FIRST_PAUSE }
+        Self { began: Instant::now(), patience, pause: FIRST_PAUSE, told: None }
+    }
+
+    /// Waits without end while waiting may help; `told` hears why.
+    pub(crate) fn for_ever(told: Told) -> Self {
+        Self { told: Some(told), ..Self::new(Duration::MAX) }
     }
 
     /// Waits if the call may succeed later; else says what went wrong.
@@ -32,8 +41,11 @@ impl Backoff {
         };
         let asked = wait_after(status).ok_or_else(last)?;
         let pause = asked.max(self.pause);
-        if self.began.elapsed() + pause > self.patience {
+        if self.began.elapsed().saturating_add(pause) > self.patience {
             return Err(last());
+        }
+        if let (FIRST_PAUSE, Some(told)) = (self.pause, &self.told) {
+            told(&last());
         }
         tracing::debug!(%status, ?pause, "trying again");
         tokio::time::sleep(pause).await;
@@ -43,7 +55,7 @@ impl Backoff {
 
     /// It went well: patience begins anew.
     pub(crate) fn reset(&mut self) {
-        *self = Self::new(self.patience);
+        (self.began, self.pause) = (Instant::now(), FIRST_PAUSE);
     }
 }
 

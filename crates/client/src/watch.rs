@@ -20,6 +20,13 @@ impl Watch {
         Self { client, job: job.to_owned(), token: String::new(), stream: None, backoff, ended: false }
     }
 
+    /// Waits for a coordinator that does not answer as long as it takes; `told` hears why, once per outage.
+    #[must_use]
+    pub fn for_ever(mut self, told: impl Fn(&Error) + Send + Sync + 'static) -> Self {
+        self.backoff = Backoff::for_ever(Box::new(told));
+        self
+    }
+
     /// Resumes the stream with the next call; nothing is lost.
     pub fn disconnect(&mut self) {
         self.stream = None;

@@ -26,11 +26,14 @@ pub fn watch(context: &Context, remote: &Remote, job: Option<&str>) -> Outcome {
     finish(context, remote, &last)
 }
 
-/// Shows progress until the job has ended. Ctrl-C leaves the job alone.
+/// Shows progress until the job has ended, however long the coordinator is away meanwhile. Ctrl-C leaves the job alone.
 pub fn to_end(remote: &Remote, job: &str) -> Outcome<Job> {
     stop_on_signal();
     let mut display = Display::new();
-    let mut watch = remote.client.watch(job);
+    let bar = display.bar.clone();
+    let mut watch = remote.client.watch(job).for_ever(move |error| {
+        say(bar.as_ref(), &format!("{error}; waiting for it (Ctrl-C ends the watch, not the job)"));
+    });
     remote.wait(async {
         let mut last = None;
         loop {
@@ -164,10 +167,15 @@ impl Display {
     }
 
     fn line(&self, text: &str) {
-        match &self.bar {
-            Some(bar) => bar.suspend(|| eprintln!("{text}")),
-            None => eprintln!("{text}"),
-        }
+        say(self.bar.as_ref(), text);
+    }
+}
+
+/// Writes a line above the bar, if there is one.
+fn say(bar: Option<&ProgressBar>, text: &str) {
+    match bar {
+        Some(bar) => bar.suspend(|| eprintln!("{text}")),
+        None => eprintln!("{text}"),
     }
 }
 

@@ -1,5 +1,7 @@
 //! Tests of ventral-client that need no coordinator; those of the services are the coordinator's.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use ventral_client::{Client, Error, Target, TargetError, request_id};
@@ -50,6 +52,15 @@ async fn patience_ends() {
     let waited = started.elapsed();
     assert!(waited >= Duration::from_millis(200) && waited < Duration::from_secs(10), "{waited:?}");
     assert!(matches!(client.watch("job").next().await, Err(Error::Unreachable { .. })));
+    let told = Arc::new(AtomicUsize::new(0));
+    let heard = told.clone();
+    let mut patient = client.watch("job").for_ever(move |error| {
+        assert!(matches!(error, Error::Unreachable { .. }), "{error}");
+        heard.fetch_add(1, Ordering::SeqCst);
+    });
+    let waiting = tokio::time::timeout(Duration::from_secs(2), patient.next());
+    assert!(waiting.await.is_err(), "it gave up");
+    assert_eq!(told.load(Ordering::SeqCst), 1, "once per outage");
 }
 
 #[test]
