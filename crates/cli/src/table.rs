@@ -23,6 +23,16 @@ pub fn align_numbers(table: &mut Table, first: usize) {
     }
 }
 
+/// Longest text of a cell that has a table to share.
+const MAX_CELL_CHARS: usize = 100;
+
+/// The first line of a text, cut to what a table has room for; `…` says that there is more.
+pub fn one_line(text: &str) -> String {
+    let first = text.lines().next().unwrap_or_default();
+    let cut: String = first.chars().take(MAX_CELL_CHARS).collect();
+    if cut.len() == text.trim_end().len() { cut } else { format!("{}…", cut.trim_end()) }
+}
+
 /// A score in three decimals, as the field prints it: `.549`, `-.021`, `1.000`.
 pub fn score(value: f64) -> String {
     if value.is_nan() {
@@ -43,6 +53,15 @@ pub fn score_with_error(value: f64, error: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn cells_have_one_line() {
+        assert_eq!(one_line("short"), "short");
+        assert_eq!(one_line("ends with a line\n"), "ends with a line");
+        assert_eq!(one_line("first\nsecond"), "first…");
+        assert_eq!(one_line(&"ü".repeat(100)), "ü".repeat(100));
+        assert_eq!(one_line(&"ü".repeat(101)), format!("{}…", "ü".repeat(100)));
+    }
 
     #[test]
     fn scores_are_printed_as_the_field_does() {

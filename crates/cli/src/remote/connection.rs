@@ -10,6 +10,9 @@ use crate::exit::{Exit, Outcome};
 /// Environment variable with the token.
 const TOKEN: &str = "VENTRAL_TOKEN";
 
+/// Environment variable with the W3C trace context that this command is part of.
+const TRACEPARENT: &str = "TRACEPARENT";
+
 /// A connection to a coordinator.
 pub struct Remote {
     /// Its client.
@@ -31,6 +34,7 @@ impl Remote {
             (None, None) => None,
             _ => return Err(Exit::input("--client-certificate and --client-key go together")),
         };
+        target.traceparent = Some(traceparent(std::env::var(TRACEPARENT).ok()));
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|error| Exit::Internal(error.into()))?;
         let client = {
@@ -44,6 +48,14 @@ impl Remote {
     pub fn wait<T>(&self, call: impl Future<Output = T>) -> T {
         self.runtime.block_on(call)
     }
+}
+
+/// The trace of all calls of this command, and of the units of what it submits: the caller's, or one of its own.
+fn traceparent(given: Option<String>) -> String {
+    given.filter(|text| !text.is_empty() && text.is_ascii()).unwrap_or_else(|| {
+        let span = uuid::Uuid::new_v4().as_u64_pair().0;
+        format!("00-{}-{span:016x}-01", uuid::Uuid::new_v4().simple())
+    })
 }
 
 fn token(file: Option<&Path>) -> Outcome<Option<String>> {
@@ -83,5 +95,20 @@ impl From<Error> for Exit {
             Error::Output(_) => Self::Machine(error.into()),
             Error::Protocol(_) => Self::Internal(error.into()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_is_part_of_a_trace() {
+        let given = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+        assert_eq!(traceparent(Some(given.to_owned())), given);
+        let (one, other) = (traceparent(None), traceparent(Some(String::new())));
+        assert_ne!(one, other);
+        let parts: Vec<usize> = one.split('-').map(str::len).collect();
+        assert_eq!(parts, [2, 32, 16, 2], "{one}");
     }
 }

@@ -4,6 +4,7 @@ use serde::Serialize;
 use ventral_client::request_id;
 
 use super::Remote;
+use super::jobs::SHOWN_CHARS;
 use crate::context::Context;
 use crate::exit::Outcome;
 use crate::{table, units};
@@ -163,20 +164,18 @@ pub fn dead(context: &Context, remote: &Remote, limit: usize) -> Outcome {
         if lines.is_empty() {
             return "no dead units".to_owned();
         }
-        let entry = |line: &DeadLine| {
-            let evidence: String = line.evidence.lines().map(|text| format!("\n    {text}")).collect();
-            format!(
-                "{}\n  job {}, pool {}, worker {}, {} failures, {} vanished workers\n  {}: {}{evidence}",
-                line.unit,
-                line.job,
-                line.pool,
-                line.worker,
-                line.attempts,
-                line.crashes,
-                line.kind,
-                line.reason
-            )
-        };
-        lines.iter().map(entry).collect::<Vec<_>>().join("\n\n")
+        let mut table = table::new(&["unit", "job", "worker", "failures", "vanished", "kind", "reason"]);
+        for line in &lines {
+            table.add_row([
+                line.unit.chars().take(SHOWN_CHARS).collect(),
+                line.job.clone(),
+                line.worker.clone(),
+                line.attempts.to_string(),
+                line.crashes.to_string(),
+                line.kind.clone(),
+                table::one_line(&line.reason),
+            ]);
+        }
+        format!("{table}\nwhole reasons and last words: `ventral dead --json`")
     })
 }

@@ -11,7 +11,7 @@ use crate::exit::{Exit, Outcome};
 use crate::{table, units};
 
 /// Characters of a digest in a table; enough for `explain`.
-const SHOWN_CHARS: usize = 12;
+pub const SHOWN_CHARS: usize = 12;
 
 /// Jobs that a list shows.
 pub const SHOWN: usize = 100;
@@ -120,7 +120,7 @@ pub fn list(context: &Context, remote: &Remote, state: Option<JobState>, limit: 
                 units::count(line.done),
                 units::count(line.failed),
                 line.priority.to_string(),
-                line.reason.clone(),
+                table::one_line(&line.reason),
             ]);
         }
         table.to_string()

@@ -198,6 +198,9 @@ pub struct AllArgs {
 /// A slot of a worker.
 #[derive(Debug, Clone, Args)]
 pub struct SlotArgs {
+    /// Name of the worker, for logs.
+    #[arg(long)]
+    pub worker: String,
     /// Directory of files kept on this machine.
     #[arg(long)]
     pub cache_dir: PathBuf,

@@ -18,6 +18,7 @@ pub fn serve(context: &Context, arguments: &SlotArgs) -> Outcome {
     let half = arguments.cache_bytes / 2;
     let store = context.shared_store()?.with_cache(arguments.cache_dir.join("store"), half);
     let config = SlotConfig {
+        worker: arguments.worker.clone(),
         store,
         bundles: arguments.cache_dir.join("bundles"),
         bundle_bytes: half,

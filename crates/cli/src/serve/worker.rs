@@ -36,11 +36,11 @@ pub fn prepare(context: &Context, arguments: &WorkerArgs) -> Outcome<(Config, Ar
     }
     pools.push(DRILL_POOL.to_owned());
     let threads = threads(context)? / usize::from(arguments.slots);
-    let command = slot_command(context, arguments, slot_bytes, threads.max(1))?;
-    let executor =
-        SlotExecutor::new(command, usize::from(arguments.slots)).with_link(Box::new(telemetry::link));
     let mut config = config(&arguments.queue, &arguments.consumer, pools, usize::from(arguments.slots));
     config.slot_bytes = slot_bytes;
+    let command = slot_command(context, arguments, &config.worker, slot_bytes, threads.max(1))?;
+    let executor =
+        SlotExecutor::new(command, usize::from(arguments.slots)).with_link(Box::new(telemetry::link));
     // A store that cannot be opened is a mistake to be told at once, not by every unit.
     drop(context.shared_store()?);
     Ok((config, Arc::new(executor)))
@@ -59,6 +59,7 @@ fn threads(context: &Context) -> Outcome<usize> {
 fn slot_command(
     context: &Context,
     arguments: &WorkerArgs,
+    worker: &str,
     bytes: u64,
     threads: usize,
 ) -> Outcome<SlotCommand> {
@@ -70,6 +71,8 @@ fn slot_command(
     };
     let mut list: Vec<OsString> = ["serve", "worker-slot", "--store"].map(OsString::from).into();
     list.push(context.store_dir.clone().into());
+    list.push("--worker".into());
+    list.push(worker.into());
     list.push("--cache-dir".into());
     list.push(cache_dir(&arguments.cache).into());
     let numbers = [

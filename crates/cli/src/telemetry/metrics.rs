@@ -14,6 +14,9 @@ use crate::exit::{Exit, Outcome};
 /// Bounds of durations of units, in seconds.
 const SECONDS: [f64; 12] = [0.05, 0.2, 0.5, 1.0, 2.0, 5.0, 15.0, 60.0, 300.0, 900.0, 3600.0, 14_400.0];
 
+/// Bounds of the time of one request to the store or to Redis, in seconds.
+const REQUEST_SECONDS: [f64; 9] = [0.0005, 0.002, 0.01, 0.05, 0.2, 1.0, 5.0, 20.0, 60.0];
+
 /// Bounds of memory of units, in bytes.
 const BYTES: [f64; 9] = [
     (1u64 << 27) as f64,
@@ -34,11 +37,14 @@ const BYTES: [f64; 9] = [
 pub fn install() -> Outcome<PrometheusHandle> {
     let internal = |error: metrics_exporter_prometheus::BuildError| Exit::Internal(error.into());
     let builder = PrometheusBuilder::new()
+        .set_buckets_for_metric(Matcher::Suffix("_request_seconds".to_owned()), &REQUEST_SECONDS)
+        .map_err(internal)?
         .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &SECONDS)
         .and_then(|builder| builder.set_buckets_for_metric(Matcher::Suffix("_bytes".to_owned()), &BYTES))
         .map_err(internal)?;
     let handle = builder.install_recorder().map_err(internal)?;
     describe();
+    metrics::gauge!("ventral_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
     Ok(handle)
 }
 
@@ -56,6 +62,19 @@ fn describe() {
     );
     describe_gauge!("ventral_slots", "Units this process runs at a time.");
     describe_gauge!("ventral_slots_busy", "Units in hand.");
+    describe_gauge!("ventral_build_info", "1, with the version of the program.");
+    describe_histogram!(
+        "ventral_queue_request_seconds",
+        "Time of one request to Redis in seconds, by script."
+    );
+    describe_histogram!(
+        "ventral_store_request_seconds",
+        "Time of one request to the store in seconds, by action."
+    );
+    describe_histogram!(
+        "ventral_unit_wait_seconds",
+        "Time of a unit in the queue before it was taken, by kind."
+    );
     describe_histogram!("ventral_unit_seconds", "Time of a unit from take to result in seconds, by kind.");
     describe_histogram!("ventral_unit_peak_bytes", "Peak memory of the process of a unit in bytes, by kind.");
 }

@@ -136,7 +136,8 @@ fn failure(kind: FailureKind, reason: String) -> Failure {
     Failure { kind, reason, evidence: String::new() }
 }
 
-fn work_kind(work: &Work) -> &'static str {
+/// What a unit is, for logs and metrics.
+pub(super) fn work_kind(work: &Work) -> &'static str {
     match work {
         Work::Plan { .. } => "plan",
         Work::Features { .. } => "features",

@@ -11,12 +11,15 @@ use ventral_store::Store;
 
 use super::bundles::Bundles;
 use super::compute;
+use super::executor::work_kind;
 use super::jobs::JobCache;
 use super::protocol::{Reply, Request};
 
 /// What a slot computes with.
 #[derive(Debug, Clone)]
 pub struct SlotConfig {
+    /// Name of the worker, for logs.
+    pub worker: String,
     /// Where results and the files of jobs are.
     pub store: Store,
     /// Where the files of jobs are kept on this machine.
@@ -62,7 +65,9 @@ pub fn serve_slot(
     for line in requests {
         let request: Request = serde_json::from_str(&line?)?;
         let job = &request.assignment.job;
-        let span = tracing::info_span!("unit", %job, unit = request.unit, epoch = request.epoch);
+        let (worker, kind) = (&slot.config.worker, work_kind(&request.assignment.work));
+        let span =
+            tracing::info_span!("unit", %job, unit = request.unit, worker, epoch = request.epoch, kind);
         let reply = span.in_scope(|| {
             fault::unit(&request.unit);
             answer(&mut slot, &request)

@@ -56,6 +56,7 @@ impl Slot {
             input.push(b'\n');
         }
         let config = SlotConfig {
+            worker: "w".to_owned(),
             store: self.store.clone(),
             bundles: self.bundles(),
             bundle_bytes,
@@ -182,6 +183,7 @@ fn files_of_jobs_that_nobody_uses_make_room() {
 fn a_line_that_is_no_request_ends_the_slot() {
     let slot = Slot::new();
     let config = SlotConfig {
+        worker: "w".to_owned(),
         store: slot.store.clone(),
         bundles: slot.bundles(),
         bundle_bytes: 0,
