@@ -56,6 +56,7 @@ fn layer(
         benchmark: REGIONS[region].1.into(),
         version: "1".into(),
         raw: (!failed).then(|| score.clone()),
+        ceiling: None,
         ceiled: if failed {
             Ceiled::Failed {
                 reason: "feature 1024 of stimulus 17 is not a finite number; check the model's preprocessing"
