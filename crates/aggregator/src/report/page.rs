@@ -18,8 +18,8 @@ const MAX_BEST: usize = 10;
 const MAX_CHART_BYTES: usize = 1 << 20;
 /// Cells of the leaderboard that are shown, those of the first models.
 const MAX_CELLS: usize = 4_000;
-/// Models that are shown on any leaderboard.
-const MIN_ROWS: usize = 20;
+/// Models that are shown on any leaderboard, and at most.
+const ROWS: [usize; 2] = [20, 100];
 /// Models of the chart of accuracies.
 const MAX_POINTS: usize = 400;
 /// Facts of the list of how the page was made.
@@ -200,7 +200,7 @@ pub(crate) fn counts(report: &Report) -> String {
 
 pub(crate) fn render(report: &Report) -> Result<String, Error> {
     let (headings, mut rows) = tables::board(report);
-    let shown = (MAX_CELLS / headings.len().max(1)).max(MIN_ROWS);
+    let shown = (MAX_CELLS / headings.len().max(1)).clamp(ROWS[0], ROWS[1]);
     let more_rows = rows.len().saturating_sub(shown);
     rows.truncate(shown);
     let facts = report.provenance.len().min(MAX_FACTS);
