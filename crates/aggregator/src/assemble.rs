@@ -163,6 +163,7 @@ fn layer_score(plan: &Plan, unit: &ScoreUnit, outcome: Result<&ScoreRecord, &&st
         benchmark: benchmark.identifier.clone(),
         version: benchmark.version.clone(),
         raw,
+        ceiling: benchmark.ceiling.map(|ceiling| ceiling.value),
         ceiled,
     }
 }

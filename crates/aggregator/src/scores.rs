@@ -33,6 +33,9 @@ pub struct LayerScore {
     pub version: String,
     /// The score before the ceiling; absent if the metric failed.
     pub raw: Option<Score>,
+    /// The benchmark's ceiling in units of the raw score, if it has one for all of its splits and parts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ceiling: Option<f64>,
     /// The score after the ceiling.
     pub ceiled: Ceiled,
 }

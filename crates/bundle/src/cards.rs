@@ -37,7 +37,8 @@ pub fn resolve(
         };
         let found = matching(base, pattern, file_name).map_err(refuse)?;
         if found.is_empty() {
-            return Err(refuse(format!("matches no {file_name} below {}", base.display())));
+            let below = if base == Path::new("") { Path::new(".") } else { base };
+            return Err(refuse(format!("matches no {file_name} below {}", below.display())));
         }
         for card in found {
             if !cards.contains(&card) {
@@ -113,6 +114,9 @@ fn matching(base: &Path, pattern: &str, file_name: &str) -> Result<Vec<PathBuf>,
         Ok(built.map_err(|error| format!("is no valid pattern: {error}"))?.compile_matcher())
     };
     let (cards, directories) = (glob(&whole)?, glob(&whole.join(file_name))?);
-    let found = find_cards(&literal, file_name);
-    Ok(found.into_iter().filter(|path| cards.is_match(path) || directories.is_match(path)).collect())
+    // A spec that is named without a folder lies in this one, whose name is empty.
+    let here = literal.as_os_str().is_empty();
+    let found = find_cards(if here { Path::new(".") } else { &literal }, file_name);
+    let found = found.into_iter().map(|path| path.strip_prefix("./").map(Path::to_owned).unwrap_or(path));
+    Ok(found.filter(|path| cards.is_match(path) || directories.is_match(path)).collect())
 }

@@ -18,8 +18,9 @@ const EXIT_CODES: &str = "Exit codes:
   0    done
   1    an internal error: please report it
   2    the command line, a spec, a card or a data file cannot be used
-  3    done, but some units failed or are missing: the table says which
-  4    this machine lacks something (disk, memory, a writable store, a data set): see `ventral doctor`
+  3    done, but some units failed or are missing, or the store is damaged: the table says which
+  4    this machine lacks something (disk, memory, a writable store, a data set): see `ventral doctor`; or another process
+       computes the same job
   130  interrupted: the same command continues where it was";
 
 #[derive(Debug, Args)]
@@ -52,11 +53,15 @@ pub enum Command {
         /// Do not write the HTML report.
         #[arg(long)]
         no_report: bool,
+        #[command(flatten)]
+        lock: LockArgs,
     },
     /// Make images whose layers tell themselves apart, as a spec's [synthesis] says; goes on where it was interrupted.
     Synthesize {
         /// The job spec, a TOML file with a section [synthesis].
         spec: PathBuf,
+        #[command(flatten)]
+        lock: LockArgs,
     },
     /// Show what a run would do: units, what is cached, predicted time and memory.
     Plan {
@@ -67,6 +72,8 @@ pub enum Command {
     Resume {
         /// Job id; the latest job when absent.
         job: Option<String>,
+        #[command(flatten)]
+        lock: LockArgs,
     },
     /// List the jobs of the store, the latest first.
     Jobs,
@@ -141,6 +148,11 @@ pub enum Command {
     Simulate(SimulateArgs),
     /// Make brain volumes of people in which each layer of a model has a known place: for maps that can be checked.
     SimulateScan(SimulateScanArgs),
+    /// Look after the store: what is in it, and whether it is what was written.
+    Store {
+        #[command(subcommand)]
+        action: StoreAction,
+    },
     /// Say what this machine has, what is missing and how to get it.
     Doctor,
     /// Run a role of a cluster.
@@ -150,6 +162,27 @@ pub enum Command {
     },
     #[command(flatten)]
     Cluster(crate::remote::Verb),
+}
+
+/// What to do where another process computes the same job.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct LockArgs {
+    /// If another process computes this job, wait for it instead of refusing.
+    #[arg(long, conflicts_with = "force")]
+    pub wait: bool,
+    /// Compute even if another process computes this job: both do the same work, results stay the same.
+    #[arg(long)]
+    pub force: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum StoreAction {
+    /// Read everything in the store and say what is damaged; of a bucket everything is downloaded.
+    Verify {
+        /// Remove what is damaged, so that the next run makes it anew.
+        #[arg(long)]
+        repair: bool,
+    },
 }
 
 #[derive(Debug, Subcommand)]

@@ -153,6 +153,7 @@ fn layer_columns(results: &Results) -> Vec<(String, Column)> {
         text("version", &|row| row.version.clone()),
         real("raw", &|row| finite(row.raw.as_ref()?.value)),
         real("raw_error", &|row| finite(row.raw.as_ref()?.error)),
+        real("ceiling", &|row| row.ceiling),
         real("ceiled", &|row| finite(row.ceiled_score()?.value)),
         real("ceiled_error", &|row| finite(row.ceiled_score()?.error)),
     ]

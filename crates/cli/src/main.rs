@@ -9,6 +9,7 @@ mod doctor;
 mod exit;
 mod export;
 mod folder;
+mod lock;
 mod maps;
 mod parquet;
 mod plan;
@@ -21,6 +22,7 @@ mod simulate;
 mod simulate_scan;
 mod site;
 mod steps;
+mod store;
 mod synthesis;
 mod table;
 mod telemetry;
@@ -29,7 +31,7 @@ mod units;
 
 use std::process::ExitCode;
 
-use args::{CardsAction, Cli, Command};
+use args::{CardsAction, Cli, Command, StoreAction};
 use clap::Parser;
 use context::Context;
 use exit::Outcome;
@@ -51,10 +53,10 @@ fn dispatch(cli: Cli) -> Outcome {
     let context = Context::new(cli.global)?;
     let Some(command) = remote::take(&context, cli.command)? else { return Ok(()) };
     match command {
-        Command::Run { spec, no_report } => run::run(&context, &spec, !no_report),
-        Command::Synthesize { spec } => synthesis::synthesize(&context, &spec),
+        Command::Run { spec, no_report, lock } => run::run(&context, &spec, !no_report, lock),
+        Command::Synthesize { spec, lock } => synthesis::synthesize(&context, &spec, lock),
         Command::Plan { spec } => plan::plan(&context, &spec),
-        Command::Resume { job } => run::resume(&context, job.as_deref()),
+        Command::Resume { job, lock } => run::resume(&context, job.as_deref(), lock),
         Command::Jobs => results::jobs(&context),
         Command::Leaderboard { job, html } => results::leaderboard(&context, job.as_deref(), html.as_deref()),
         Command::Scores { job, model, benchmark } => {
@@ -73,6 +75,7 @@ fn dispatch(cli: Cli) -> Outcome {
         Command::Datasets { manifests, action } => datasets::datasets(&context, &manifests, action),
         Command::Simulate(arguments) => simulate::simulate(&context, &arguments),
         Command::SimulateScan(arguments) => simulate_scan::simulate(&context, &arguments),
+        Command::Store { action: StoreAction::Verify { repair } } => store::verify(&context, repair),
         Command::Doctor => doctor::doctor(&context),
         Command::Serve { role } => serve::serve(&context, *role),
         Command::Cluster(_) => unreachable!("taken above"),

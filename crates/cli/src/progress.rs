@@ -196,6 +196,14 @@ impl Observer for Progress<'_> {
                 let model = &self.plan.models[unit.model].identifier;
                 self.line(&format!("{model} {}: stored after {}", unit.seed, units::duration(*seconds)));
             }
+            Event::Checking { done: 0, total } => {
+                self.start(*total as u64, "checking the store".to_owned(), "objects");
+            }
+            Event::Checking { done, total } if done == total => self.clear(),
+            Event::Checking { .. } => self.with_bar(|bar| bar.inc(1)),
+            Event::Discarded { path, problem } => {
+                self.line(&format!("discarded {}: {problem}; it is made anew", path.display()));
+            }
             Event::Failed { unit, reason, .. } => self.line(&format!("failed: {unit}: {reason}")),
         }
     }

@@ -8,18 +8,18 @@ use ventral_aggregator::{
     Ceiled, Cell, ChosenBy, LayerScore, Leaderboard, Results, assemble, html, report_of,
 };
 use ventral_plan::Refused;
-use ventral_store::{JobRecord, Store};
+use ventral_store::{JobRecord, Owner, Store};
 
 use crate::context::Context;
 use crate::exit::{Exit, Outcome};
 use crate::tree::tree_text;
-use crate::{site, table};
+use crate::{lock, site, table};
 
 /// Regions up to which the leaderboard shows layers: with more, lines would not fit a screen.
 const MAX_REGIONS_WITH_LAYERS: usize = 4;
 
 /// File of the report in a job's directory.
-const REPORT: &str = "report.html";
+pub const REPORT: &str = "report.html";
 /// How the reason of a card begins whose model has scores but no images.
 const NO_IMAGES: &str = "no images can be made for it: ";
 
@@ -33,20 +33,34 @@ pub fn jobs(context: &Context) -> Outcome {
         benchmarks: usize,
         units: usize,
         failed: usize,
-        state: &'static str,
+        state: String,
+        /// The process that computes it.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        owner: Option<Owner>,
         spec: PathBuf,
     }
     let store = context.store()?;
     let mut entries = Vec::new();
     for job in store.jobs()? {
-        let record = store.load_job(&job.id)?;
+        let record = match store.load_job(&job.id) {
+            Err(error @ ventral_store::Error::Damaged { .. }) => {
+                eprintln!("{}: {error}; `ventral run` with its spec does it", job.id);
+                continue;
+            }
+            record => record?,
+        };
+        let running = store.running(&job.id)?;
         entries.push(Entry {
             title: record.plan.spec.title().to_owned(),
             models: record.plan.models.len(),
             benchmarks: record.plan.benchmarks.len(),
             units: record.plan.unit_count(),
             failed: record.failures.len(),
-            state: state(&record, &store),
+            state: match &running {
+                Some(owner) => lock::running(owner.as_ref()),
+                None => state(&record, &store).to_owned(),
+            },
+            owner: running.flatten(),
             spec: record.spec_file,
             id: job.id,
         });
@@ -56,7 +70,7 @@ pub fn jobs(context: &Context) -> Outcome {
         for entry in &entries {
             table.add_row([
                 entry.id.clone(),
-                entry.state.to_owned(),
+                entry.state.clone(),
                 entry.models.to_string(),
                 entry.benchmarks.to_string(),
                 entry.units.to_string(),

@@ -7,10 +7,11 @@ use ventral_aggregator::{LayerScore, Leaderboard, assemble};
 use ventral_store::{Failure, JobRecord, Store, Usage};
 use ventral_worker::run as compute;
 
+use crate::args::LockArgs;
 use crate::context::Context;
 use crate::exit::{Exit, Outcome};
 use crate::progress::{Progress, stop_on_signal};
-use crate::{maps, results, synthesis, units};
+use crate::{lock, maps, results, store, synthesis, units};
 
 #[derive(Serialize)]
 struct Summary<'a> {
@@ -28,7 +29,7 @@ struct Summary<'a> {
 }
 
 /// Scores what a spec names, prints the leaderboard, writes the report.
-pub fn run(context: &Context, spec: &Path, report: bool) -> Outcome {
+pub fn run(context: &Context, spec: &Path, report: bool, lock: LockArgs) -> Outcome {
     stop_on_signal();
     if context.remote.is_some() {
         eprintln!("computing here; `ventral submit` uses the cluster");
@@ -36,6 +37,8 @@ pub fn run(context: &Context, spec: &Path, report: bool) -> Outcome {
     let store = context.store()?;
     let job = context.job(spec)?;
     let id = job.plan.job_id();
+    let _lock = lock::take(&store, &id, lock)?;
+    store::discard_damaged(&store, &id)?;
     let mut record = JobRecord {
         plan: job.plan.clone(),
         spec_file: absolute(spec)?,
@@ -52,13 +55,13 @@ pub fn run(context: &Context, spec: &Path, report: bool) -> Outcome {
 }
 
 /// Continues a job from its record.
-pub fn resume(context: &Context, job: Option<&str>) -> Outcome {
+pub fn resume(context: &Context, job: Option<&str>, lock: LockArgs) -> Outcome {
     let store = context.store()?;
     let (id, record) = context.record(&store, job)?;
     eprintln!("continuing {id} ({})", record.spec_file.display());
     let data = context.data.clone().or(record.data_dir);
     let context = Context { data, store_dir: context.store_dir.clone(), remote: None, ..*context };
-    run(&context, &record.spec_file, true)
+    run(&context, &record.spec_file, true, lock)
 }
 
 fn finish(

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use ventral_aggregator::{JobFile, SetSummary, Syntheses, save_synthesis, synthesis_files};
 use ventral_store::{JobRecord, Store};
 
+use crate::args::LockArgs;
 use crate::context::Context;
 use crate::exit::{Exit, Outcome};
 use crate::remote::Remote;
@@ -24,14 +25,14 @@ pub struct Written {
 }
 
 /// Runs a spec that makes images.
-pub fn synthesize(context: &Context, spec: &Path) -> Outcome {
+pub fn synthesize(context: &Context, spec: &Path, lock: LockArgs) -> Outcome {
     if context.spec(spec)?.synthesis.is_none() {
         return Err(Exit::input(format!(
             "{}: it has no section [synthesis], which says what images to make; `ventral run` scores models",
             spec.display()
         )));
     }
-    run::run(context, spec, true)
+    run::run(context, spec, true, lock)
 }
 
 /// Writes the images of a job that was just computed below its directory; `None` for a job without synthesis.

@@ -97,7 +97,8 @@ pub enum Error {
     },
     /// Identifiers of one side have no partner on the other.
     #[error(
-        "{}: {missing} of {total} {what} are not in {other}, the first is `{first}`; add them or correct the identifiers", path.display()
+        "{}: {missing} of {total} {what} are not in {other}, {}; add them or correct the identifiers",
+        path.display(), of_both(first, there.as_deref())
     )]
     Missing {
         /// The file that names them.
@@ -112,6 +113,8 @@ pub enum Error {
         total: usize,
         /// The first of them.
         first: String,
+        /// One of the other side, if possible without a partner, too: it shows how the identifiers differ.
+        there: Option<String>,
     },
     /// A response that is NaN or infinite where a number is needed.
     #[error(
@@ -231,4 +234,22 @@ impl ParseError {
             Err(ParseError::Limit { what: what.to_string(), found, limit, name })
         }
     }
+}
+
+/// Identifiers of both sides that belong to nothing.
+fn of_both(first: &str, there: Option<&str>) -> String {
+    match there {
+        Some(there) => format!("the first is `{first}` here, `{there}` there"),
+        None => format!("the first is `{first}`"),
+    }
+}
+
+/// One of `there` that is none of `here`; if all are, the first.
+pub(crate) fn other_side<'a>(
+    here: &[String],
+    there: impl IntoIterator<Item = &'a String> + Clone,
+) -> Option<String> {
+    let known: std::collections::HashSet<&str> = here.iter().map(String::as_str).collect();
+    let stranger = there.clone().into_iter().find(|name| !known.contains(name.as_str()));
+    stranger.or_else(|| there.into_iter().next()).cloned()
 }

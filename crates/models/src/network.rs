@@ -1,6 +1,3 @@
-use std::collections::HashMap;
-
-use globset::{GlobBuilder, GlobMatcher};
 use ndarray::{Array3, ArrayViewMut1};
 use rten::{NodeId, Value, ValueType};
 use rten_tensor::Layout as _;
@@ -8,7 +5,7 @@ use rten_tensor::Layout as _;
 use crate::engine::{Engine, Worker};
 use crate::onnx::InputShape;
 use crate::preprocess::{Layout, Preprocessing};
-use crate::{Error, Layer, ModelCard, suggest};
+use crate::{Error, Layer, ModelCard, select_layers, suggest};
 
 /// Images per run of the graph. One, so that an activation depends on its image alone: with more, how products are blocked, and with
 /// it the last bits, would depend on the company an image is in. Images run in parallel instead.
@@ -46,7 +43,8 @@ impl Network {
         let tensors = measure(&engine, &preprocessing, &summary.tensors)?;
         let known = |name: &String| tensors.iter().any(|(layer, _)| layer.name == *name);
         let logits = summary.logits.filter(known);
-        let chosen = select(card, &tensors, logits.as_deref())?;
+        let names: Vec<&str> = tensors.iter().map(|(layer, _)| layer.name.as_str()).collect();
+        let chosen = select_layers(card, &names, logits.as_deref())?;
         Ok(Self {
             identifier: card.identifier.clone(),
             engine,
@@ -214,60 +212,6 @@ pub(crate) fn without_batch(mut shape: Vec<usize>) -> Vec<usize> {
         shape.remove(0);
     }
     shape
-}
-
-/// Indices, ascending, of the tensors that the card's patterns name (true), and of others that a region or the readout commits to (false).
-fn select(
-    card: &ModelCard,
-    tensors: &[(Layer, NodeId)],
-    logits: Option<&str>,
-) -> Result<Vec<(usize, bool)>, Error> {
-    let names = || tensors.iter().map(|(layer, _)| layer.name.as_str());
-    let positions: HashMap<&str, usize> = names().enumerate().map(|(index, name)| (name, index)).collect();
-    let position = |name: &str| {
-        let actual = logits.filter(|_| name == LOGITS).unwrap_or(name);
-        positions.get(actual).copied()
-    };
-    let mut keep = vec![false; tensors.len()];
-    let lists = [("include", &card.layers.include, true), ("exclude", &card.layers.exclude, false)];
-    for (list, patterns, value) in lists {
-        for pattern in patterns {
-            let matching: Vec<usize> = match position(pattern) {
-                Some(index) => vec![index],
-                None => {
-                    let matcher = glob(card, list, pattern)?;
-                    names()
-                        .enumerate()
-                        .filter(|(_, name)| matcher.is_match(name))
-                        .map(|(index, _)| index)
-                        .collect()
-                }
-            };
-            if matching.is_empty() {
-                return Err(unknown(&card.identifier, pattern, names()));
-            }
-            matching.into_iter().for_each(|index| keep[index] = value);
-        }
-    }
-    let named = keep.clone();
-    for name in card.regions.values().chain(&card.readout) {
-        let index = position(name).ok_or_else(|| unknown(&card.identifier, name, names()))?;
-        keep[index] = true;
-    }
-    if card.readout.is_none()
-        && let Some(index) = position(LOGITS)
-    {
-        keep[index] = true;
-    }
-    Ok((0..keep.len()).filter(|&index| keep[index]).map(|index| (index, named[index])).collect())
-}
-
-fn glob(card: &ModelCard, list: &str, pattern: &str) -> Result<GlobMatcher, Error> {
-    let glob = GlobBuilder::new(pattern).literal_separator(false).backslash_escape(true).build();
-    glob.map(|glob| glob.compile_matcher()).map_err(|error| Error::Card {
-        path: card.path().to_owned(),
-        message: format!("`layers.{list}`: {pattern:?} is not a valid pattern: {}", error.kind()),
-    })
 }
 
 fn copy_finite(

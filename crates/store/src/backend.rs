@@ -18,6 +18,22 @@ pub(crate) const CHUNK_BYTES: usize = 1 << 20;
 /// An object in two pieces: its head and the rest.
 pub(crate) type Pieces = (Vec<u8>, Vec<u8>);
 
+/// A key in a listing.
+pub(crate) struct Listed {
+    /// The key.
+    pub key: Key,
+    /// Size in bytes.
+    pub bytes: u64,
+}
+
+/// What was read of a key without holding it in memory.
+pub(crate) struct Scanned {
+    /// The first bytes.
+    pub start: Vec<u8>,
+    /// Digest of what follows the bytes that were left out.
+    pub digest: Digest,
+}
+
 /// A directory or a remote store. Writes are whole or not at all; reads are not verified here.
 pub(crate) trait Backend: Send + Sync + fmt::Debug {
     /// The file or URL of a key, for messages.
@@ -41,6 +57,13 @@ pub(crate) trait Backend: Send + Sync + fmt::Debug {
 
     /// Copies the bytes of a key into a new file beside `target` and moves it there if their digest is `expected`.
     fn fetch(&self, key: &Key, expected: &Digest, target: &Path) -> Result<bool, Error>;
+
+    /// The first `start` bytes, and the digest of all but the first `skip`, without holding more in memory; `None` if there is no such
+    /// key.
+    fn scan(&self, key: &Key, skip: usize, start: usize) -> Result<Option<Scanned>, Error>;
+
+    /// The keys below a directory of the store, two levels down, sorted.
+    fn list(&self, directory: &str) -> Result<Vec<Listed>, Error>;
 
     /// Size in bytes; `None` if there is no such key.
     fn size(&self, key: &Key) -> Result<Option<u64>, Error>;
@@ -108,6 +131,32 @@ impl<W: Write> Write for Hashing<W> {
 pub(crate) fn digest_of(hash: Sha256) -> Digest {
     let text: String = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
     Digest::try_from(text).unwrap_or_else(|e| unreachable!("a SHA-256 is a digest: {e}"))
+}
+
+/// Keeps the first bytes of what is written, and hashes all but the first few.
+pub(crate) struct Scanning {
+    start: Vec<u8>,
+    wanted: usize,
+    skip: usize,
+    hash: Sha256,
+}
+
+impl Scanning {
+    pub fn new(skip: usize, wanted: usize) -> Self {
+        Self { start: Vec::new(), wanted, skip, hash: Sha256::new() }
+    }
+
+    pub fn take(&mut self, bytes: &[u8]) {
+        let kept = bytes.len().min(self.wanted - self.start.len());
+        self.start.extend_from_slice(&bytes[..kept]);
+        let skipped = bytes.len().min(self.skip);
+        self.skip -= skipped;
+        self.hash.update(&bytes[skipped..]);
+    }
+
+    pub fn finish(self) -> Scanned {
+        Scanned { start: self.start, digest: digest_of(self.hash) }
+    }
 }
 
 /// Copies a file chunk by chunk; returns the digest of its bytes.

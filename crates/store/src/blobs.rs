@@ -27,11 +27,18 @@ impl Store {
         check_size(size, MAX_BLOB_IN_MEMORY_BYTES)?;
         let digest = Digest::of_bytes(bytes);
         let key = Key::blob(&digest);
-        if !self.backend.create(&key, &[bytes])? && self.backend.size(&key)? != Some(size) {
-            // What is there was cut short: it is no blob of this name.
+        if !self.backend.create(&key, &[bytes])? && !self.is_whole(&digest)? {
             self.backend.replace(&key, bytes)?;
         }
         Ok(digest)
+    }
+
+    /// Whether the blob is there and not damaged.
+    fn is_whole(&self, digest: &Digest) -> Result<bool, Error> {
+        match self.verify_blob(digest) {
+            Err(Error::Damaged { .. }) => Ok(false),
+            verified => verified,
+        }
     }
 
     /// Stores a file under `expected`, the digest of its bytes, without holding it in memory.
@@ -52,11 +59,10 @@ impl Store {
             return Err(Error::Changed { path: path.to_owned(), expected: expected.clone(), found });
         }
         let key = Key::blob(expected);
-        match self.backend.size(&key)? {
-            Some(stored) if stored == size => return Ok(Put::Identical),
-            Some(_) => self.backend.remove(&key)?,
-            None => {}
+        if self.is_whole(expected)? {
+            return Ok(Put::Identical);
         }
+        self.backend.remove(&key)?;
         let created = self.backend.create_from(&key, path, size, expected)?;
         Ok(if created { Put::Created } else { Put::Identical })
     }
@@ -96,6 +102,16 @@ impl Store {
             cache.adopt(&key, target);
         }
         Ok(found)
+    }
+
+    /// Whether a blob is there, its bytes verified without holding them in memory.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`], [`Error::Io`], [`Error::Remote`].
+    pub fn verify_blob(&self, digest: &Digest) -> Result<bool, Error> {
+        let key = Key::blob(digest);
+        let Some(found) = self.backend.scan(&key, 0, 0)? else { return Ok(false) };
+        check_blob(&self.backend.place(&key), digest, &found.digest).map(|()| true)
     }
 
     /// Whether a blob exists (its bytes are verified when read).

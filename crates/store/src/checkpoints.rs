@@ -1,6 +1,8 @@
 //! Checkpoints: how far a long unit has come, `checkpoints/<2>/<digest of the unit>`. The only things in a store that are replaced
 //! and removed; a result never depends on whether there is one.
 
+use std::path::PathBuf;
+
 use ventral_plan::Digest;
 
 use crate::backend::check_size;
@@ -42,6 +44,11 @@ impl Store {
     /// [`Error::Io`], [`Error::Remote`].
     pub fn remove_checkpoint(&self, unit: &Digest) -> Result<(), Error> {
         self.backend.remove(&Key::checkpoint(unit))
+    }
+
+    /// File or URL of the checkpoint of this unit, for messages.
+    pub fn checkpoint_path(&self, unit: &Digest) -> PathBuf {
+        self.backend.place(&Key::checkpoint(unit))
     }
 
     fn checkpoint_limit(&self) -> u64 {

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use ventral_metrics::{LayerGram, Precision, SplitScores};
 
 /// Name of the header field.
-const HEADER: &str = "ventral";
+pub(crate) const HEADER: &str = "ventral";
 
 /// Bytes that are not those of the expected result.
 #[derive(Debug, thiserror::Error)]
@@ -52,8 +52,8 @@ struct ScoreHeader {
     alphas: usize,
 }
 
-const GRAM: &str = "layer-gram";
-const SCORE: &str = "score";
+pub(crate) const GRAM: &str = "layer-gram";
+pub(crate) const SCORE: &str = "score";
 
 impl LayerGramRecord {
     /// The Gram as bytes: the lower triangle of the products row by row, and the sums.

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use crate::backend::check_size;
 use crate::key::Key;
+use crate::seal::{self, SEAL_BYTES};
 use crate::{Error, Store};
 
 /// Largest document in bytes; a plan of a million units takes about half of it.
@@ -20,7 +21,7 @@ impl Store {
     pub fn create_document(&self, job: &str, name: &str, bytes: &[u8]) -> Result<bool, Error> {
         let key = Key::document(job, name)?;
         check_size(bytes.len() as u64, MAX_DOCUMENT_BYTES)?;
-        self.backend.create(&key, &[bytes])
+        self.backend.create(&key, &[&seal::seal(name, bytes)])
     }
 
     /// Writes a document, replacing an older one atomically.
@@ -30,7 +31,7 @@ impl Store {
     pub fn write_document(&self, job: &str, name: &str, bytes: &[u8]) -> Result<(), Error> {
         let key = Key::document(job, name)?;
         check_size(bytes.len() as u64, MAX_DOCUMENT_BYTES)?;
-        self.backend.replace(&key, bytes)
+        self.backend.replace(&key, &seal::seal(name, bytes))
     }
 
     /// [`Store::write_document`]; returns the document's file or URL.
@@ -45,10 +46,22 @@ impl Store {
     /// A document's bytes; `None` if there is none.
     ///
     /// # Errors
-    /// [`Error::Name`], [`Error::Damaged`] for more than [`MAX_DOCUMENT_BYTES`], [`Error::Io`], [`Error::Remote`].
+    /// [`Error::Name`], [`Error::Damaged`] for bytes that are not those written and for more than [`MAX_DOCUMENT_BYTES`],
+    /// [`Error::Io`], [`Error::Remote`].
     pub fn document(&self, job: &str, name: &str) -> Result<Option<Vec<u8>>, Error> {
         let key = Key::document(job, name)?;
-        Ok(self.backend.read(&key, 0, MAX_DOCUMENT_BYTES)?.map(|(_, bytes)| bytes))
+        let Some((_, bytes)) = self.backend.read(&key, 0, MAX_DOCUMENT_BYTES + SEAL_BYTES)? else {
+            return Ok(None);
+        };
+        seal::unseal(&self.backend.place(&key), name, bytes).map(Some)
+    }
+
+    /// Removes a damaged document so that it can be written again.
+    ///
+    /// # Errors
+    /// [`Error::Name`], [`Error::Io`], [`Error::Remote`].
+    pub fn discard_document(&self, job: &str, name: &str) -> Result<(), Error> {
+        self.backend.remove(&Key::document(job, name)?)
     }
 
     /// The ids of all jobs that have a document, sorted.

@@ -51,8 +51,8 @@ pub enum Error {
         /// What is wrong with it.
         problem: String,
     },
-    /// An object's bytes are not those that were written.
-    #[error("{path}: {problem}; the object is damaged: delete it and run again, it will be recomputed", path = path.display())]
+    /// The bytes of an object, blob, checkpoint or document are not those that were written.
+    #[error("{path}: {problem}; it is damaged: the next run discards it and makes it anew", path = path.display())]
     Damaged {
         /// The object's file or URL.
         path: PathBuf,

@@ -10,7 +10,7 @@ use ventral_plan::{Digest, Plan};
 use crate::key::{JOBS, Key};
 use crate::{Error, Store};
 
-const RECORD: &str = "job.json";
+pub(crate) const RECORD: &str = "job.json";
 
 /// A job: its plan, where it came from, and how the last run went.
 #[derive(Debug, Clone, Serialize, Deserialize)]

@@ -10,6 +10,15 @@ pub const MAX_NAME_BYTES: usize = 128;
 /// How much of a refused name an error repeats, in characters.
 const SHOWN_CHARS: usize = 80;
 
+/// Directory of objects.
+pub(crate) const OBJECTS: &str = "objects";
+
+/// Directory of blobs.
+pub(crate) const BLOBS: &str = "blobs";
+
+/// Directory of checkpoints.
+pub(crate) const CHECKPOINTS: &str = "checkpoints";
+
 /// Directory of jobs.
 pub(crate) const JOBS: &str = "jobs";
 
@@ -19,15 +28,15 @@ pub(crate) struct Key(String);
 
 impl Key {
     pub fn object(digest: &Digest) -> Self {
-        Self::addressed("objects", digest)
+        Self::addressed(OBJECTS, digest)
     }
 
     pub fn blob(digest: &Digest) -> Self {
-        Self::addressed("blobs", digest)
+        Self::addressed(BLOBS, digest)
     }
 
     pub fn checkpoint(digest: &Digest) -> Self {
-        Self::addressed("checkpoints", digest)
+        Self::addressed(CHECKPOINTS, digest)
     }
 
     pub fn document(job: &str, name: &str) -> Result<Self, Error> {
@@ -40,9 +49,21 @@ impl Key {
         Self("ping".to_owned())
     }
 
+    /// What a listing found: it need not be a name that this store gives.
+    pub fn listed(path: String) -> Self {
+        Self(path)
+    }
+
     fn addressed(kind: &str, digest: &Digest) -> Self {
         let name = digest.as_str();
         Self(format!("{kind}/{}/{name}", &name[..2]))
+    }
+
+    /// Directory, shelf or job, and name.
+    pub fn parts(&self) -> Option<(&str, &str, &str)> {
+        let (directory, rest) = self.0.split_once('/')?;
+        let (shelf, name) = rest.split_once('/')?;
+        Some((directory, shelf, name))
     }
 
     pub fn as_str(&self) -> &str {

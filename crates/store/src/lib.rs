@@ -11,6 +11,8 @@
 //! - [`maps`]: pieces of brain maps as bytes
 //! - [`synthesis`]: sets of synthesised images as bytes
 //! - [`checkpoints`]: how far a long unit has come
+//! - [`lock`]: who computes a job
+//! - [`verify`]: everything in a store, looked through
 
 mod backend;
 pub mod blobs;
@@ -23,10 +25,13 @@ mod frame;
 pub mod jobs;
 mod key;
 mod local;
+pub mod lock;
 pub mod maps;
 mod remote;
+mod seal;
 mod store;
 pub mod synthesis;
+pub mod verify;
 
 pub use blobs::{MAX_BLOB_BYTES, MAX_BLOB_IN_MEMORY_BYTES};
 pub use codec::{CodecError, LayerGramRecord, ScoreRecord};
@@ -34,6 +39,7 @@ pub use documents::MAX_DOCUMENT_BYTES;
 pub use error::Error;
 pub use jobs::{Failure, JobEntry, JobRecord, Usage};
 pub use key::MAX_NAME_BYTES;
+pub use lock::{JobLock, Locked, Owner};
 pub use maps::{MapRecord, PermutationRecord};
 pub use remote::{MAX_REMOTE_OBJECT_BYTES, Settings};
 pub use store::{MAX_OBJECT_BYTES, Put, Store};

@@ -1,7 +1,7 @@
 //! A store in a directory: temporary file, sync, link into place.
 
 use std::fs::{self, File, Permissions};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
@@ -9,7 +9,9 @@ use std::time::{Duration, Instant, SystemTime};
 use tempfile::NamedTempFile;
 use ventral_plan::Digest;
 
-use crate::backend::{Backend, Pieces, copy_hashed, read_pieces, record_time};
+use crate::backend::{
+    Backend, CHUNK_BYTES, Listed, Pieces, Scanned, Scanning, copy_hashed, read_pieces, record_time,
+};
 use crate::key::{JOBS, Key, check_name};
 use crate::{Error, JobEntry, MAX_OBJECT_BYTES};
 
@@ -100,22 +102,51 @@ impl Backend for Local {
     fn replace(&self, key: &Key, bytes: &[u8]) -> Result<(), Error> {
         let path = self.path(key);
         let (file, ()) = self.filled(&path, |file| file.write_all(bytes))?;
+        if path.is_dir() {
+            self.remove(key)?;
+        }
         file.persist(&path).map_err(|refused| Error::io("cannot write", &path, refused.error))?;
         Ok(())
     }
 
     fn read(&self, key: &Key, head: usize, limit: u64) -> Result<Option<Pieces>, Error> {
         let (path, began) = (self.path(key), Instant::now());
-        let Some(mut file) = open(&path)? else { return Ok(None) };
-        let read_error = |e| Error::io("cannot read", &path, e);
-        let size = file.metadata().map_err(read_error)?.len();
+        let Some((mut file, size)) = open(&path)? else { return Ok(None) };
         if size > limit {
             let problem = format!("{size} bytes, more than the {limit} it may have");
             return Err(Error::Damaged { path, problem });
         }
         let pieces = read_pieces(&mut file, size, head, limit);
         record_time("read", began);
-        pieces.map(Some).map_err(read_error)
+        pieces.map(Some).map_err(|e| Error::io("cannot read", &path, e))
+    }
+
+    fn scan(&self, key: &Key, skip: usize, start: usize) -> Result<Option<Scanned>, Error> {
+        let path = self.path(key);
+        let Some((mut file, _)) = open(&path)? else { return Ok(None) };
+        let mut scanning = Scanning::new(skip, start);
+        let mut chunk = vec![0; CHUNK_BYTES];
+        loop {
+            match file.read(&mut chunk).map_err(|e| Error::io("cannot read", &path, e))? {
+                0 => return Ok(Some(scanning.finish())),
+                count => scanning.take(&chunk[..count]),
+            }
+        }
+    }
+
+    fn list(&self, directory: &str) -> Result<Vec<Listed>, Error> {
+        let mut listed = Vec::new();
+        for shelf in names(&self.root.join(directory))? {
+            let path = self.root.join(directory).join(&shelf);
+            if !path.is_dir() {
+                continue;
+            }
+            for name in names(&path)? {
+                let bytes = fs::symlink_metadata(path.join(&name)).map_or(0, |metadata| metadata.len());
+                listed.push(Listed { key: Key::listed(format!("{directory}/{shelf}/{name}")), bytes });
+            }
+        }
+        Ok(listed)
     }
 
     fn fetch(&self, key: &Key, expected: &Digest, target: &Path) -> Result<bool, Error> {
@@ -137,7 +168,9 @@ impl Backend for Local {
 
     fn remove(&self, key: &Key) -> Result<(), Error> {
         let path = self.path(key);
-        match fs::remove_file(&path) {
+        // A directory in the place of an object is damage, too.
+        let directory = fs::symlink_metadata(&path).is_ok_and(|metadata| metadata.is_dir());
+        match if directory { fs::remove_dir_all(&path) } else { fs::remove_file(&path) } {
             Err(e) if e.kind() != io::ErrorKind::NotFound => Err(Error::io("cannot remove", path, e)),
             _ => Ok(()),
         }
@@ -145,20 +178,8 @@ impl Backend for Local {
 
     fn job_ids(&self) -> Result<Vec<String>, Error> {
         let directory = self.root.join(JOBS);
-        let entries = match fs::read_dir(&directory) {
-            Ok(entries) => entries,
-            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(e) => return Err(Error::io("cannot list", &directory, e)),
-        };
-        let mut ids = Vec::new();
-        for entry in entries {
-            let entry = entry.map_err(|e| Error::io("cannot list", &directory, e))?;
-            let id = entry.file_name().to_string_lossy().into_owned();
-            if check_name("job id", &id).is_ok() && entry.path().is_dir() {
-                ids.push(id);
-            }
-        }
-        ids.sort();
+        let mut ids = names(&directory)?;
+        ids.retain(|id| check_name("job id", id).is_ok() && directory.join(id).is_dir());
         Ok(ids)
     }
 
@@ -193,7 +214,7 @@ pub(crate) fn check_blob(place: &Path, expected: &Digest, found: &Digest) -> Res
 
 /// Puts a blob's file in a second place if its digest is `expected`; false if there is no such file.
 pub(crate) fn link_verified(path: &Path, expected: &Digest, target: &Path) -> Result<bool, Error> {
-    let Some(mut file) = open(path)? else { return Ok(false) };
+    let Some((mut file, _)) = open(path)? else { return Ok(false) };
     let found = copy_hashed(&mut file, io::sink()).map_err(|e| Error::io("cannot read", path, e))?;
     check_blob(path, expected, &found)?;
     link_or_copy(path, target)?;
@@ -219,12 +240,40 @@ fn link_or_copy(path: &Path, target: &Path) -> Result<(), Error> {
     copied().map_err(write_error)
 }
 
-fn open(path: &Path) -> Result<Option<File>, Error> {
+/// A file and its size; `None` if there is none. What lies in its place and is no file that can be read is damage.
+fn open(path: &Path) -> Result<Option<(File, u64)>, Error> {
+    let damaged = |problem: &str| Err(Error::Damaged { path: path.to_owned(), problem: problem.to_owned() });
+    // Looked at first: opening a pipe would wait for a writer.
+    let size = match fs::metadata(path) {
+        Ok(metadata) if metadata.is_dir() => return damaged("a directory lies in its place"),
+        Ok(metadata) if !metadata.is_file() => return damaged("it is not a regular file"),
+        Ok(metadata) => metadata.len(),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(e) => return Err(Error::io("cannot read", path, e)),
+    };
     match File::open(path) {
-        Ok(file) => Ok(Some(file)),
+        Ok(file) => Ok(Some((file, size))),
         Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(e) if e.kind() == io::ErrorKind::PermissionDenied => {
+            damaged("it may not be read (permission denied)")
+        }
         Err(e) => Err(Error::io("cannot read", path, e)),
     }
+}
+
+/// Names in a directory, sorted; none if it is not there.
+fn names(directory: &Path) -> Result<Vec<String>, Error> {
+    let list_error = |e| Error::io("cannot list", directory, e);
+    let entries = match fs::read_dir(directory) {
+        Ok(entries) => entries,
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(e) => return Err(list_error(e)),
+    };
+    let name = |entry: fs::DirEntry| entry.file_name().to_string_lossy().into_owned();
+    let names: io::Result<Vec<String>> = entries.map(|entry| entry.map(name)).collect();
+    let mut names = names.map_err(list_error)?;
+    names.sort();
+    Ok(names)
 }
 
 /// Removes temporary files that no living process can still need.

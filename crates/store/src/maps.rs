@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::codec::{Array, CodecError, decode, encode};
 
-const MAP: &str = "map";
+pub(crate) const MAP: &str = "map";
 
 /// A stored map unit: values of a range of centres.
 #[derive(Debug, Clone, PartialEq)]

@@ -130,9 +130,8 @@ impl Store {
                 Ok(Some(_)) => {
                     return Err(Error::Conflict { digest: digest.clone(), path: self.path(digest) });
                 }
-                // Another process discarded it, or its own create failed in the end.
-                Ok(None) => {}
-                Err(Error::Damaged { .. }) => self.backend.remove(&key)?,
+                // Another process discarded it, its own create failed in the end, or what is in the way cannot be followed.
+                Ok(None) | Err(Error::Damaged { .. }) => self.backend.remove(&key)?,
                 Err(error) => return Err(error),
             }
         }
@@ -154,6 +153,17 @@ impl Store {
             cache.keep(&key, &[&head, &payload]);
         }
         Ok(Some(payload))
+    }
+
+    /// Whether an object is there, its bytes verified without holding them in memory.
+    ///
+    /// # Errors
+    /// As [`Store::get`].
+    pub fn verify(&self, digest: &Digest) -> Result<bool, Error> {
+        let key = Key::object(digest);
+        let Some(found) = self.backend.scan(&key, HEAD_BYTES, HEAD_BYTES)? else { return Ok(false) };
+        frame::verify_digest(&self.backend.place(&key), &found.start, &found.digest)?;
+        Ok(true)
     }
 
     /// Removes a damaged object so that it can be computed again.

@@ -6,7 +6,7 @@ use ventral_synthesis::StepRecord;
 
 use crate::codec::{Array, CodecError, decode, encode};
 
-const SYNTHESIS: &str = "synthesis";
+pub(crate) const SYNTHESIS: &str = "synthesis";
 
 /// A stored synthesis unit: the images of one restart, and what they do in the model.
 #[derive(Debug, Clone, PartialEq)]

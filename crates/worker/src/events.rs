@@ -1,5 +1,7 @@
 //! What happens while units run, for whoever shows it.
 
+use std::path::PathBuf;
+
 use ventral_plan::{FeaturesUnit, MapUnit, ScoreUnit, SynthesisUnit};
 
 /// Receives events, from any thread.
@@ -113,6 +115,20 @@ pub enum Event<'a> {
         unit: &'a SynthesisUnit,
         /// Seconds it took this time.
         seconds: f64,
+    },
+    /// What the job has in the store is read, before anything is computed.
+    Checking {
+        /// Objects read.
+        done: usize,
+        /// Objects of the job.
+        total: usize,
+    },
+    /// Something in the store was damaged and is removed; it is made anew.
+    Discarded {
+        /// Its file or URL.
+        path: PathBuf,
+        /// What was found.
+        problem: String,
     },
     /// A unit failed; the others go on.
     Failed {

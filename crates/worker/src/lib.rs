@@ -12,6 +12,7 @@ mod events;
 mod execution;
 mod facts;
 mod features;
+mod heal;
 mod job;
 mod machine;
 mod maps;

@@ -1,12 +1,13 @@
 //! A model of a job: a network or activations that were computed elsewhere.
 
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::time::Instant;
 
 use ndarray::{Array3, Axis};
 use ventral_data::{Benchmark, StimulusSet, read_activations};
 use ventral_models::{
-    ActivationSource, GivenActivations, Images, Layer, ModelCard, Network, NetworkActivations,
+    ActivationSource, GivenActivations, Images, Layer, ModelCard, Network, NetworkActivations, select_layers,
 };
 use ventral_plan::{Digest, LayerFacts, ModelFacts, Screen};
 
@@ -29,6 +30,8 @@ pub enum LoadedModel {
         time_bins: Vec<[f64; 2]>,
         /// Identifier on the card.
         identifier: String,
+        /// Indices of layers that the card's patterns do not name, but a region or the readout does.
+        committed: Vec<usize>,
     },
 }
 
@@ -38,9 +41,18 @@ impl LoadedModel {
         if card.activations.is_none() {
             return Ok(Self::Network(Box::new(Network::load(card)?)));
         }
-        let given = read_activations(card.source())?;
+        let mut given = read_activations(card.source())?;
+        let names: Vec<&str> = given.layers.iter().map(|(name, _)| name.as_str()).collect();
+        let chosen = select_layers(card, &names, None)?;
+        let committed = (0..chosen.len()).filter(|&place| !chosen[place].1).collect();
+        let mut index = 0..;
+        given.layers.retain(|_| {
+            let index = index.next().unwrap_or_default();
+            chosen.binary_search_by_key(&index, |(chosen, _)| *chosen).is_ok()
+        });
         Ok(Self::Given {
             activations: GivenActivations::new(given.layers)?,
+            committed,
             ids: given.ids,
             time_bins: given.time_bins,
             identifier: card.identifier.clone(),
@@ -82,7 +94,7 @@ impl LoadedModel {
             readout: self.readout(card),
             committed: match self {
                 Self::Network(network) => network.committed_layers().to_vec(),
-                Self::Given { .. } => Vec::new(),
+                Self::Given { committed, .. } => committed.clone(),
             },
             gradient: None,
         })
@@ -125,7 +137,7 @@ impl LoadedModel {
                 let source = NetworkActivations::new(network, &images, screen.map(|s| s.source_degrees));
                 act(&source.filling_from(fitted_on))
             }
-            Self::Given { activations, ids, time_bins, identifier } => {
+            Self::Given { activations, ids, time_bins, identifier, .. } => {
                 let bins = time_bins.len().max(1);
                 let given = activations.stimuli() / bins;
                 let of_bin = match_rows(identifier, ids.as_deref(), given, stimuli)?;
@@ -213,16 +225,20 @@ fn match_rows(
             stimuli.len()
         )));
     };
-    let known: std::collections::HashMap<&str, usize> =
-        ids.iter().enumerate().map(|(row, id)| (id.as_str(), row)).collect();
+    let known: HashMap<&str, usize> = ids.iter().enumerate().map(|(row, id)| (id.as_str(), row)).collect();
     let missing: Vec<&str> =
         stimuli.ids.iter().map(String::as_str).filter(|id| !known.contains_key(id)).collect();
     if let Some(first) = missing.first() {
+        // One that is not among the stimuli shows how names differ.
+        let wanted: HashSet<&str> = stimuli.ids.iter().map(String::as_str).collect();
+        let other = ids.iter().find(|id| !wanted.contains(id.as_str())).or(ids.first());
         return Err(Error::Mismatch(format!(
-            "activations '{identifier}' lack {} of the {} stimuli of '{}', the first is '{first}'",
+            "activations '{identifier}' lack {} of the {} stimuli of '{}': `{first}` in the stimulus set, `{}` in the activations; \
+             rename the ids of the activations to those of the stimulus set",
             missing.len(),
             stimuli.len(),
-            stimuli.identifier
+            stimuli.identifier,
+            other.map_or("", String::as_str)
         )));
     }
     Ok(stimuli.ids.iter().filter_map(|id| known.get(id.as_str()).copied()).collect())

@@ -11,7 +11,7 @@ use ventral_store::{Failure, Store, Usage};
 use crate::features::{self, Missing};
 use crate::maps::map_all;
 use crate::synthesis::synthesise_all;
-use crate::{Error, Event, Execution, Job, LoadedModel, Observer, machine, score};
+use crate::{Error, Event, Execution, Job, LoadedModel, Observer, heal, machine, score};
 
 /// Rounds over a job: the second recomputes what was found damaged in the first.
 const MAX_ROUNDS: usize = 2;
@@ -48,6 +48,11 @@ pub struct Report {
 
 /// What is left to do of a job.
 pub fn work(job: &Job, store: &Store) -> Work {
+    work_with(job, store, &BTreeSet::new())
+}
+
+/// What is left to do, the Gram matrices among `wanted` with it that nothing else asks for.
+fn work_with(job: &Job, store: &Store, wanted: &BTreeSet<Digest>) -> Work {
     let plan = &job.plan;
     let scores: Vec<usize> =
         (0..plan.scores.len()).filter(|&i| !store.contains(&plan.scores[i].digest)).collect();
@@ -65,6 +70,7 @@ pub fn work(job: &Job, store: &Store) -> Work {
         let natural = plan.natural_layers(index);
         missing.grams.retain(|&layer| {
             mapped.contains(&index)
+                || wanted.contains(&unit.layers[layer].gram)
                 || natural.contains(&layer)
                 || work
                     .scores
@@ -152,7 +158,9 @@ fn reads_tiles(job: &Job, score: usize) -> bool {
 /// Only what makes going on pointless: a store that fails, no unit that fits, and interruption. Finished units are kept.
 pub fn run(job: &Job, store: &Store, observer: &dyn Observer) -> Result<Report, Error> {
     let started = Instant::now();
-    let before = work(job, store);
+    // Discarded Gram matrices are made again even if all their scores are there: the store is as it was, then.
+    let discarded = heal::discard_damaged(&job.plan, store, observer)?;
+    let before = work_with(job, store, &discarded);
     if let (true, Some(unfit)) = (before.is_hopeless(), before.unfit.first()) {
         return Err(Error::Plan(unfit.clone().into()));
     }
@@ -160,7 +168,7 @@ pub fn run(job: &Job, store: &Store, observer: &dyn Observer) -> Result<Report, 
     for _ in 0..MAX_ROUNDS {
         let mut damaged = false;
         failures = Vec::new();
-        let now = work(job, store);
+        let now = work_with(job, store, &discarded);
         read_features(job, store, observer, &now, &mut failures)?;
         score_all(job, store, observer, &mut failures, &mut damaged)?;
         map_all(job, store, observer, &now, &mut failures, &mut damaged)?;
@@ -174,7 +182,7 @@ pub fn run(job: &Job, store: &Store, observer: &dyn Observer) -> Result<Report, 
         unit: refused.title(),
         reason: refused.reason.clone(),
     }));
-    let left = work(job, store);
+    let left = work_with(job, store, &discarded);
     let usage = Usage {
         computed: left.cached.saturating_sub(before.cached),
         cached: before.cached,

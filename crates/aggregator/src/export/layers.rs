@@ -4,7 +4,7 @@ use super::markdown::{Align, table};
 use super::{csv_text, exact, full, status};
 use crate::{Error, LayerScore};
 
-const HEADINGS: [&str; 11] = [
+const HEADINGS: [&str; 12] = [
     "model",
     "layer",
     "depth_index",
@@ -12,6 +12,7 @@ const HEADINGS: [&str; 11] = [
     "version",
     "raw",
     "raw_error",
+    "ceiling",
     "ceiled",
     "ceiled_error",
     "status",
@@ -29,7 +30,7 @@ pub fn layers_csv(layers: &[LayerScore]) -> Result<String, Error> {
     })
 }
 
-fn csv_row(layer: &LayerScore) -> [String; 11] {
+fn csv_row(layer: &LayerScore) -> [String; 12] {
     let value = layer.value();
     let (status, reason) = status(&value);
     [
@@ -40,6 +41,7 @@ fn csv_row(layer: &LayerScore) -> [String; 11] {
         layer.version.clone(),
         exact(&layer.raw_value()),
         full(layer.raw.as_ref().map(|score| score.error)),
+        full(layer.ceiling),
         exact(&value),
         full(layer.ceiled_score().map(|score| score.error)),
         status.to_owned(),
@@ -66,9 +68,12 @@ pub fn layers_markdown(layers: &[LayerScore]) -> String {
         left("layer"),
         left("benchmark"),
         right("raw"),
+        right("ceiling"),
         right("ceiled"),
         right("error"),
     ];
+    let number =
+        |value: Option<f64>| value.map_or_else(String::new, |value| crate::Value::Number(value).to_string());
     let row = |layer: &LayerScore| {
         let error = layer.ceiled_score().map(|score| score.error).filter(|error| error.is_finite());
         vec![
@@ -77,8 +82,9 @@ pub fn layers_markdown(layers: &[LayerScore]) -> String {
             layer.layer.clone(),
             layer.benchmark.clone(),
             layer.raw_value().to_string(),
+            number(layer.ceiling),
             layer.value().to_string(),
-            error.map_or_else(String::new, |error| crate::Value::Number(error).to_string()),
+            number(error),
         ]
     };
     table(&headings, &layers.iter().map(row).collect::<Vec<_>>())

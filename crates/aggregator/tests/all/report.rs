@@ -56,6 +56,7 @@ fn layer(
         benchmark: REGIONS[region].1.into(),
         version: "1".into(),
         raw: (!failed).then(|| score.clone()),
+        ceiling: None,
         ceiled: if failed {
             Ceiled::Failed {
                 reason: "feature 1024 of stimulus 17 is not a finite number; check the model's preprocessing"
@@ -257,4 +258,60 @@ fn degenerate_scores_draw_finite_coordinates() {
     for svg in coordinates {
         assert!(!svg.contains("\"NaN") && !svg.contains("\"inf") && !svg.contains(" NaN"), "{svg}");
     }
+}
+
+/// `models` times `layers` times `benchmarks` scores.
+fn large(models: usize, layers: usize, benchmarks: usize) -> Report {
+    let mut report = example();
+    let names: Vec<String> = (0..models).map(|model| format!("network_number_{model}")).collect();
+    let tests: Vec<String> = (0..benchmarks).map(|index| format!("MajajHong2015.IT-{index}-pls")).collect();
+    let mut rng = RandomState::new(7);
+    report.layers.clear();
+    for (model, name) in names.iter().enumerate() {
+        for test in &tests {
+            report.layers.extend((0..layers).map(|index| {
+                let mut scored = layer(&mut rng, MODELS[0], index % 60, 0);
+                scored.model.clone_from(name);
+                scored.layer = format!("features.{index}.block.{}", model % 7);
+                scored.benchmark.clone_from(test);
+                scored.depth_index = index;
+                scored
+            }));
+        }
+    }
+    let rule = |test: &String| RegionRule {
+        region: "IT".into(),
+        select_on: benchmark(test),
+        report_on: vec![benchmark(test)],
+    };
+    report.selections = select(&names, &report.layers, &tests.iter().map(rule).collect::<Vec<_>>(), &[]);
+    let branch = ("IT".to_owned(), tests.iter().map(|test| benchmark(test)).collect());
+    let tree = region_tree("brain_score", &[branch]);
+    report.leaderboard = leaderboard(&tree, &names, &report.selections, Ranking::TwoDecimals).unwrap();
+    report.benchmarks =
+        tests.iter().map(|test| BenchmarkInfo { identifier: test.clone(), ..info(1) }).collect();
+    report.imagenet_top1 = names
+        .iter()
+        .enumerate()
+        .map(|(i, model)| TopOne { model: model.clone(), percent: (i % 90) as f64 })
+        .collect();
+    let fact = |name: &String| Provenance { name: format!("model {name}"), value: "0".repeat(64) };
+    report.provenance = names.iter().map(fact).collect();
+    report
+}
+
+/// The page of 20,000 scores had 14.7 MB.
+#[test]
+fn the_page_stays_small_however_many_scores_there_are() {
+    const MAX_BYTES: usize = 3 << 20;
+    let page = html(&large(200, 20, 5)).unwrap();
+    std::fs::write(concat!(env!("CARGO_TARGET_TMPDIR"), "/large.html"), &page).unwrap();
+    assert!(page.len() < MAX_BYTES, "20,000 scores: {} bytes", page.len());
+    assert!(page.contains("further models are not drawn here") && page.contains("leaderboard --html"));
+    assert_eq!(page.matches("<summary>Best layers</summary>").count(), 5);
+    let wide = html(&large(20, 5, 100)).unwrap();
+    assert!(wide.len() < MAX_BYTES, "100 benchmarks: {} bytes", wide.len());
+    let long = html(&large(1000, 4, 2)).unwrap();
+    assert!(long.len() < MAX_BYTES, "1,000 models: {} bytes", long.len());
+    assert!(long.contains("further models are not shown here"));
 }

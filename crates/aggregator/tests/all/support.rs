@@ -20,6 +20,7 @@ pub fn scored_layer(model: &str, layer: &str, depth_index: usize, benchmark: &st
         benchmark: benchmark.into(),
         version: "1".into(),
         raw: Some(score.clone()),
+        ceiling: Some(0.75),
         ceiled: Ceiled::Score(score),
     }
 }

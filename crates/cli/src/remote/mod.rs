@@ -32,7 +32,7 @@ pub fn take(context: &Context, command: Command) -> Outcome<Option<Command>> {
     match command {
         Command::Plan { spec } => plan::plan(context, remote, &spec)?,
         Command::Jobs => jobs::list(context, remote, None, jobs::SHOWN)?,
-        Command::Resume { job } => jobs::steer(context, remote, Control::Resume, job.as_deref())?,
+        Command::Resume { job, .. } => jobs::steer(context, remote, Control::Resume, job.as_deref())?,
         other => return Ok(Some(other)),
     }
     Ok(None)

@@ -177,3 +177,23 @@ fn a_full_disk_is_a_clear_error_and_leaves_nothing_half_written() {
     assert!(stderr.contains("No space left") && stderr.contains("free some space"), "{stderr}");
     assert_eq!((written, left), (0, 0), "no object of 300 stimuli fits into 64 KiB");
 }
+
+/// The folder of such a spec has an empty name.
+#[test]
+fn a_glob_beside_a_spec_that_is_named_without_a_folder_matches() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let demo = root().join("examples/demo");
+    let files = ventral_testkit::files_below(&demo.join("models/convnet_trained"));
+    fs::create_dir(directory.path().join("some")).expect("writable");
+    for (name, bytes) in files {
+        fs::write(directory.path().join("some").join(name), bytes).expect("writable");
+    }
+    let text = format!("name = 'glob'\nmodels = ['s*']\nbenchmarks = [{:?}]\n", demo.join("benchmarks/v4"));
+    fs::write(directory.path().join("spec.toml"), text).expect("writable");
+    for spec in ["spec.toml", "./spec.toml"] {
+        let mut command = ventral(&directory.path().join("store"));
+        let (stdout, stderr, code) = finish(command.current_dir(directory.path()).args(["plan", spec]));
+        assert_eq!(code, 0, "{spec}: {stderr}");
+        assert!(stdout.contains("convnet_trained"), "{spec}: {stdout}");
+    }
+}

@@ -76,6 +76,16 @@ fn a_second_run_computes_nothing_and_every_view_agrees() {
     assert_eq!(board, again["leaderboard"], "the leaderboard comes from the store");
     let layers = succeed(ventral(&store).args(["export", "--what", "layers", "--format", "csv"]));
     let rows = layers.lines().count() - 1;
+    let column = layers
+        .lines()
+        .next()
+        .and_then(|head| head.split(',').position(|name| name == "ceiling"))
+        .expect("a column");
+    let ceiled = layers
+        .lines()
+        .skip(1)
+        .filter(|row| row.split(',').nth(column).is_some_and(|ceiling| ceiling.parse::<f64>().is_ok()));
+    assert!(ceiled.count() > 0, "{layers}");
     let scores: Value = json(&succeed(ventral(&store).args(["scores", "--json"])));
     assert_eq!(scores.as_array().map(Vec::len), Some(rows));
 

@@ -1,10 +1,12 @@
 //! The command as its user meets it: real processes, real files.
 
 mod behavior;
+mod damage;
 mod errors;
 mod house;
 mod jobs;
 mod labels;
+mod locks;
 mod maps;
 mod preset;
 mod readme;

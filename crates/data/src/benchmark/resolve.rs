@@ -9,7 +9,7 @@ use super::card::{BenchmarkCard, Content, StimuliCard, StimulusFormat};
 use super::locate::Roots;
 use super::recording::{self, Recording, neuroid_ids};
 use super::{Benchmark, Target, Time, behavior, ceiling, parts, rdms, reduction, splits, units};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, other_side};
 use crate::stimuli::{StimulusSet, check_unique};
 use crate::table::Table;
 
@@ -214,24 +214,28 @@ fn match_rows(
     let known: HashMap<&str, &Vec<usize>> =
         groups.iter().map(|(id, members)| (id.as_str(), members)).collect();
     let absent: Vec<&String> = ids.iter().filter(|id| !known.contains_key(id.as_str())).collect();
-    let missing = |what, other: String, absent: Vec<&String>, total| Error::Missing {
+    let missing = |what, other: String, absent: Vec<&String>, total, there| Error::Missing {
         path: path.to_path_buf(),
         what,
         other,
         missing: absent.len(),
         total,
         first: absent.first().map(|s| s.to_string()).unwrap_or_default(),
+        there,
     };
     if !absent.is_empty() {
         let total = ids.len();
-        return Err(missing("presentations", format!("the stimulus set {}", set.identifier), absent, total));
+        let there = other_side(&ids, groups.iter().map(|(id, _)| id));
+        let other = format!("the stimulus set {}", set.identifier);
+        return Err(missing("presentations", other, absent, total, there));
     }
     let named: BTreeSet<&str> = ids.iter().map(String::as_str).collect();
     let unused: Vec<&String> =
         groups.iter().map(|(id, _)| id).filter(|id| !named.contains(id.as_str())).collect();
     if !unused.is_empty() && !card.stimuli.allow_unused {
         let total = groups.len();
-        return Err(missing("stimuli", "the assembly (or set stimuli.allow_unused)".into(), unused, total));
+        let other = "the assembly (or set stimuli.allow_unused)".to_owned();
+        return Err(missing("stimuli", other, unused, total, ids.first().cloned()));
     }
     let members: Vec<Vec<usize>> = ids.iter().map(|id| known[id.as_str()].clone()).collect();
     let order: Vec<usize> = if card.pools.is_some() {

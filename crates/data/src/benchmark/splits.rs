@@ -10,7 +10,7 @@ use super::card::{BenchmarkCard, SplitScheme, SplitsCard};
 use super::locate::Roots;
 use super::resolve::Rows;
 use crate::assembly::STIMULUS_ID;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, other_side};
 use crate::mat::{MatValue, numeric, read_mat, texts};
 use crate::table::{Table, Values, read_table};
 
@@ -179,6 +179,7 @@ fn rows_of(path: &Path, names: &[String], ids: &[String]) -> Result<Vec<usize>> 
             missing: absent.len(),
             total: names.len(),
             first: first.to_string(),
+            there: other_side(names, ids),
         }),
     }
 }

@@ -10,7 +10,7 @@ use ndarray::{Array3, Ix3};
 use super::archive::{Archive, is_inside};
 use super::{Source, StimulusSet};
 use crate::assembly::STIMULUS_ID;
-use crate::error::{Error, ParseError, Result};
+use crate::error::{Error, ParseError, Result, other_side};
 use crate::limits;
 use crate::mat::{numeric, read_mat};
 use crate::table::{Table, Values, read_table};
@@ -167,7 +167,7 @@ fn in_archive(table: &Path, images: &Path, names: &[String]) -> Result<Vec<Sourc
         archive.names().iter().enumerate().map(|(i, n)| (n.as_str(), i)).collect();
     let find =
         |name: &String| positions.get(name.as_str()).map(|&entry| Source::Archive(archive.clone(), entry));
-    all_found(table, images, names, find)
+    all_found(table, images, names, find, || other_side(names, archive.names()))
 }
 
 fn in_folder(table: &Path, images: &Path, names: &[String]) -> Result<Vec<Source>> {
@@ -179,7 +179,14 @@ fn in_folder(table: &Path, images: &Path, names: &[String]) -> Result<Vec<Source
         ));
     }
     let find = |name: &String| Some(images.join(name)).filter(|p: &PathBuf| p.is_file()).map(Source::File);
-    all_found(table, images, names, find)
+    let there = || {
+        let mut files = Vec::new();
+        // A folder that cannot be listed has no example.
+        list(images, images, 0, &mut files).ok()?;
+        files.sort();
+        other_side(names, &files)
+    };
+    all_found(table, images, names, find, there)
 }
 
 fn all_found(
@@ -187,6 +194,7 @@ fn all_found(
     images: &Path,
     names: &[String],
     find: impl Fn(&String) -> Option<Source>,
+    there: impl FnOnce() -> Option<String>,
 ) -> Result<Vec<Source>> {
     let found: Vec<Option<Source>> = names.iter().map(find).collect();
     let missing: Vec<&String> =
@@ -200,6 +208,7 @@ fn all_found(
             missing: missing.len(),
             total: names.len(),
             first: first.to_string(),
+            there: there(),
         }),
     }
 }

@@ -16,7 +16,7 @@ use ventral_plan::Digest;
 use super::fault::Trouble;
 use super::{Inner, Remote};
 use crate::Error;
-use crate::backend::{Hashing, Pieces, digest_of};
+use crate::backend::{Hashing, Pieces, Scanned, Scanning, digest_of};
 use crate::local::{check_blob, new_file_in};
 
 /// Smallest part of an upload; a larger file has larger parts.
@@ -51,6 +51,28 @@ impl Remote {
                 })
                 .await?;
                 Ok(Some((first, rest)))
+            })
+        })
+        .await
+    }
+
+    /// The first `start` bytes, and the digest of all but the first `skip`.
+    pub(super) async fn scanned(
+        &self,
+        key: &str,
+        skip: usize,
+        start: usize,
+    ) -> Result<Option<Scanned>, Error> {
+        self.attempt("cannot read", key, move |inner, path| {
+            Box::pin(async move {
+                let Some(found) = begin(&inner, &path).await? else { return Ok(None) };
+                let (size, mut scanning) = (found.meta.size, Scanning::new(skip, start));
+                body(&inner, found, size, |bytes| {
+                    scanning.take(bytes);
+                    Ok(())
+                })
+                .await?;
+                Ok(Some(scanning.finish()))
             })
         })
         .await

@@ -249,13 +249,21 @@ fn list(contents: &Contents, parameter: &dyn Fn(&str) -> Option<String>) -> Resp
     let prefix = parameter("prefix").unwrap_or_default();
     let after = parameter("continuation-token").unwrap_or_default();
     let keys = contents.objects.keys().filter(|key| key.starts_with(&prefix));
+    let whole = parameter("delimiter").is_none();
     let directory = |key: &String| key[prefix.len()..].split_once('/').map(|(d, _)| format!("{prefix}{d}/"));
-    let directories: BTreeSet<String> = keys.filter_map(directory).filter(|d| *d > after).collect();
-    let page: Vec<&String> = directories.iter().take(PAGE).collect();
-    let entries: String =
-        page.iter().map(|d| format!("<CommonPrefixes><Prefix>{d}</Prefix></CommonPrefixes>")).collect();
+    let name = |key: &String| if whole { Some(key.clone()) } else { directory(key) };
+    let names: BTreeSet<String> = keys.filter_map(name).filter(|name| *name > after).collect();
+    let page: Vec<&String> = names.iter().take(PAGE).collect();
+    let entry = |name: &&String| match contents.objects.get(*name).filter(|_| whole) {
+        Some(object) => format!(
+            "<Contents><Key>{name}</Key><Size>{}</Size><LastModified>2026-11-21T10:00:00.000Z</LastModified></Contents>",
+            object.len()
+        ),
+        None => format!("<CommonPrefixes><Prefix>{name}</Prefix></CommonPrefixes>"),
+    };
+    let entries: String = page.iter().map(entry).collect();
     let next = match page.last() {
-        Some(last) if directories.len() > PAGE => {
+        Some(last) if names.len() > PAGE => {
             format!("<NextContinuationToken>{last}</NextContinuationToken>")
         }
         _ => String::new(),

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use ventral_store::{Error, Put, Store};
+use ventral_store::{Error, Locked, Put, Store};
 
 use crate::suite::name;
 
@@ -160,4 +160,93 @@ fn a_put_replaces_a_damaged_object_of_its_name() {
     fs::write(store.path(&name("unit")), b"VENTRAL1 cut").expect("writable");
     assert_eq!(store.put(&name("unit"), b"result").expect("replaced"), Put::Created);
     assert_eq!(store.get(&name("unit")).expect("whole").as_deref(), Some(&b"result"[..]));
+}
+
+/// What lies in the place of a file and is none.
+#[test]
+fn directories_pipes_and_dangling_links_are_damage_that_goes_away() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let store = open(directory.path());
+    let in_the_way: [(&str, fn(&Path)); 3] = [
+        ("a directory", |path| fs::create_dir_all(path.join("inside")).expect("writable")),
+        ("a pipe", |path| {
+            let made = Command::new("mkfifo").arg(path).status();
+            assert!(made.expect("mkfifo").success());
+        }),
+        ("a link", |path| std::os::unix::fs::symlink("nowhere", path).expect("writable")),
+    ];
+    let unit = name("unit");
+    for (what, put_there) in in_the_way {
+        store.put(&unit, b"result").expect("written");
+        let blob = store.put_blob(b"weights").expect("written");
+        store.save_checkpoint(&unit, b"steps").expect("written");
+        store.write_document("job", "job.json", b"{}").expect("written");
+        let blobs = directory.path().join("store/blobs");
+        let places = [
+            store.path(&unit),
+            store.checkpoint_path(&unit),
+            blobs.join(&blob.as_str()[..2]).join(blob.as_str()),
+            store.job_dir("job").join("job.json"),
+        ];
+        for place in &places {
+            fs::remove_file(place).expect("removable");
+            put_there(place);
+        }
+        for found in [
+            store.get(&unit).map(|found| found.is_some()),
+            store.verify(&unit),
+            store.checkpoint(&unit).map(|found| found.is_some()),
+            store.blob(&blob).map(|found| found.is_some()),
+            store.document("job", "job.json").map(|found| found.is_some()),
+        ] {
+            // A link that leads nowhere is nothing.
+            assert!(matches!(found, Err(Error::Damaged { .. }) | Ok(false)), "{what}: {found:?}");
+        }
+        assert_eq!(store.put(&unit, b"result").expect("written again"), Put::Created, "{what}");
+        assert_eq!(store.put_blob(b"weights").expect("written again"), blob);
+        store.save_checkpoint(&unit, b"more").expect("written again");
+        store.write_document("job", "job.json", b"{}").expect("written again");
+        assert_eq!(store.get(&unit).expect("whole").as_deref(), Some(&b"result"[..]), "{what}");
+        assert_eq!(store.blob(&blob).expect("whole").as_deref(), Some(&b"weights"[..]), "{what}");
+        assert_eq!(store.checkpoint(&unit).expect("whole").as_deref(), Some(&b"more"[..]), "{what}");
+        assert_eq!(store.document("job", "job.json").expect("whole").as_deref(), Some(&b"{}"[..]));
+        store.discard(&unit).expect("removable");
+        store.discard_blob(&blob).expect("removable");
+    }
+}
+
+#[test]
+fn a_blob_that_lost_a_bit_is_written_again() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let store = open(directory.path());
+    let file = directory.path().join("weights");
+    fs::write(&file, b"weights").expect("writable");
+    let digest = store.put_blob(b"weights").expect("stored");
+    let place = directory.path().join("store/blobs").join(&digest.as_str()[..2]).join(digest.as_str());
+    for again in [true, false] {
+        fs::write(&place, b"weightz").expect("writable");
+        if again {
+            store.put_blob(b"weights").expect("stored");
+        } else {
+            assert_eq!(store.put_blob_file(&file, &digest).expect("stored"), Put::Created);
+        }
+        assert_eq!(fs::read(&place).expect("there"), b"weights");
+    }
+    assert_eq!(store.put_blob_file(&file, &digest).expect("there"), Put::Identical);
+}
+
+#[test]
+fn a_job_has_one_owner_at_a_time() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let store = open(directory.path());
+    assert_eq!(store.running("job").expect("known"), None);
+    let Locked::Mine(lock) = store.lock_job("job").expect("free") else { panic!("nobody has it") };
+    let Locked::By(Some(owner)) = store.lock_job("job").expect("known") else { panic!("it is taken") };
+    assert_eq!((owner.pid, owner.is_here()), (std::process::id(), true));
+    assert_eq!(store.running("job").expect("known"), Some(Some(owner)));
+    assert!(matches!(store.lock_job("other").expect("free"), Locked::Mine(_)));
+    drop(lock);
+    assert_eq!(store.running("job").expect("known"), None);
+    assert!(matches!(store.lock_job("job").expect("free"), Locked::Mine(_)));
+    assert!(matches!(store.lock_job("../job"), Err(Error::Name { .. })));
 }

@@ -3,6 +3,7 @@
 use std::fs;
 
 use ventral_plan::Digest;
+use ventral_store::verify::Kind;
 use ventral_store::{Error, MAX_NAME_BYTES, Put, Store};
 
 pub fn name(text: &str) -> Digest {
@@ -17,8 +18,34 @@ pub fn all(store: &Store) {
     blobs(store);
     documents(store);
     checkpoints(store);
+    everything(store);
     names(store);
     store.ping().expect("still reachable");
+}
+
+/// All that the other parts left, and one of each that was cut short.
+fn everything(store: &Store) {
+    store.save_checkpoint(&name("unfinished"), b"steps").expect("written");
+    store.write_document("zz0", "plan.json", b"{\"units\": 3}").expect("written");
+    let blob = store.put_blob(b"a file").expect("written");
+    assert!(store.verify(&name("unit")).expect("whole") && !store.verify(&name("absent")).expect("known"));
+    assert!(store.verify_blob(&blob).expect("whole") && !store.verify_blob(&name("absent")).expect("known"));
+    let entries = store.entries().expect("listed");
+    let mut kinds = Vec::new();
+    for entry in &entries {
+        let checked = store.check(entry).expect("readable");
+        let bad = checked.path.ends_with("submission.json") || checked.path.ends_with("control.json");
+        // Those are not JSON in these tests.
+        assert!(checked.problem.is_none() || bad || checked.path.ends_with("job.json"), "{checked:?}");
+        kinds.push(checked.kind);
+    }
+    for kind in [Kind::Object, Kind::Checkpoint, Kind::Blob, Kind::Document] {
+        assert!(kinds.contains(&kind), "{kind:?} of {kinds:?}");
+    }
+    let at = kinds.iter().position(|kind| *kind == Kind::Blob).expect("a blob");
+    store.discard_entry(&entries[at]).expect("removable");
+    assert_eq!(store.entries().expect("listed").len(), entries.len() - 1);
+    store.remove_checkpoint(&name("unfinished")).expect("removable");
 }
 
 fn objects(store: &Store) {

@@ -42,7 +42,8 @@ impl Bundles {
 
     /// Opens the workspace of a bundle; its files come when they are needed.
     pub fn open(&self, digest: &Digest) -> Result<OpenBundle, Error> {
-        let bytes = patiently(self.patience, || self.store.blob(digest))?;
+        let bytes = patiently(self.patience, || self.store.blob(digest))
+            .inspect_err(|error| discard_damaged(&self.store, digest, error))?;
         let missing =
             || Error::Mismatch(format!("the job's manifest {} is not in the store", digest.short()));
         let manifest = Manifest::from_bytes(&bytes.ok_or_else(missing)?)?;
@@ -95,7 +96,18 @@ impl Bundles {
 impl OpenBundle {
     /// Puts a blob of the bundle at `path`.
     pub fn fetch(&self, digest: &Digest, path: &Path) -> Result<bool, String> {
-        patiently(self.patience, || self.store.blob_to_file(digest, path)).map_err(|error| error.to_string())
+        patiently(self.patience, || self.store.blob_to_file(digest, path))
+            .inspect_err(|error| discard_damaged(&self.store, digest, error))
+            .map_err(|error| error.to_string())
+    }
+}
+
+/// A damaged blob is removed, so that the next submission of the job uploads it again.
+fn discard_damaged(store: &Store, digest: &Digest, error: &ventral_store::Error) {
+    if matches!(error, ventral_store::Error::Damaged { .. })
+        && let Err(error) = store.discard_blob(digest)
+    {
+        tracing::warn!(%error, blob = digest.short(), "a damaged blob cannot be removed");
     }
 }
 

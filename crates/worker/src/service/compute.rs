@@ -79,8 +79,13 @@ pub fn compute(slot: &mut Slot, assignment: &Assignment) -> Result<UnitReport, U
 
 fn plan(slot: &mut Slot, job: &str, bundle: &Digest) -> Result<UnitReport, Error> {
     let (store, patience) = (&slot.config.store, slot.config.patience);
-    if patiently(patience, || store.document(job, PLAN_DOCUMENT))?.is_some() {
-        return Ok(UnitReport { cached: 1, ..UnitReport::default() });
+    match patiently(patience, || store.document(job, PLAN_DOCUMENT)) {
+        Ok(Some(_)) => return Ok(UnitReport { cached: 1, ..UnitReport::default() }),
+        Err(error @ ventral_store::Error::Damaged { .. }) => {
+            tracing::warn!(%error, "the plan is discarded, the job is planned again");
+            store.discard_document(job, PLAN_DOCUMENT)?;
+        }
+        found => drop(found?),
     }
     let open = slot.jobs.bundles.open(bundle)?;
     let planned = planned_job(&open, bundle, slot.config.memory_bytes)?;

@@ -80,17 +80,25 @@ fn begin(
     settings: &Settings,
     named: &evaluate::Named<'_>,
 ) -> Result<Run<f32>, Error> {
-    let begins_anew = |error: &dyn std::fmt::Display| {
-        tracing::warn!(unit = unit.digest.short(), %error, "the checkpoint cannot be used; the unit begins anew");
-    };
-    match patiently(execution.patience, || execution.store.checkpoint(&unit.digest)) {
-        Ok(None) => {}
-        Err(error @ (StoreError::Damaged { .. } | StoreError::TooLarge { .. })) => begins_anew(&error),
+    let problem = match patiently(execution.patience, || execution.store.checkpoint(&unit.digest)) {
+        Ok(None) => None,
+        Err(StoreError::Damaged { problem, .. }) => Some(problem),
+        Err(error @ StoreError::TooLarge { .. }) => Some(error.to_string()),
         Err(error) => return Err(error.into()),
         Ok(Some(bytes)) => match Run::resume(settings.clone(), &bytes) {
             Ok(run) => return Ok(run),
-            Err(error) => begins_anew(&error),
+            Err(error) => Some(error.to_string()),
         },
+    };
+    if let Some(problem) = problem {
+        execution.store.remove_checkpoint(&unit.digest)?;
+        let path = execution.store.checkpoint_path(&unit.digest);
+        tracing::warn!(
+            unit = unit.digest.short(),
+            problem,
+            "the checkpoint cannot be used; the unit begins anew"
+        );
+        execution.observer.on(&Event::Discarded { path, problem });
     }
     Run::new(settings.clone()).map_err(named)
 }

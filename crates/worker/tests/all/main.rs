@@ -71,9 +71,13 @@ fn given_model(directory: &Path, ids: &[String], change: impl Fn(usize, f32) -> 
 }
 
 fn job(directory: &Path, model: &Path, benchmark: &str) -> Result<Job, Error> {
+    job_of(directory, model, benchmark, "")
+}
+
+fn job_of(directory: &Path, model: &Path, benchmark: &str, more: &str) -> Result<Job, Error> {
     let benchmark =
         root().join("examples/demo/benchmarks").join(benchmark).canonicalize().expect("a benchmark");
-    let text = format!("name = 'test'\nmodels = [{model:?}]\nbenchmarks = [{benchmark:?}]\n");
+    let text = format!("name = 'test'\nmodels = [{model:?}]\nbenchmarks = [{benchmark:?}]\n{more}");
     let spec = JobSpec::from_toml(&text, "test.toml").expect("a spec");
     Job::load(spec, &directory.join("test.toml"), None, measure(Some(4 << 30)))
 }
@@ -146,6 +150,38 @@ fn given_activations_are_matched_by_id() {
         "{report:?}"
     );
     assert!(report.failures[0].reason.contains(&ids[0]), "{report:?}");
+
+    let renamed: Vec<String> = ids.iter().map(|id| format!("images/{id}")).collect();
+    let model = given_model(&directory.path().join("renamed"), &renamed, |_, value| value);
+    let job = job_of(directory.path(), &model, "v4", "").expect("plans");
+    let reason = &run(&job, &store, &Silent).expect("runs").failures[0].reason;
+    let both = format!("`{0}` in the stimulus set, `images/{0}` in the activations", ids[0]);
+    assert!(reason.contains(&both), "{reason}");
+}
+
+#[test]
+fn a_spec_names_layers_of_given_activations() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let ids = stimulus_ids();
+    let model = given_model(&directory.path().join("model"), &ids, |_, value| value);
+    let file = model.join("a.safetensors");
+    let bytes = fs::read(&file).expect("readable");
+    let given = safetensors::SafeTensors::deserialize(&bytes).expect("tensors");
+    let (_, metadata) = safetensors::SafeTensors::read_metadata(&bytes).expect("metadata");
+    let view = given.tensor("layer").expect("a layer");
+    let layers = ["early.1", "early.2", "late"].map(|name| (name, view.clone()));
+    let both = safetensors::serialize(layers, metadata.metadata().clone()).expect("a file");
+    fs::write(&file, both).expect("writable");
+    let layers = |patterns: &str| -> Result<Vec<String>, Error> {
+        let job = job_of(directory.path(), &model, "v4", &format!("[layers]\ngiven = [{patterns}]\n"))?;
+        let layers = &job.plan.models[0].layers;
+        assert_eq!(job.plan.scores.len(), layers.len(), "nothing else is scored");
+        Ok(layers.iter().map(|layer| layer.name.clone()).collect())
+    };
+    assert_eq!(layers("'late'").expect("a job"), ["late"]);
+    assert_eq!(layers("'early.*'").expect("a job"), ["early.1", "early.2"]);
+    let error = layers("'lat'").expect_err("no such layer").to_string();
+    assert!(error.contains("\"lat\"") && error.contains("late"), "{error}");
 }
 
 /// A model of given activations with a tensor that nobody reads, so that its file is large.

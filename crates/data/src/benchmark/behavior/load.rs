@@ -224,6 +224,7 @@ impl Task<'_> {
                     missing: unused.len(),
                     total: rows.len(),
                     first: stimuli.ids[first].clone(),
+                    there: named.iter().find(|name| lookup.get(name).is_none()).map(|name| name.to_string()),
                 });
             }
         }
