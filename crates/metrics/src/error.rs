@@ -26,6 +26,20 @@ pub enum Error {
         /// Number type of the products.
         precision: crate::Precision,
     },
+    /// Inner products of features are too coarse to tell what a score depends on.
+    #[error(
+        "rounding of the features' inner products in {precision} is {share:.0e} {what}, more than {limit:.0e}: {advice}",
+        limit = crate::MAX_ROUNDING,
+        advice = coarse(*.precision)
+    )]
+    Rounding {
+        /// What rounding is a share of.
+        what: &'static str,
+        /// Number type of the products.
+        precision: crate::Precision,
+        /// The share.
+        share: f64,
+    },
     /// A response to be predicted is NaN or infinite.
     #[error(
         "the response of neuroid {neuroid} to stimulus {stimulus} is not a finite number; drop the neuroid or average over the repetitions that are present"
@@ -134,4 +148,13 @@ pub enum Error {
         /// Name of the rule.
         rule: &'static str,
     },
+}
+
+fn coarse(precision: crate::Precision) -> &'static str {
+    match precision {
+        crate::Precision::F32 => "set features.precision = \"f64\" in the spec",
+        crate::Precision::F64 => {
+            "a few features vary so much more than the others that these are lost beside them; rescale the features or leave those out"
+        }
+    }
 }
