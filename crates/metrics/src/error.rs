@@ -28,8 +28,7 @@ pub enum Error {
     },
     /// Inner products of features are too coarse to tell what a score depends on.
     #[error(
-        "rounding of the features' inner products in {precision} is {share:.0e} {what}, more than {limit:.0e}: {advice}",
-        limit = crate::MAX_ROUNDING,
+        "rounding of the features' inner products in {precision} is {share:.0e} {what}, too much for a score: {advice}",
         advice = coarse(*.precision)
     )]
     Rounding {
@@ -154,7 +153,7 @@ fn coarse(precision: crate::Precision) -> &'static str {
     match precision {
         crate::Precision::F32 => "set features.precision = \"f64\" in the spec",
         crate::Precision::F64 => {
-            "a few features vary so much more than the others that these are lost beside them; rescale the features or leave those out"
+            "features vary too unevenly, so that some are lost beside the others, or too little beside a penalty; rescale them or leave some out"
         }
     }
 }

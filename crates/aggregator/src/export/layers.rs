@@ -4,7 +4,7 @@ use super::markdown::{Align, table};
 use super::{csv_text, exact, full, status};
 use crate::{Error, LayerScore};
 
-const HEADINGS: [&str; 11] = [
+const HEADINGS: [&str; 12] = [
     "model",
     "layer",
     "depth_index",
@@ -16,9 +16,11 @@ const HEADINGS: [&str; 11] = [
     "ceiled_error",
     "status",
     "reason",
+    "precision",
 ];
 
 /// CSV: one row per model, layer and benchmark, in the order given. A failed score is `NaN`, a missing one empty.
+/// `precision` says in which number type the layer was multiplied where that is not the one the job asks for.
 ///
 /// # Errors
 /// Those of the CSV writer.
@@ -29,7 +31,7 @@ pub fn layers_csv(layers: &[LayerScore]) -> Result<String, Error> {
     })
 }
 
-fn csv_row(layer: &LayerScore) -> [String; 11] {
+fn csv_row(layer: &LayerScore) -> [String; 12] {
     let value = layer.value();
     let (status, reason) = status(&value);
     [
@@ -44,6 +46,7 @@ fn csv_row(layer: &LayerScore) -> [String; 11] {
         full(layer.ceiled_score().map(|score| score.error)),
         status.to_owned(),
         reason.to_owned(),
+        layer.precision.map_or_else(String::new, |precision| precision.to_string()),
     ]
 }
 

@@ -64,6 +64,7 @@ fn layer(
         } else {
             Ceiled::Score(score)
         },
+        precision: None,
     }
 }
 

@@ -137,16 +137,12 @@ impl<'a> Fit<'a> {
             check_rank(self.gram, found, m - 1, self.gram.noise * m as f64)?;
         }
         let scores = self.scores.slice(s![.., m..]);
-        let values = product(scores.t(), self.loadings.view());
+        let values = product(scores.t(), self.loadings.view()) + &self.target_means;
         let errors = self.loadings.axis_iter(Axis(1)).map(|loadings| {
             let errors = self.errors.iter().zip(loadings);
             errors.map(|(error, loading)| (error * loading).powi(2)).sum::<f64>().sqrt()
         });
         check(self.gram, errors.zip(values.axis_iter(Axis(1))))?;
-        Ok(Prediction {
-            values: values + &self.target_means,
-            alpha: None,
-            iterations: self.iterations.clone(),
-        })
+        Ok(Prediction { values, alpha: None, iterations: self.iterations.clone() })
     }
 }
