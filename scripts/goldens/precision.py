@@ -17,8 +17,8 @@ from regression import ALPHA_LIST
 from sklearn.cross_decomposition import PLSRegression
 from sklearn.linear_model import LinearRegression, Ridge, RidgeCV
 
-STIMULI, TRAINING, NEUROIDS, LATENTS, COMPONENTS = 48, 36, 3, 5, 10
-FEATURES = [1, 12, 48, 192, 4800]  # p/n from .02 to 100
+STIMULI, TRAINING, NEUROIDS, LATENTS, COMPONENTS = 96, 72, 3, 5, 10
+FEATURES = [2, 24, 96, 384, 3072, 9600]  # p/n from .02 to 100
 EVEN = [1e-6, 1.0, 1e3, 1e6, 1e8]
 UNEVEN = ["one 1e2", "one 1e5", "one 1e7", "half 1e2", "half 1e4", "half 1e8"]
 
@@ -61,7 +61,7 @@ def main(folder):
     cases = []
     for p in FEATURES:
         even = mixed(latents, grid(LATENTS, p, 74), 0.5 * grid(STIMULI, p, 75))
-        for label in EVEN + (UNEVEN if p > 1 else []):
+        for label in EVEN + UNEVEN:
             x = (even * scales(label, p)).astype(np.float32).astype(np.float64)
             regressions = {
                 "pls": PLSRegression(n_components=min(COMPONENTS, p), scale=False),

@@ -39,7 +39,7 @@ pub(super) fn check<'a>(
         // Constant up to rounding: r is not defined, or means nothing.
         if spread > own { error.hypot(own) / spread } else { 0.0 }
     };
-    let share = neuroids.map(share).filter(|share| share.is_finite()).fold(0.0, f64::max);
+    let share = neuroids.map(share).fold(0.0, f64::max);
     let limit = match gram.precision {
         Precision::F64 => MAX_ROUNDING,
         Precision::F32 => MAX_SINGLE_ROUNDING,

@@ -9,8 +9,8 @@ use ventral_metrics::{
 use crate::support::{golden, u};
 
 /// As in `scripts/goldens/precision.py`.
-const STIMULI: usize = 48;
-const TRAINING: usize = 36;
+const STIMULI: usize = 96;
+const TRAINING: usize = 72;
 const NEUROIDS: usize = 3;
 const LATENTS: usize = 5;
 const COMPONENTS: usize = 10;
@@ -79,7 +79,7 @@ fn regressions(p: usize) -> [(&'static str, Regression); 4] {
 fn f32_f64_and_scikit_learn_agree_or_the_score_is_refused() {
     let y = responses();
     let split = Split { train: (0..TRAINING).collect(), test: (TRAINING..STIMULI).collect() };
-    let mut wrong = Vec::new();
+    let (mut wrong, mut in_single) = (Vec::new(), false);
     for case in golden("precision.json").as_array().unwrap() {
         let (p, scale) = (case["features"].as_u64().unwrap() as usize, case["scale"].as_str().unwrap());
         let x = features(p, scale);
@@ -112,7 +112,9 @@ fn f32_f64_and_scikit_learn_agree_or_the_score_is_refused() {
             }
         }
         println!("{line}");
+        in_single |= line.contains("(f32)");
     }
+    assert!(in_single, "nothing was multiplied in 32 bit");
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
@@ -120,9 +122,9 @@ fn f32_f64_and_scikit_learn_agree_or_the_score_is_refused() {
 fn a_coarse_gram_is_refused_where_it_would_be_wrong() {
     let y = responses();
     let split = Split { train: (0..TRAINING).collect(), test: (TRAINING..STIMULI).collect() };
-    let coarse = built(features(192, "one 1e5").view(), Precision::F32).unwrap();
+    let coarse = built(features(384, "one 1e5").view(), Precision::F32).unwrap();
     assert!(coarse.noise_share() > MAX_NOISE_SHARE);
-    for (name, regression) in regressions(192) {
+    for (name, regression) in regressions(384) {
         let found = regression_scores(&regression, &coarse, y.view(), std::slice::from_ref(&split));
         let refused = matches!(found, Err(Error::Rounding { precision: Precision::F32, .. }));
         assert!(refused, "{name}: {found:?}");
@@ -131,7 +133,7 @@ fn a_coarse_gram_is_refused_where_it_would_be_wrong() {
 
 #[test]
 fn the_noise_of_a_gram_is_measured() {
-    for (p, scale) in [(4800, "1"), (4800, "1e-6"), (192, "half 1e4"), (4800, "one 1e2")] {
+    for (p, scale) in [(9600, "1"), (9600, "1e-6"), (384, "half 1e4"), (9600, "one 1e2")] {
         let x = features(p, scale);
         let (single, double) =
             (built(x.view(), Precision::F32).unwrap(), built(x.view(), Precision::F64).unwrap());
@@ -141,13 +143,13 @@ fn the_noise_of_a_gram_is_measured() {
         assert!(double.noise < 1e-7 * single.noise);
     }
     // Products below the range of 32 bit are noise as well.
-    let faint = built(features(4800, "1e-25").view(), Precision::F32).unwrap();
+    let faint = built(features(9600, "1e-25").view(), Precision::F32).unwrap();
     assert!(faint.noise_share() > MAX_NOISE_SHARE);
 }
 
 #[test]
 fn more_neuroids_than_stimuli_are_fitted_in_as_many_iterations() {
-    let x = features(192, "1");
+    let x = features(384, "1");
     let gram = built(x.view(), Precision::F64).unwrap();
     let few = mixed(&grid(STIMULI, LATENTS, 71), &grid(LATENTS, 40, 76), &(0.3 * grid(STIMULI, 40, 77)));
     let split = Split { train: (0..TRAINING).collect(), test: (TRAINING..STIMULI).collect() };
@@ -156,7 +158,7 @@ fn more_neuroids_than_stimuli_are_fitted_in_as_many_iterations() {
         predict(&pls, &gram, y.view(), std::slice::from_ref(&split)).unwrap().remove(0)
     };
     // Constant neuroids count for nothing but the choice of the side.
-    let constant = Array2::from_elem((STIMULI, 60), 0.25);
+    let constant = Array2::from_elem((STIMULI, 70), 0.25);
     let many = ndarray::concatenate![ndarray::Axis(1), few, constant];
     let (of_neuroids, of_stimuli) = (fit(&few), fit(&many));
     assert_eq!(of_neuroids.iterations, of_stimuli.iterations);
