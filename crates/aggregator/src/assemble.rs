@@ -138,6 +138,7 @@ fn layer_score(plan: &Plan, unit: &ScoreUnit, outcome: Result<&ScoreRecord, &&st
     let benchmark = &plan.benchmarks[unit.benchmark];
     let model = &plan.models[unit.model];
     let rule = rule(plan, benchmark);
+    let asked = plan.spec.features.precision;
     let (raw, ceiled) = match outcome {
         Ok(record) if !benchmark.variant.parts.is_empty() => {
             let (raw, ceiled) = parts::scores(&benchmark.variant.parts, &rule, &record.scores.values);
@@ -165,6 +166,7 @@ fn layer_score(plan: &Plan, unit: &ScoreUnit, outcome: Result<&ScoreRecord, &&st
         raw,
         ceiling: benchmark.ceiling.map(|ceiling| ceiling.value),
         ceiled,
+        precision: outcome.ok().and_then(|record| record.precision).filter(|found| *found != asked),
     }
 }
 

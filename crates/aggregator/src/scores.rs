@@ -1,7 +1,7 @@
 //! What the aggregation is fed with.
 
 use serde::{Deserialize, Serialize};
-use ventral_metrics::Score;
+use ventral_metrics::{Precision, Score};
 
 use crate::Value;
 
@@ -38,6 +38,9 @@ pub struct LayerScore {
     pub ceiling: Option<f64>,
     /// The score after the ceiling.
     pub ceiled: Ceiled,
+    /// Number type in which the layer was multiplied, where it is not the one that the job asks for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub precision: Option<Precision>,
 }
 
 impl LayerScore {

@@ -142,10 +142,16 @@ pub fn scores(context: &Context, job: Option<&str>, model: Option<&str>, benchma
             };
             let raw =
                 row.raw.as_ref().map_or(String::new(), |raw| table::score_with_error(raw.value, raw.error));
-            table.add_row([&row.model, &row.benchmark, &row.layer, &raw, &ceiled]);
+            let mark = if row.precision.is_some() { " *" } else { "" };
+            table.add_row([&row.model, &row.benchmark, &row.layer, &raw, &(ceiled + mark)]);
         }
         table::align_numbers(&mut table, 3);
-        table.to_string()
+        match rows.iter().find_map(|row| row.precision) {
+            Some(precision) => {
+                format!("{table}\n* in {precision}, where {} might be wrong", plan.spec.features.precision)
+            }
+            None => table.to_string(),
+        }
     })?;
     if results.missing == 0 { Ok(()) } else { Err(Exit::Partial) }
 }

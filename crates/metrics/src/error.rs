@@ -26,6 +26,19 @@ pub enum Error {
         /// Number type of the products.
         precision: crate::Precision,
     },
+    /// Inner products of features are too coarse to tell what a score depends on.
+    #[error(
+        "rounding of the features' inner products in {precision} is {share:.0e} {what}, too much for a score: {advice}",
+        advice = coarse(*.precision)
+    )]
+    Rounding {
+        /// What rounding is a share of.
+        what: &'static str,
+        /// Number type of the products.
+        precision: crate::Precision,
+        /// The share.
+        share: f64,
+    },
     /// A response to be predicted is NaN or infinite.
     #[error(
         "the response of neuroid {neuroid} to stimulus {stimulus} is not a finite number; drop the neuroid or average over the repetitions that are present"
@@ -134,4 +147,13 @@ pub enum Error {
         /// Name of the rule.
         rule: &'static str,
     },
+}
+
+fn coarse(precision: crate::Precision) -> &'static str {
+    match precision {
+        crate::Precision::F32 => "set features.precision = \"f64\" in the spec",
+        crate::Precision::F64 => {
+            "features vary too unevenly, so that some are lost beside the others, or too little beside a penalty; rescale them or leave some out"
+        }
+    }
 }

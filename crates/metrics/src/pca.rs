@@ -7,7 +7,7 @@
 use ndarray::{Array1, Array2, Axis};
 
 use crate::regression::{Eigen, column_means, product};
-use crate::{Error, LayerGram, Precision};
+use crate::{Error, LayerGram};
 
 /// Components of the reference.
 pub const PCA_COMPONENTS: usize = 1000;
@@ -40,6 +40,7 @@ pub fn principal_components(
     let scores = scores(gram, fit, rows, components)?;
     let mut reduced = LayerGram::from_features(scores.view())?;
     reduced.precision = gram.precision;
+    reduced.noise = reduced.noise.max(gram.noise);
     Ok(reduced)
 }
 
@@ -58,10 +59,9 @@ fn scores(gram: &LayerGram, fit: &[usize], rows: &[usize], components: usize) ->
     let mut fitted = within;
     centre(&mut fitted);
     centre(&mut across);
-    let Eigen { values, vectors } = Eigen::of_gram(fitted.view())?;
-    let floor = values.fold(0.0_f64, |max, &v| max.max(v)) * rounding(gram.precision);
+    let Eigen { values, vectors, .. } = Eigen::of_gram(fitted.view(), gram.noise)?;
     let first = values.len() - components;
-    let kept: Vec<usize> = (first..values.len()).rev().filter(|&i| values[i] > floor).collect();
+    let kept: Vec<usize> = (first..values.len()).rev().filter(|&i| values[i] > 0.0).collect();
     if kept.is_empty() {
         let what = "directions in which the images of a principal component analysis differ";
         return Err(Error::TooFew { what, needed: 1, found: 0 });
@@ -69,14 +69,6 @@ fn scores(gram: &LayerGram, fit: &[usize], rows: &[usize], components: usize) ->
     let roots = kept.iter().map(|&i| values[i].sqrt()).collect::<Array1<f64>>();
     let directions: Array2<f64> = vectors.select(Axis(1), &kept) / &roots;
     Ok(product(across.view(), directions.view()))
-}
-
-/// Share of the largest eigenvalue below which one is rounding of the products.
-fn rounding(precision: Precision) -> f64 {
-    match precision {
-        Precision::F64 => 1e-13,
-        Precision::F32 => f64::from(f32::EPSILON),
-    }
 }
 
 fn cross_products(gram: &LayerGram, rows: &[usize], columns: &[usize]) -> Result<Array2<f64>, Error> {

@@ -31,6 +31,10 @@ const EIGEN_OPERATIONS: f64 = 1.0;
 const GRAMS: u64 = 2;
 const GRAMS_PER_THREAD: u64 = 3;
 
+/// Splits of PLS that are in work at a time, each with a square matrix of the neuroids; two more per thread while it starts.
+const PLS_LANES: u64 = 16;
+const COVARIANCES_PER_THREAD: u64 = 2;
+
 /// Operations per square of the stimuli of a decoder: about 100 products with 24 columns.
 const BEHAVIOR_OPERATIONS: f64 = 4800.0;
 
@@ -53,18 +57,20 @@ pub(crate) struct FeaturesShape {
     pub layers: Vec<u64>,
     pub seconds_per_stimulus: f64,
     pub weight_bytes: u64,
-    pub precision: Precision,
+    /// Features of each Gram, of which a layer may have two.
+    pub products: Vec<(u64, Precision)>,
 }
 
-/// Memory a features unit may give to activations: what is left beside the Gram, a tile and the weights.
-pub fn stream_bytes(memory_bytes: u64, stimuli: usize, weight_bytes: u64) -> u64 {
-    memory_bytes.saturating_sub(features_fixed(stimuli, weight_bytes))
+/// Memory a features unit may give to activations: what is left beside the Grams of a layer, a tile and the weights.
+pub fn stream_bytes(memory_bytes: u64, stimuli: usize, grams: usize, weight_bytes: u64) -> u64 {
+    memory_bytes.saturating_sub(features_fixed(stimuli, grams, weight_bytes))
 }
 
-fn features_fixed(stimuli: usize, weight_bytes: u64) -> u64 {
+fn features_fixed(stimuli: usize, grams: usize, weight_bytes: u64) -> u64 {
     let n = stimuli as u64;
-    // The Gram, its transient of half the size, one tile in f32 and its shifted copy in f64.
-    let gram = n.saturating_mul(n).saturating_mul(12);
+    // A Gram and what it is centred to when its rounding is looked at, or the half that it is made of; one tile in f32 and its shifted
+    // copy in f64.
+    let gram = n.saturating_mul(n).saturating_mul(16 + 4 * (grams.max(1) as u64 - 1));
     let tile = n.saturating_mul(TILE_FEATURES as u64 * 12);
     BASE_BYTES
         .saturating_add(gram)
@@ -77,14 +83,18 @@ pub(crate) fn features(shape: &FeaturesShape, machine: &MachineFacts) -> Estimat
     let n = shape.stimuli as u64;
     let units: u64 = shape.layers.iter().sum();
     let activations = n.saturating_mul(units).saturating_mul(4);
-    let fixed = features_fixed(shape.stimuli, shape.weight_bytes);
+    let grams = if shape.products.len() > shape.layers.len() { 2 } else { 1 };
+    let fixed = features_fixed(shape.stimuli, grams, shape.weight_bytes);
     let room = machine.memory_bytes.saturating_sub(fixed).max(1);
     let passes = activations.div_ceil(room).max(1) as f64;
-    let rate = match shape.precision {
-        Precision::F64 => machine.f64_rate,
-        Precision::F32 => machine.f32_rate,
+    let seconds = |&(features, precision): &(u64, Precision)| {
+        let rate = match precision {
+            Precision::F64 => machine.f64_rate,
+            Precision::F32 => machine.f32_rate,
+        };
+        (n as f64) * (n as f64) * features as f64 / rate
     };
-    let products = (n as f64) * (n as f64) * units as f64;
+    let products: f64 = shape.products.iter().map(seconds).sum();
     let forward = n as f64 * shape.seconds_per_stimulus;
     // A tile of every stimulus, and the layer that it is cut from for one.
     let largest = shape.layers.iter().max().copied().unwrap_or(0);
@@ -93,7 +103,7 @@ pub(crate) fn features(shape: &FeaturesShape, machine: &MachineFacts) -> Estimat
     Estimate {
         memory_bytes: fixed.saturating_add(activations.min(room)),
         least_bytes: fixed.saturating_add(tile),
-        seconds: forward + further + products / rate,
+        seconds: forward + further + products,
     }
 }
 
@@ -105,7 +115,13 @@ pub fn score_bytes(benchmark: &BenchmarkFacts, threads: usize) -> u64 {
     let copies = GRAMS + GRAMS_PER_THREAD * threads as u64;
     let grams = n.saturating_mul(n).saturating_mul(8).saturating_mul(copies);
     let targets = n.saturating_mul(q).saturating_mul(8).saturating_mul(2 + 2 * splits);
-    BASE_BYTES.saturating_add(grams).saturating_add(targets)
+    // With more neuroids than stimuli the square matrices are those of the stimuli.
+    let covariances = match benchmark.metric.as_str() {
+        "pls" if q <= n => PLS_LANES.min(splits) + COVARIANCES_PER_THREAD * threads as u64,
+        _ => 0,
+    };
+    let covariances = q.saturating_mul(q).saturating_mul(8).saturating_mul(covariances);
+    [grams, targets, covariances].into_iter().fold(BASE_BYTES, u64::saturating_add)
 }
 
 /// Threads of at most `threads` with which a score unit fits into `memory_bytes`; at least one.
@@ -117,12 +133,14 @@ pub fn score_threads(benchmark: &BenchmarkFacts, memory_bytes: u64, threads: usi
 pub(crate) fn score(benchmark: &BenchmarkFacts, machine: &MachineFacts) -> Estimate {
     let splits = benchmark.splits as f64;
     let (nf, qf) = (benchmark.stimulus_count as f64, benchmark.targets as f64);
-    let per_component = 2.0 * nf * nf + 8.0 * nf * qf + PLS_PASSES * 2.0 * qf * qf;
+    // The power iteration is in the space of the fewer.
+    let side = qf.min(2f64.sqrt() * nf);
+    let per_component = 2.0 * nf * nf + 8.0 * nf * qf + PLS_PASSES * 2.0 * side * side;
     let by_eigenvectors = matches!(benchmark.metric.as_str(), "ridge_cv" | "linear");
     let per_split = if by_eigenvectors {
         EIGEN_OPERATIONS * nf.powi(3)
     } else {
-        2.0 * nf * qf * qf + PLS_COMPONENTS * per_component
+        2.0 * nf * qf * qf.min(nf) + PLS_COMPONENTS * per_component
     };
     let operations = match benchmark.variant.behavior {
         // At most a decoder: products of a Gram matrix with a few columns.

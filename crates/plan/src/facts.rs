@@ -122,6 +122,9 @@ pub struct Variant {
     /// Whether a metric that reads tiles needs the layer's Gram matrix before.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub needs_gram: bool,
+    /// Whether its regression solves with the Gram matrix, which is then multiplied in 64 bit.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub solves: bool,
     /// Parts of the columns whose scores are averaged: subjects, time bins.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub parts: Vec<PartFacts>,

@@ -284,7 +284,7 @@ impl Plan {
         let all = self.models[model].layers.len();
         self.features.iter().position(|unit| {
             let same = unit.stimuli == stimuli.digest && unit.screen == screen;
-            unit.model == model && same && unit.layers.len() == all
+            unit.model == model && same && unit.plain().count() == all
         })
     }
 
@@ -324,7 +324,8 @@ impl Plan {
             return Vec::new();
         };
         let model = &self.models[features.model];
-        let named = features.layers.iter().filter(|target| !model.committed.contains(&target.layer));
+        let plain = features.plain().map(|position| &features.layers[position]);
+        let named = plain.filter(|target| !model.committed.contains(&target.layer));
         named.map(|target| (model.layers[target.layer].name.as_str(), &target.gram)).collect()
     }
 

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
+use ventral_metrics::Precision;
 
 use crate::cost::{self, FeaturesShape};
 use crate::unit::{GramIdentity, RESULT_REVISION, ScoreIdentity};
@@ -246,28 +247,37 @@ impl Plan {
         let pools = self.pools.iter().enumerate().filter(|_| facts.gradient.is_some());
         let others: Vec<Shown> = scans.chain(pools.map(Shown::of_pool)).collect();
         neural.extend(others.iter().map(|shown| shown.key(facts.degrees)));
+        let grams = |wanted: &(Digest, Option<[u64; 2]>)| {
+            let of_stimuli = benchmarks.iter().filter(|benchmark| key(benchmark) == *wanted);
+            let (solving, multiplying): (Vec<_>, Vec<_>) = of_stimuli.partition(|b| b.variant.solves);
+            let plain = others.iter().any(|shown| shown.key(facts.degrees) == *wanted);
+            Grams { multiplied: plain || !multiplying.is_empty(), solved: !solving.is_empty() }
+        };
         let mut by_stimuli: BTreeMap<(Digest, Option<[u64; 2]>), usize> = BTreeMap::new();
         for (index, benchmark) in benchmarks.iter().enumerate() {
             if benchmark.variant.behavior.is_some() && facts.readout.is_none() {
                 continue;
             }
             let key = key(benchmark);
+            let grams = grams(&key);
             let only = facts.readout.filter(|_| !neural.contains(&key)).map(|readout| vec![readout]);
             let screen = screen(facts.degrees, benchmark.degrees);
             let unit = *by_stimuli.entry(key).or_insert_with(|| {
                 let shown = Shown::of_benchmark(index, benchmark);
-                let unit = self.features_unit(model, &shown, screen, only.as_deref());
+                let unit = self.features_unit(model, &shown, screen, only.as_deref(), grams);
                 self.features.push(unit);
                 self.features.len() - 1
             });
             self.add_scores(unit, benchmark, index);
         }
-        for shown in others {
-            by_stimuli.entry(shown.key(facts.degrees)).or_insert_with(|| {
+        for shown in &others {
+            let key = shown.key(facts.degrees);
+            let grams = grams(&key);
+            by_stimuli.entry(key).or_insert_with(|| {
                 // Natural images are compared in the layers that are told apart.
                 let only = shown.pool.map(|_| told_apart(&self.spec, &facts));
                 let screen = screen(facts.degrees, shown.degrees);
-                let unit = self.features_unit(model, &shown, screen, only.as_deref());
+                let unit = self.features_unit(model, shown, screen, only.as_deref(), grams);
                 self.features.push(unit);
                 self.features.len() - 1
             });
@@ -281,30 +291,44 @@ impl Plan {
         shown: &Shown,
         screen: Option<Screen>,
         only: Option<&[usize]>,
+        grams: Grams,
     ) -> FeaturesUnit {
         let facts = &self.models[model];
         let read = || {
             facts.layers.iter().enumerate().filter(|(layer, _)| only.is_none_or(|only| only.contains(layer)))
         };
-        let layers = read().map(|(layer, layer_facts)| LayerTarget {
+        let rows = facts.rows(shown.count);
+        let asked = self.spec.features.precision;
+        let multiplied =
+            read().map(|(layer, layer_facts)| (layer, asked.needed(false, rows, layer_facts.features)));
+        let mut wanted: Vec<(usize, Precision)> = multiplied.filter(|_| grams.multiplied).collect();
+        let solved = read().map(|(layer, _)| (layer, Precision::F64)).filter(|_| grams.solved);
+        let solved: Vec<_> = solved.filter(|target| !wanted.contains(target)).collect();
+        wanted.extend(solved);
+        let target = |&(layer, precision): &(usize, Precision)| LayerTarget {
             layer,
+            precision,
             gram: Digest::of_identity(&GramIdentity {
                 kind: "layer-gram",
                 revision: RESULT_REVISION,
                 profile: &self.machine.profile,
                 model: &facts.digest,
-                layer: &layer_facts.name,
+                layer: &facts.layers[layer].name,
                 stimuli: &shown.stimuli,
                 screen,
-                precision: self.spec.features.precision,
+                precision,
             }),
-        });
+        };
+        let layers: Vec<LayerTarget> = wanted.iter().map(target).collect();
         let shape = FeaturesShape {
-            stimuli: facts.rows(shown.count),
+            stimuli: rows,
             layers: read().map(|(_, layer)| layer.features).collect(),
             seconds_per_stimulus: facts.seconds_per_stimulus,
             weight_bytes: facts.weight_bytes,
-            precision: self.spec.features.precision,
+            products: wanted
+                .iter()
+                .map(|&(layer, precision)| (facts.layers[layer].features, precision))
+                .collect(),
         };
         FeaturesUnit {
             model,
@@ -313,7 +337,7 @@ impl Plan {
             pool: shown.pool,
             stimuli: shown.stimuli.clone(),
             screen,
-            layers: layers.collect(),
+            layers,
             tile_scores: Vec::new(),
             estimate: cost::features(&shape, &self.machine),
         }
@@ -326,8 +350,14 @@ impl Plan {
         read.stimulus_count = model.rows(benchmark.stimulus_count);
         // Behaviour is read from one layer.
         let only = benchmark.variant.behavior.as_ref().and(model.readout);
-        let layers = self.features[features].layers.clone().into_iter();
-        for target in layers.filter(|target| only.is_none_or(|layer| target.layer == layer)) {
+        let unit = &self.features[features];
+        let positions: Vec<usize> = match benchmark.variant.solves {
+            true => (0..unit.layers.len()).filter(|&i| unit.layers[i].precision == Precision::F64).collect(),
+            false => unit.plain().collect(),
+        };
+        let layers: Vec<LayerTarget> = positions.into_iter().map(|i| unit.layers[i].clone()).collect();
+        let read_from = |target: &LayerTarget| only.is_none_or(|layer| target.layer == layer);
+        for target in layers.into_iter().filter(read_from) {
             let digest = Digest::of_identity(&ScoreIdentity {
                 kind: "score",
                 revision: RESULT_REVISION,
@@ -348,6 +378,15 @@ impl Plan {
             });
         }
     }
+}
+
+/// What the metrics on some stimuli do with the Grams of a layer.
+#[derive(Clone, Copy)]
+struct Grams {
+    /// Some multiply by them.
+    multiplied: bool,
+    /// Some solve with them.
+    solved: bool,
 }
 
 /// Stimuli, and who has them.

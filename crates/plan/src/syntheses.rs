@@ -229,7 +229,7 @@ impl Plan {
             return Vec::new();
         };
         let read = |position: &usize| synthesis.layers.contains(&unit.layers[*position].layer);
-        (0..unit.layers.len()).filter(read).collect()
+        unit.plain().filter(read).collect()
     }
 
     /// Names of the layers of a synthesis unit, in order.

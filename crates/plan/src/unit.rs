@@ -49,6 +49,30 @@ pub struct LayerTarget {
     pub layer: usize,
     /// Name of the resulting `LayerGram`.
     pub gram: Digest,
+    /// Number type in which it is multiplied at first; 64 bit follow where 32 turn out to be too coarse.
+    #[serde(default = "single")]
+    pub precision: Precision,
+}
+
+fn single() -> Precision {
+    Precision::F32
+}
+
+impl FeaturesUnit {
+    /// Positions of one Gram per layer, the one for metrics that only multiply by it, in graph order. Jobs whose metrics solve as well
+    /// have a second one of large layers, after all of these.
+    pub fn plain(&self) -> impl Iterator<Item = usize> {
+        let first = |position: &usize| {
+            let layer = self.layers[*position].layer;
+            self.layers[..*position].iter().all(|before| before.layer < layer)
+        };
+        (0..self.layers.len()).filter(first)
+    }
+
+    /// Most Grams that are built at a time.
+    pub fn grams_at_once(&self) -> usize {
+        if self.plain().count() < self.layers.len() { 2 } else { 1 }
+    }
 }
 
 /// layer x benchmark x all splits: r per neuroid and split.

@@ -34,6 +34,8 @@ pub struct LayerGramRecord(pub LayerGram);
 pub struct ScoreRecord {
     /// r per split and neuroid, or the one value of a metric without splits.
     pub scores: SplitScores,
+    /// Number type in which the Gram it was computed from was multiplied; `None` for metrics that read tiles.
+    pub precision: Option<Precision>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -50,13 +52,15 @@ struct ScoreHeader {
     splits: usize,
     neuroids: usize,
     alphas: usize,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    precision: Option<Precision>,
 }
 
 pub(crate) const GRAM: &str = "layer-gram";
 pub(crate) const SCORE: &str = "score";
 
 impl LayerGramRecord {
-    /// The Gram as bytes: the lower triangle of the products row by row, and the sums.
+    /// The Gram as bytes: the lower triangle of the products row by row, the sums, and how exact they are.
     pub fn encode(&self) -> Vec<u8> {
         let gram = &self.0;
         let n = gram.stimuli();
@@ -70,6 +74,7 @@ impl LayerGramRecord {
         encode(
             &header,
             [
+                ("noise", Array::f64([gram.noise, gram.faintest])),
                 ("products", Array::f64(triangle)),
                 ("shift", Array::f64([gram.shift_sum, gram.shift_square])),
                 ("shift_products", Array::f64(gram.shift_products.iter().copied())),
@@ -88,6 +93,7 @@ impl LayerGramRecord {
         let sums = arrays.take("sums", Some(n))?;
         let shift_products = arrays.take("shift_products", Some(n))?;
         let shift = arrays.take("shift", Some(2))?;
+        let noise = arrays.take("noise", Some(2))?;
         if header.kind != GRAM {
             return Err(damaged(format!("it is a '{}'", header.kind)));
         }
@@ -102,6 +108,8 @@ impl LayerGramRecord {
         Ok(Self(LayerGram {
             features: header.features,
             precision: header.precision,
+            noise: noise[0],
+            faintest: noise[1],
             products,
             sums: Array1::from_vec(sums),
             shift_products: Array1::from_vec(shift_products),
@@ -115,8 +123,9 @@ impl ScoreRecord {
     /// The score as bytes.
     pub fn encode(&self) -> Vec<u8> {
         let (splits, neuroids) = self.scores.values.dim();
+        let alphas = self.scores.alphas.len();
         let header =
-            ScoreHeader { kind: SCORE.to_owned(), splits, neuroids, alphas: self.scores.alphas.len() };
+            ScoreHeader { kind: SCORE.to_owned(), splits, neuroids, alphas, precision: self.precision };
         encode(
             &header,
             [
@@ -138,7 +147,7 @@ impl ScoreRecord {
         }
         let values = Array2::from_shape_vec((header.splits, header.neuroids), values)
             .map_err(|error| damaged(error.to_string()))?;
-        Ok(Self { scores: SplitScores { values, alphas } })
+        Ok(Self { scores: SplitScores { values, alphas }, precision: header.precision })
     }
 }
 

@@ -31,9 +31,9 @@ struct Chosen {
 }
 
 impl ReadoutReader {
-    /// A reader for a benchmark of behaviour.
-    pub fn new(benchmark: Arc<Benchmark>, precision: Precision) -> Result<Self, MetricError> {
-        let rows = benchmark.rows();
+    /// A reader for a benchmark of behaviour. It is one layer, so its products are in 64 bit whatever the job asks for.
+    pub fn new(benchmark: Arc<Benchmark>) -> Result<Self, MetricError> {
+        let (rows, precision) = (benchmark.rows(), Precision::F64);
         let readout = match &task(&benchmark)?.choices {
             Choices::Categories { .. } => Readout::Values(Vec::new()),
             Choices::Decoder { fit, .. } => {

@@ -44,6 +44,7 @@ fn variant(benchmark: &Benchmark) -> Variant {
     };
     Variant {
         needs_gram: matches!(&benchmark.metric, Metric::Reverse(r) if ReversePredictivity::needs_gram(r)),
+        solves: matches!(&benchmark.metric, Metric::Regression(regression) if regression.solves()),
         parts: benchmark.parts.iter().enumerate().map(part).collect(),
         bins: crate::rows::target_bins(benchmark),
         components: benchmark.components.as_ref().map(|components| components.count),

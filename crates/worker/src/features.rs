@@ -6,7 +6,9 @@ use std::time::Instant;
 
 use ndarray::ArrayView2;
 use ventral_data::{Benchmark, Scan, StimulusSet};
-use ventral_metrics::{Error as MetricError, GramBuilder, Precision, TileConsumer};
+use ventral_metrics::{
+    Error as MetricError, GramBuilder, LayerGram, MAX_NOISE_SHARE, Precision, TileConsumer,
+};
 use ventral_models::{ActivationSource, StreamLimits, stream};
 use ventral_plan::{FeaturesUnit, Plan, cost};
 use ventral_store::{LayerGramRecord, ScoreRecord, Store};
@@ -84,6 +86,7 @@ pub fn execute(
     let started = Instant::now();
     let mut failures: Vec<LayerFailure> = Vec::new();
     let shown = Shown::of(execution, unit)?;
+    let mut coarse = BTreeSet::new();
     loop {
         let missing = missing.without_stored(plan, unit, store);
         let left = missing.grams.len() + missing.scores.len();
@@ -96,15 +99,17 @@ pub fn execute(
         }
         observer.on(&Event::FeaturesStarted { unit, missing: layers.len() });
         let (stimuli, fitted_on) = shown.stimuli()?;
+        let known = coarse.len();
         let read = model.with_stimuli(stimuli, fitted_on, unit.screen, observer, |source| {
-            let mut reading = Reading { execution, unit, missing: &missing, readers: None };
+            let coarse = &mut coarse;
+            let mut reading = Reading { execution, unit, missing: &missing, readers: None, coarse };
             reading.read(source, &layers)
         });
         match read {
             Ok(placement) => {
                 let seconds = started.elapsed().as_secs_f64();
                 observer.on(&Event::FeaturesFinished { unit, seconds, placement });
-                if last {
+                if last && coarse.len() == known {
                     return Ok(failures);
                 }
             }
@@ -168,12 +173,14 @@ struct Reading<'a> {
     unit: &'a FeaturesUnit,
     missing: &'a Missing,
     readers: Option<LayerReaders>,
+    /// Positions of the Grams whose 32-bit products say too little: they are read again, in 64 bit.
+    coarse: &'a mut BTreeSet<usize>,
 }
 
 /// What reads the tiles of the layer that is being delivered.
 struct LayerReaders {
     layer: usize,
-    gram: Option<(usize, GramBuilder)>,
+    grams: Vec<(usize, GramBuilder)>,
     scores: Vec<TileScore>,
 }
 
@@ -188,7 +195,12 @@ impl Reading<'_> {
         let facts = &self.execution.plan.models[self.unit.model];
         let memory = self.execution.memory_bytes;
         let limits = StreamLimits {
-            memory_bytes: cost::stream_bytes(memory, source.stimuli(), facts.weight_bytes),
+            memory_bytes: cost::stream_bytes(
+                memory,
+                source.stimuli(),
+                self.unit.grams_at_once(),
+                facts.weight_bytes,
+            ),
             spill_dir: Some(self.execution.store.temporary()),
             spill_bytes: u64::MAX,
         };
@@ -249,12 +261,16 @@ impl Reading<'_> {
     fn open(&self, layer: usize, stimuli: usize, name: &str) -> Result<LayerReaders, Error> {
         let context = |source: MetricError| Error::Metric { context: format!("layer {name}"), source };
         let plan = self.execution.plan;
-        let precision: Precision = plan.spec.features.precision;
-        let gram = self.missing.grams.iter().find(|&&i| self.unit.layers[i].layer == layer);
-        let gram = gram.map(|&i| Ok((i, GramBuilder::new(stimuli, precision)?))).transpose();
+        let of_layer = self.missing.grams.iter().filter(|&&i| self.unit.layers[i].layer == layer);
+        let builder = |&position: &usize| {
+            let planned = self.unit.layers[position].precision;
+            let precision = if self.coarse.contains(&position) { Precision::F64 } else { planned };
+            Ok((position, GramBuilder::new(stimuli, precision)?))
+        };
+        let grams = of_layer.map(builder).collect::<Result<_, MetricError>>();
         let of_layer = self.missing.scores.iter().filter(|&&i| plan.scores[i].layer == layer);
         let scores = of_layer.map(|&score| self.tile_score(score, name)).collect::<Result<_, Error>>()?;
-        Ok(LayerReaders { layer, gram: gram.map_err(context)?, scores })
+        Ok(LayerReaders { layer, grams: grams.map_err(context)?, scores })
     }
 
     fn tile_score(&self, score: usize, name: &str) -> Result<TileScore, Error> {
@@ -265,21 +281,23 @@ impl Reading<'_> {
         let needs_gram = plan.benchmarks[unit.benchmark].variant.needs_gram;
         let gram = needs_gram.then(|| load_gram(self.execution, &unit.gram)).transpose()?;
         let bins = &plan.models[unit.model].time_bins;
-        let metric =
-            TileMetric::new(&benchmark, bins, gram, plan.spec.features.precision).map_err(context)?;
+        let metric = TileMetric::new(&benchmark, bins, gram).map_err(context)?;
         Ok(TileScore { score, metric })
     }
 
-    fn finish(&self, readers: LayerReaders, name: &str) -> Result<(), Error> {
+    fn finish(&mut self, readers: LayerReaders, name: &str) -> Result<(), Error> {
         let context = |source: MetricError| Error::Metric { context: format!("layer {name}"), source };
         for tile_score in readers.scores {
             let unit = &self.execution.plan.scores[tile_score.score];
             let scores = tile_score.metric.finish().map_err(context)?;
-            self.execution.put(&unit.digest, &ScoreRecord { scores }.encode())?;
+            self.execution.put(&unit.digest, &ScoreRecord { scores, precision: None }.encode())?;
             self.execution.observer.on(&Event::ScoreStored { unit });
         }
-        if let Some((layer, builder)) = readers.gram {
-            let gram = builder.finish().map_err(context)?;
+        for (layer, builder) in readers.grams {
+            let Some(gram) = fine_enough(builder.finish()).map_err(context)? else {
+                self.coarse.insert(layer);
+                continue;
+            };
             self.execution.put(&self.unit.layers[layer].gram, &LayerGramRecord(gram).encode())?;
             self.execution.observer.on(&Event::LayerStored { unit: self.unit, layer });
         }
@@ -287,9 +305,18 @@ impl Reading<'_> {
     }
 }
 
+/// The Gram, unless it is of 32-bit products that left their range or whose rounding hides what metrics depend on.
+fn fine_enough(gram: Result<LayerGram, MetricError>) -> Result<Option<LayerGram>, MetricError> {
+    match gram {
+        Err(MetricError::Overflow { precision: Precision::F32, .. }) => Ok(None),
+        Ok(gram) if gram.precision == Precision::F32 && gram.noise_share() > MAX_NOISE_SHARE => Ok(None),
+        other => other.map(Some),
+    }
+}
+
 impl LayerReaders {
     fn push(&mut self, first: u64, tile: ArrayView2<'_, f32>) -> Result<(), MetricError> {
-        if let Some((_, gram)) = &mut self.gram {
+        for (_, gram) in &mut self.grams {
             gram.push(first, tile)?;
         }
         for score in &mut self.scores {

@@ -30,8 +30,9 @@ fn compute_and_store(execution: &Execution<'_>, unit: &ScoreUnit) -> Result<(), 
     let gram = load_gram(execution, &unit.gram)?;
     let context = |source| Error::Metric { context: execution.plan.score_title(unit), source };
     let bins = &execution.plan.models[unit.model].time_bins;
+    let precision = Some(gram.precision);
     let scores = prepared(&benchmark, bins, gram).and_then(|gram| compute(&benchmark, &gram));
-    let record = ScoreRecord { scores: scores.map_err(context)? };
+    let record = ScoreRecord { scores: scores.map_err(context)?, precision };
     execution.put(&unit.digest, &record.encode())
 }
 

@@ -4,9 +4,7 @@ use std::sync::Arc;
 
 use ndarray::{Array2, ArrayView2};
 use ventral_data::{Benchmark, Metric};
-use ventral_metrics::{
-    Error, LayerGram, NeuronToNeuron, Precision, ReversePredictivity, SplitScores, TileConsumer,
-};
+use ventral_metrics::{Error, LayerGram, NeuronToNeuron, ReversePredictivity, SplitScores, TileConsumer};
 
 use crate::behavior::ReadoutReader;
 use crate::rows::{self, Mixture};
@@ -34,7 +32,6 @@ impl TileMetric {
         benchmark: &Arc<Benchmark>,
         model_bins: &[[f64; 2]],
         gram: Option<LayerGram>,
-        precision: Precision,
     ) -> Result<Self, Error> {
         let none = Array2::zeros((0, 0));
         let responses = benchmark.responses().unwrap_or(none.view());
@@ -45,7 +42,7 @@ impl TileMetric {
                 let gram = gram.map(|gram| rows::prepared(benchmark, model_bins, gram)).transpose()?;
                 Kernel::Reverse(ReversePredictivity::new(regression, responses, splits, gram.as_ref())?)
             }
-            Metric::Behavior => Kernel::Behavior(ReadoutReader::new(benchmark.clone(), precision)?),
+            Metric::Behavior => Kernel::Behavior(ReadoutReader::new(benchmark.clone())?),
             Metric::Units => Kernel::Units(UnitReader::new(benchmark.clone())?),
             metric => {
                 return Err(Error::Parameter {

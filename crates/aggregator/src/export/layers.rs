@@ -17,9 +17,11 @@ const HEADINGS: [&str; 12] = [
     "ceiled_error",
     "status",
     "reason",
+    "precision",
 ];
 
 /// CSV: one row per model, layer and benchmark, in the order given. A failed score is `NaN`, a missing one empty.
+/// `precision` says in which number type the layer was multiplied where that is not the one the job asks for.
 ///
 /// # Errors
 /// Those of the CSV writer.
@@ -46,6 +48,7 @@ fn csv_row(layer: &LayerScore) -> [String; 12] {
         full(layer.ceiled_score().map(|score| score.error)),
         status.to_owned(),
         reason.to_owned(),
+        layer.precision.map_or_else(String::new, |precision| precision.to_string()),
     ]
 }
 

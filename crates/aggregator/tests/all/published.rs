@@ -39,6 +39,7 @@ fn selection(row: &Published, region: &str, value: f64) -> Selection {
         raw: Some(Score::single(value)),
         ceiling: None,
         ceiled: Ceiled::Failed { reason: "2018 scores were not ceiled".into() },
+        precision: None,
     };
     Selection {
         model: row.model.clone(),

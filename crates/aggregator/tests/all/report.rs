@@ -65,6 +65,7 @@ fn layer(
         } else {
             Ceiled::Score(score)
         },
+        precision: None,
     }
 }
 

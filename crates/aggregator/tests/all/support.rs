@@ -22,6 +22,7 @@ pub fn scored_layer(model: &str, layer: &str, depth_index: usize, benchmark: &st
         raw: Some(score.clone()),
         ceiling: Some(0.75),
         ceiled: Ceiled::Score(score),
+        precision: None,
     }
 }
 

@@ -1,7 +1,7 @@
-use ndarray::{Array1, ArrayView2, s};
+use ndarray::{Array1, Array2, ArrayView2, s};
 
 use super::blocks::Blocks;
-use super::tile::{Feature, shifts, subtract};
+use super::tile::{Feature, RowSums, columns, shifts, sign, subtract};
 use super::{LayerGram, MAX_STIMULI, Precision, TILE_FEATURES, TileConsumer};
 use crate::Error;
 
@@ -24,6 +24,9 @@ pub struct GramBuilder {
     shift_products: Vec<f64>,
     shift_sum: f64,
     shift_square: f64,
+    /// K times the signs of the stimuli, by another way than through K.
+    signed_products: Vec<f64>,
+    faintest: f64,
 }
 
 impl GramBuilder {
@@ -54,6 +57,8 @@ impl GramBuilder {
             shift_products: vec![0.0; stimuli],
             shift_sum: 0.0,
             shift_square: 0.0,
+            signed_products: vec![0.0; stimuli],
+            faintest: f64::INFINITY,
         })
     }
 
@@ -82,6 +87,8 @@ impl GramBuilder {
         Ok(LayerGram {
             features: self.features,
             precision,
+            noise: noise(&products, &self.signed_products),
+            faintest: self.faintest,
             products,
             sums: Array1::from(self.sums),
             shift_products: Array1::from(self.shift_products),
@@ -107,16 +114,22 @@ impl GramBuilder {
     fn push_piece<T: Feature>(&mut self, tile: ArrayView2<'_, T>) -> Result<(), Error> {
         let shifts = shifts(self.features, tile)?;
         let width = tile.ncols();
-        let (sums, shift_products) = (&mut self.sums[..], &mut self.shift_products[..]);
+        let columns = columns(tile, &shifts);
+        self.faintest = self.faintest.min(columns.faintest);
+        let rows = RowSums {
+            sums: &mut self.sums,
+            shift_products: &mut self.shift_products,
+            signed_products: &mut self.signed_products,
+        };
         match &mut self.shifted {
             Shifted::F64(z) => {
                 z.resize(self.stimuli * width, 0.0);
-                subtract(tile, &shifts, z, sums, shift_products);
+                subtract(tile, &shifts, &columns.signed, z, rows);
                 self.blocks.add_f64(z, width);
             }
             Shifted::F32(z) => {
                 z.resize(self.stimuli * width, 0.0);
-                subtract(tile, &shifts, z, sums, shift_products);
+                subtract(tile, &shifts, &columns.signed, z, rows);
                 self.blocks.add_f32(z, width);
             }
         }
@@ -125,6 +138,18 @@ impl GramBuilder {
         self.features += width as u64;
         Ok(())
     }
+}
+
+/// Root mean square of the errors of the products K, from K s and what it should be, s being the [`sign`]s: for errors that are
+/// independent of each other E |(K - K₀) s|² = Σ (K - K₀)². At least what one rounding in 64 bit makes of the largest product.
+fn noise(products: &Array2<f64>, expected: &[f64]) -> f64 {
+    let n = expected.len();
+    let squares = products.outer_iter().zip(expected).map(|(row, expected)| {
+        let found: f64 = row.iter().enumerate().map(|(stimulus, product)| sign(stimulus) * product).sum();
+        (found - expected).powi(2)
+    });
+    let largest = products.diag().fold(0.0_f64, |max, &x| max.max(x));
+    (squares.sum::<f64>().sqrt() / n as f64).max(largest * f64::EPSILON)
 }
 
 impl TileConsumer for GramBuilder {

@@ -3,6 +3,7 @@
 mod blocks;
 mod builder;
 mod precision;
+mod spectrum;
 mod standardised;
 mod tile;
 
@@ -14,6 +15,7 @@ use crate::Error;
 
 pub use builder::GramBuilder;
 pub use precision::Precision;
+pub use spectrum::MAX_NOISE_SHARE;
 pub use standardised::StandardisedGram;
 
 /// Features of a tile: tile k holds the features from k times this number on, and only the last tile may be narrower.
@@ -43,6 +45,10 @@ pub struct LayerGram {
     pub features: u64,
     /// Number type of the products.
     pub precision: Precision,
+    /// Error of a product (root mean square), as measured while the products were formed.
+    pub noise: f64,
+    /// Least sum of squares of a feature that varies over the stimuli; infinite if none does.
+    pub faintest: f64,
     /// z_i . z_j, n x n, symmetric.
     pub products: Array2<f64>,
     /// Sum over the features of z_i.

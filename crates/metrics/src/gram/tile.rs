@@ -114,45 +114,96 @@ fn non_finite<T: Feature>(first_feature: u64, tile: ArrayView2<'_, T>, column: u
     }
 }
 
-/// Writes `x - shift` row by row into `shifted` (n x w, row-major) and adds each row's sum and product with the shift.
+/// What one pass down the columns of a shifted tile tells.
+pub(super) struct Columns {
+    /// The shift, and the sum over the stimuli of z times the stimulus' [`sign`].
+    pub signed: Vec<(f64, f64)>,
+    /// Least sum of squares over the stimuli of a feature that varies.
+    pub faintest: f64,
+}
+
+/// A fixed pattern of 1 and -1 over the stimuli, with no structure that features could share.
+pub(super) fn sign(stimulus: usize) -> f64 {
+    let mixed = (stimulus as u64 + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    let mixed = (mixed ^ (mixed >> 29)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    if mixed >> 63 == 0 { 1.0 } else { -1.0 }
+}
+
+/// Goes down the columns of a tile.
+pub(super) fn columns<T: Feature>(tile: ArrayView2<'_, T>, shifts: &[f64]) -> Columns {
+    let mut signed = vec![0.0; tile.ncols()];
+    let mut squares = vec![0.0; tile.ncols()];
+    signed
+        .par_chunks_mut(COLUMNS_PER_PIECE)
+        .zip(squares.par_chunks_mut(COLUMNS_PER_PIECE))
+        .zip(shifts.par_chunks(COLUMNS_PER_PIECE))
+        .enumerate()
+        .for_each_init(Vec::new, |copied, (piece, ((signed, squares), shifts))| {
+            let start = piece * COLUMNS_PER_PIECE;
+            let columns = tile.slice(s![.., start..start + shifts.len()]);
+            for (stimulus, row) in columns.outer_iter().enumerate() {
+                let sign = sign(stimulus);
+                let row = as_slice(&row, copied).iter().zip(shifts);
+                for (((&x, shift), signed), square) in row.zip(&mut *signed).zip(&mut *squares) {
+                    let z = x.into() - shift;
+                    *signed += sign * z;
+                    *square += z * z;
+                }
+            }
+        });
+    let n = tile.nrows() as f64;
+    // What is left of a constant is the rounding of its mean.
+    let rounding = |shift: f64| n * (n * f64::EPSILON * shift).powi(2);
+    let varying = squares.iter().zip(shifts).filter(|(square, shift)| **square > rounding(**shift));
+    let signed = shifts.iter().copied().zip(signed).collect();
+    Columns { signed, faintest: varying.fold(f64::INFINITY, |least, (square, _)| least.min(*square)) }
+}
+
+/// Sums over the features of a tile that grow with it, one number per stimulus.
+pub(super) struct RowSums<'a> {
+    /// z.
+    pub sums: &'a mut [f64],
+    /// z times the shift.
+    pub shift_products: &'a mut [f64],
+    /// z, before it is rounded, times the signed sum of its column: products of this stimulus with all, times their signs.
+    pub signed_products: &'a mut [f64],
+}
+
+/// Writes `x - shift` row by row into `shifted` (n x w, row-major) and adds to each row's sums.
 pub(super) fn subtract<T: Feature, Z: Factor>(
     tile: ArrayView2<'_, T>,
     shifts: &[f64],
+    columns: &[(f64, f64)],
     shifted: &mut [Z],
-    sums: &mut [f64],
-    shift_products: &mut [f64],
+    rows: RowSums<'_>,
 ) {
     shifted
         .par_chunks_mut(shifts.len())
-        .zip(sums.par_iter_mut())
-        .zip(shift_products.par_iter_mut())
+        .zip(rows.sums.par_iter_mut())
+        .zip(rows.shift_products.par_iter_mut())
+        .zip(rows.signed_products.par_iter_mut())
         .zip(tile.axis_iter(Axis(0)).into_par_iter())
-        .for_each_init(Vec::new, |copied, (((z, sum), product), x)| {
-            let (row_sum, row_product) = subtract_row(as_slice(&x, copied), shifts, z);
-            *sum += row_sum;
-            *product += row_product;
+        .for_each_init(Vec::new, |copied, ((((z, sum), product), signed_product), x)| {
+            let x = as_slice(&x, copied);
+            for ((z, &x), &shift) in z.iter_mut().zip(x).zip(shifts) {
+                *z = Z::round(x.into() - shift);
+            }
+            *sum += sum_in_lanes(z, shifts, |z, _| z.into());
+            *product += sum_in_lanes(z, shifts, |z, shift| z.into() * shift);
+            *signed_product += sum_in_lanes(x, columns, |x, (shift, signed)| (x.into() - shift) * signed);
         });
 }
 
-/// Shifts one row and returns its sum and its product with the shifts.
-fn subtract_row<T: Feature, Z: Factor>(x: &[T], shifts: &[f64], z: &mut [Z]) -> (f64, f64) {
-    for ((z, &x), &shift) in z.iter_mut().zip(x).zip(shifts) {
-        *z = Z::round(x.into() - shift);
-    }
-    let sum = sum_in_lanes(z, shifts, |z, _| z);
-    (sum, sum_in_lanes(z, shifts, |z, shift| z * shift))
-}
-
 /// Sum of `term` over a row, in a fixed order that the compiler can keep in vector registers.
-fn sum_in_lanes<Z: Factor>(z: &[Z], shifts: &[f64], term: impl Fn(f64, f64) -> f64) -> f64 {
-    let (z, z_rest) = z.as_chunks::<LANES>();
-    let (shifts, shifts_rest) = shifts.as_chunks::<LANES>();
+fn sum_in_lanes<A: Copy, B: Copy>(a: &[A], b: &[B], term: impl Fn(A, B) -> f64) -> f64 {
+    let (a, a_rest) = a.as_chunks::<LANES>();
+    let (b, b_rest) = b.as_chunks::<LANES>();
     let mut sums = [0.0; LANES];
-    for (z, shifts) in z.iter().zip(shifts) {
+    for (a, b) in a.iter().zip(b) {
         for lane in 0..LANES {
-            sums[lane] += term(z[lane].into(), shifts[lane]);
+            sums[lane] += term(a[lane], b[lane]);
         }
     }
-    let rest = z_rest.iter().zip(shifts_rest);
-    sums.iter().sum::<f64>() + rest.map(|(&z, &shift)| term(z.into(), shift)).sum::<f64>()
+    let rest = a_rest.iter().zip(b_rest);
+    sums.iter().sum::<f64>() + rest.map(|(&a, &b)| term(a, b)).sum::<f64>()
 }

@@ -7,18 +7,21 @@ use faer_ext::IntoFaer;
 use ndarray::{Array1, Array2, ArrayView2, Axis};
 
 use super::products::product;
-use crate::Error;
+use super::rounding::{MAX_ROUNDING, check_rank};
+use crate::{Error, LayerGram};
 
 /// K = Q diag(values) Qᵀ of a Gram matrix K.
 pub(crate) struct Eigen {
-    /// Eigenvalues, ascending by what they were before those below n ε times the largest became zero: rounding leaves
-    /// that much of a zero eigenvalue.
+    /// Eigenvalues, ascending by what they were before those below the cutoff became zero.
     pub values: Array1<f64>,
     pub vectors: Array2<f64>,
+    /// What rounding leaves of a zero eigenvalue: n times the error of an element, or n ε times the largest if that is more.
+    pub cutoff: f64,
 }
 
 impl Eigen {
-    pub(crate) fn of_gram(matrix: ArrayView2<'_, f64>) -> Result<Self, Error> {
+    /// `noise` is the error of an element of the matrix, 0 if it is exact up to 64-bit rounding.
+    pub(crate) fn of_gram(matrix: ArrayView2<'_, f64>, noise: f64) -> Result<Self, Error> {
         let n = matrix.nrows();
         let mut values = faer::diag::Diag::<f64>::zeros(n);
         let mut vectors = Mat::<f64>::zeros(n, n);
@@ -36,9 +39,18 @@ impl Eigen {
         .map_err(|_| Error::Factorisation { what: "the eigendecomposition of the Gram matrix" })?;
         let mut values: Array1<f64> = (0..n).map(|i| values[i]).collect();
         let largest = values.fold(0.0_f64, |max, value| max.max(value.abs()));
-        let cutoff = largest * f64::EPSILON * n as f64;
+        let cutoff = noise.max(largest * f64::EPSILON) * n as f64;
         values.mapv_inplace(|value| if value > cutoff { value } else { 0.0 });
-        Ok(Self { values, vectors: Array2::from_shape_fn((n, n), |(i, j)| vectors[(i, j)]) })
+        Ok(Self { values, vectors: Array2::from_shape_fn((n, n), |(i, j)| vectors[(i, j)]), cutoff })
+    }
+
+    /// Refuses a rank that rounding may have cut, unless the penalty `alpha` leaves nothing of what is below the cutoff anyway.
+    pub(super) fn check_rank(&self, gram: &LayerGram, alpha: f64) -> Result<(), Error> {
+        if self.cutoff <= alpha * MAX_ROUNDING {
+            return Ok(());
+        }
+        let rank = self.values.iter().filter(|&&value| value > 0.0).count();
+        check_rank(gram, rank, self.values.len().saturating_sub(1), self.cutoff)
     }
 
     /// Q diag(1 / (values + alpha)) `rotated`, where `rotated` = Qᵀ y, without the directions of eigenvalue zero.

@@ -2,6 +2,7 @@
 
 use ndarray::{Array1, Array2, ArrayView2, Axis};
 
+use super::products::product;
 use crate::{LayerGram, Split};
 
 /// What kernel regressions need of one split; m training stimuli, e test stimuli, q neuroids.
@@ -32,6 +33,11 @@ impl SplitKernel {
             }
         }
         Self { train, test, targets, target_means }
+    }
+
+    /// Predictions K_test `dual`, plus the means.
+    pub(super) fn apply(&self, dual: &Array2<f64>) -> Array2<f64> {
+        product(self.test.view(), dual.view()) + &self.target_means
     }
 }
 

@@ -8,6 +8,7 @@ mod pls;
 mod products;
 mod ridge;
 mod ridge_cv;
+mod rounding;
 mod time;
 
 use ndarray::{Array2, ArrayView2, Axis};
@@ -21,6 +22,7 @@ pub use groups::grouped_regression_scores;
 pub(crate) use kernel::column_means;
 pub(crate) use products::{matrix_vector, product};
 pub use ridge_cv::ridge_alphas;
+pub use rounding::MAX_ROUNDING;
 pub use time::span_time_scores;
 
 /// How responses are predicted from features. Features and responses are centred on each training set, never scaled.
@@ -46,6 +48,14 @@ pub enum Regression {
     Linear,
 }
 
+impl Regression {
+    /// Whether it solves with the Gram matrix, so that the smallest eigenvalues decide ([`Precision::needed`](crate::Precision::needed)).
+    #[must_use]
+    pub fn solves(&self) -> bool {
+        !matches!(self, Self::Pls { .. })
+    }
+}
+
 /// Responses predicted for the test stimuli of one split.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Prediction {
@@ -64,7 +74,8 @@ pub struct Prediction {
 /// # Errors
 /// [`Error::Mismatch`] if `y` has not one row per stimulus; [`Error::NonFiniteTarget`]; [`Error::OutOfRange`],
 /// [`Error::Repeated`] or [`Error::TooFew`] for a split that cannot be used; [`Error::TooFew`] for PLS with fewer features
-/// or training stimuli than components; [`Error::Parameter`] for a penalty that is not above zero.
+/// or training stimuli than components; [`Error::Parameter`] for a penalty that is not above zero; [`Error::Rounding`] where the
+/// Gram matrix is too coarse for r to be right to about [`MAX_ROUNDING`].
 pub fn predict(
     regression: &Regression,
     gram: &LayerGram,

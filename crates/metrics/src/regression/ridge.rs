@@ -7,9 +7,9 @@ use ndarray::{Array2, ArrayView2};
 use rayon::prelude::*;
 
 use super::Prediction;
-use super::eigen::Eigen;
 use super::kernel::SplitKernel;
-use super::products::product;
+use super::linear::by_eigenvectors;
+use super::rounding::checked;
 use crate::{Error, LayerGram, Split};
 
 /// Ridge with a fixed penalty in its dual form: (K + alpha I) C = Y, prediction K_test C (spec §1.4).
@@ -23,25 +23,18 @@ pub(super) fn predict(
     splits
         .par_iter()
         .with_max_len(1)
-        .map(|split| predict_split(&SplitKernel::new(gram, y, split), alpha))
+        .map(|split| predict_split(gram, &SplitKernel::new(gram, y, split), alpha))
         .collect()
 }
 
-fn predict_split(kernel: &SplitKernel, alpha: f64) -> Result<Prediction, Error> {
+fn predict_split(gram: &LayerGram, kernel: &SplitKernel, alpha: f64) -> Result<Prediction, Error> {
     // A penalty below the rounding of the eigenvalues would not hold back the directions in which features do not vary.
     let rounding = kernel.train.diag().sum() * f64::EPSILON * kernel.train.nrows() as f64;
-    let dual = match alpha > rounding {
-        true => solve(kernel, alpha)?,
-        false => {
-            let eigen = Eigen::of_gram(kernel.train.view())?;
-            eigen.solve(&eigen.rotate(kernel.targets.view()), alpha)
-        }
-    };
-    Ok(Prediction {
-        values: product(kernel.test.view(), dual.view()) + &kernel.target_means,
-        alpha: None,
-        iterations: Vec::new(),
-    })
+    let solved = if alpha > rounding { solve(kernel, alpha).ok() } else { None };
+    match solved.map(|dual| checked(gram, &dual, kernel.apply(&dual))) {
+        Some(Ok(prediction)) => Ok(prediction),
+        _ => by_eigenvectors(gram, kernel, alpha),
+    }
 }
 
 /// (K + alpha I)⁻¹ Y by Cholesky.

@@ -5,6 +5,7 @@ use super::Prediction;
 use super::eigen::Eigen;
 use super::kernel::SplitKernel;
 use super::products::product;
+use super::rounding::checked;
 use crate::{Error, LayerGram, Split};
 
 /// Most penalties one search may try.
@@ -43,12 +44,12 @@ pub(super) fn predict(
     splits
         .par_iter()
         .with_max_len(1)
-        .map(|split| predict_split(&SplitKernel::new(gram, y, split), alphas))
+        .map(|split| predict_split(gram, &SplitKernel::new(gram, y, split), alphas))
         .collect()
 }
 
-fn predict_split(kernel: &SplitKernel, alphas: &[f64]) -> Result<Prediction, Error> {
-    let search = LeaveOneOut::new(kernel)?;
+fn predict_split(gram: &LayerGram, kernel: &SplitKernel, alphas: &[f64]) -> Result<Prediction, Error> {
+    let search = LeaveOneOut::new(kernel, gram.noise)?;
     let mut best = (f64::NAN, alphas[0]);
     for &alpha in alphas {
         let error = search.error(alpha);
@@ -57,12 +58,9 @@ fn predict_split(kernel: &SplitKernel, alphas: &[f64]) -> Result<Prediction, Err
         }
     }
     let (_, alpha) = best;
+    search.eigen.check_rank(gram, alpha)?;
     let dual = search.eigen.solve(&search.rotated, alpha);
-    Ok(Prediction {
-        values: product(kernel.test.view(), dual.view()) + &kernel.target_means,
-        alpha: Some(alpha),
-        iterations: Vec::new(),
-    })
+    Ok(Prediction { alpha: Some(alpha), ..checked(gram, &dual, kernel.apply(&dual))? })
 }
 
 /// One eigendecomposition K = Q diag(l) Qᵀ that serves every penalty.
@@ -77,8 +75,8 @@ struct LeaveOneOut {
 }
 
 impl LeaveOneOut {
-    fn new(kernel: &SplitKernel) -> Result<Self, Error> {
-        let eigen = Eigen::of_gram(kernel.train.view())?;
+    fn new(kernel: &SplitKernel, noise: f64) -> Result<Self, Error> {
+        let eigen = Eigen::of_gram(kernel.train.view(), noise)?;
         Ok(Self {
             squares: eigen.vectors.mapv(|x| x * x),
             rotated: eigen.rotate(kernel.targets.view()),

@@ -17,7 +17,7 @@ impl Map {
     /// R = diag(1 / (λ + alpha)) Vᵀ Xᵀ.
     pub(super) fn ridge(y: ArrayView2<'_, f64>, split: &Split, alpha: f64) -> Result<Self, Error> {
         let (train, test) = centred(y, split);
-        let Eigen { values, vectors } = Eigen::of_gram(inner(&train, train.view()).view())?;
+        let Eigen { values, vectors, .. } = Eigen::of_gram(inner(&train, train.view()).view(), 0.0)?;
         let weights = values.mapv(|value| if value == 0.0 { 0.0 } else { (value + alpha).recip() });
         let right = product(vectors.t(), train.t()) * &weights.insert_axis(Axis(1));
         Ok(Self { left: product(test.view(), vectors.view()), right })

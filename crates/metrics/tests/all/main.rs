@@ -7,6 +7,7 @@ mod gram;
 mod invariances;
 mod neural;
 mod neuron_to_neuron;
+mod precision;
 mod regression;
 mod rng;
 mod score;

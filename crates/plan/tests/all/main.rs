@@ -168,6 +168,46 @@ fn a_score_takes_fewer_threads_when_memory_is_short() {
 }
 
 #[test]
+fn metrics_that_solve_have_grams_of_their_own() {
+    let models = || vec![model("a", &[("small", 1199), ("large", 10_000)])];
+    let solving = || {
+        let mut linear = benchmark("linear", "s");
+        linear.variant.solves = true;
+        linear
+    };
+    let both = planned(models(), vec![benchmark("pls", "s"), solving()]);
+    let targets: Vec<(usize, Precision)> =
+        both.features[0].layers.iter().map(|target| (target.layer, target.precision)).collect();
+    assert_eq!(targets, [(0, Precision::F64), (1, Precision::F32), (1, Precision::F64)]);
+    assert_eq!(both.features[0].plain().collect::<Vec<_>>(), [0, 1]);
+    let layer = |plan: &Plan, digest: &Digest| {
+        plan.features[0].layers.iter().find(|target| target.gram == *digest).map(|target| target.precision)
+    };
+    let of = |plan: &Plan, range: std::ops::Range<usize>| -> Vec<_> {
+        plan.scores[range].iter().map(|unit| layer(plan, &unit.gram).expect("a target")).collect()
+    };
+    assert_eq!(of(&both, 0..2), [Precision::F64, Precision::F32]);
+    assert_eq!(of(&both, 2..4), [Precision::F64, Precision::F64]);
+    // What a unit is called does not depend on what else is in the job.
+    let alone = planned(models(), vec![solving()]);
+    assert_eq!(alone.features[0].layers.len(), 2);
+    assert_eq!(alone.scores[0].digest, both.scores[2].digest);
+    assert_eq!(alone.scores[1].digest, both.scores[3].digest);
+    assert_eq!(planned(models(), vec![benchmark("pls", "s")]).scores[..], both.scores[..2]);
+}
+
+#[test]
+fn a_square_of_the_neuroids_is_counted_where_there_is_one() {
+    use ventral_plan::cost::score_bytes;
+    let facts = |stimulus_count, targets| BenchmarkFacts { stimulus_count, targets, ..benchmark("p", "s") };
+    let square = 8 * 1000 * 1000;
+    assert!(score_bytes(&facts(1000, 1000), 1) > score_bytes(&facts(1000, 1), 1) + 10 * square);
+    // With more neuroids than stimuli memory grows with their number alone.
+    let [one, two] = [20_000, 40_000].map(|targets| score_bytes(&facts(100, targets), 1));
+    assert!(two < 2 * one);
+}
+
+#[test]
 fn a_job_goes_on_without_refused_cards() {
     let refused =
         |kind| ventral_plan::Refused { kind, card: "x.toml".into(), reason: "field 'a': bad".into() };

@@ -4,6 +4,7 @@ mod behavior;
 mod bundle;
 mod maps;
 mod neural;
+mod precision;
 mod service;
 mod slot;
 mod synthesis;

@@ -1,4 +1,5 @@
-//! Partial least squares by NIPALS, on the Gram matrix and in the space of the neuroids (spec §1.3).
+//! Partial least squares by NIPALS, on the Gram matrix and in the space of the neuroids (spec §1.3), or of the stimuli if these are
+//! fewer ([`stimuli`]).
 //!
 //! With centred training features X and responses Y (m x q), every weight vector of NIPALS is w = Xᵀ Y c for some c of
 //! length q, so the power iteration of a component is c <- M c / norm with M = Yᵀ K Y (q x q), K = X Xᵀ, and its
@@ -15,8 +16,10 @@
 //! Test stimuli go through the same steps as extra rows that take no part in any inner product, which gives their scores
 //! T_test = K_test V U⁻¹ without forming V or U; the prediction is T_test Dᵀ plus the training mean.
 
+mod fit;
 mod nipals;
 mod setup;
+mod stimuli;
 
 use ndarray::{Array2, ArrayView2, Axis};
 use rayon::prelude::*;
@@ -44,6 +47,10 @@ pub(super) fn predict(
         // Centred features of m stimuli have rank m - 1.
         at_least("training stimuli for this number of PLS components", components + 1, split.train.len())?;
     }
+    if y.ncols() > gram.stimuli() {
+        let fit = |split| stimuli::predict(gram, y, split, components);
+        return splits.par_iter().with_max_len(1).map(fit).collect();
+    }
     let full = setup::FullProducts::new(gram, y);
     let mut predictions = Vec::with_capacity(splits.len());
     for splits in splits.chunks(SPLITS_PER_PASS) {
@@ -53,7 +60,9 @@ pub(super) fn predict(
             .map(|split| setup::start(gram, &full, y, split, components))
             .collect();
         extract(gram, &mut fits, components);
-        predictions.extend(fits.iter().map(Nipals::prediction));
+        for state in &fits {
+            predictions.push(state.fit.prediction()?);
+        }
     }
     Ok(predictions)
 }

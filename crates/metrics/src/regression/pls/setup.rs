@@ -4,6 +4,7 @@ use ndarray::{Array1, Array2, ArrayView2, Axis};
 use rayon::prelude::*;
 
 use super::ROWS_PER_PIECE;
+use super::fit::Fit;
 use super::nipals::Nipals;
 use crate::regression::kernel::{centred_targets, column_means};
 use crate::regression::products::{add_product, product, product_into};
@@ -56,7 +57,7 @@ impl FullProducts {
 
 /// The state of one split before its first component.
 pub(super) fn start<'a>(
-    gram: &LayerGram,
+    gram: &'a LayerGram,
     full: &FullProducts,
     y: ArrayView2<'_, f64>,
     split: &'a Split,
@@ -67,7 +68,8 @@ pub(super) fn start<'a>(
     let of_training = products.slice(ndarray::s![..split.train.len(), ..]);
     let covariance = product(targets.t(), of_training);
     let covariance = (&covariance + &covariance.t()) * 0.5;
-    Nipals::new(split, targets, target_means, products, covariance, components)
+    let variances = covariance.diag().to_owned();
+    Nipals::new(Fit::new(gram, split, targets, target_means, &variances, components), products, covariance)
 }
 
 /// K Y of the training and, below, the test stimuli, features and responses centred on the training set.
