@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use ventral_metrics::Score;
 
-use crate::Value;
+use crate::{Undefined, UndefinedRule, Value};
 
 /// The ceiled score of a layer, or why there is none.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -35,6 +35,9 @@ pub struct LayerScore {
     pub raw: Option<Score>,
     /// The score after the ceiling.
     pub ceiled: Ceiled,
+    /// Values of the metric that are not defined, if there are any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub undefined: Option<Undefined>,
 }
 
 impl LayerScore {
@@ -55,6 +58,13 @@ impl LayerScore {
             (None, Ceiled::Failed { reason }) => Value::Failed { reason: reason.clone() },
             (None, Ceiled::Score(_)) => Value::Missing,
         }
+    }
+
+    /// What must be said of a score that passes over undefined values.
+    #[must_use]
+    pub fn note(&self) -> Option<String> {
+        let skipped = |undefined: &&Undefined| undefined.rule == UndefinedRule::Skipped;
+        self.undefined.as_ref().filter(skipped).map(Undefined::to_string)
     }
 
     /// The ceiled score with its splits, if there is one.

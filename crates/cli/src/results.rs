@@ -1,13 +1,15 @@
 //! `ventral jobs`, `leaderboard`, `scores` and `report`: what the store knows.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use ventral_aggregator::{
-    Ceiled, Cell, ChosenBy, LayerScore, Leaderboard, Results, assemble, html, report_of,
+    Ceiled, Cell, ChosenBy, LayerScore, Leaderboard, Results, UNDEFINED_MARK, assemble, error_bar, html,
+    report_of,
 };
-use ventral_plan::Refused;
+use ventral_plan::{BenchmarkFacts, Refused};
 use ventral_store::{JobRecord, Store};
 
 use crate::context::Context;
@@ -17,6 +19,9 @@ use crate::{site, table};
 
 /// Regions up to which the leaderboard shows layers: with more, lines would not fit a screen.
 const MAX_REGIONS_WITH_LAYERS: usize = 4;
+
+/// Scores with undefined values that are named below a table.
+const MAX_FOOTNOTES: usize = 20;
 
 /// File of the report in a job's directory.
 const REPORT: &str = "report.html";
@@ -123,6 +128,9 @@ pub fn scores(context: &Context, job: Option<&str>, model: Option<&str>, benchma
         let mut table = table::new(&["model", "benchmark", "layer", "raw", "ceiled"]);
         for row in &rows {
             let ceiled = match &row.ceiled {
+                Ceiled::Score(score) if row.note().is_some() => {
+                    format!("{}{UNDEFINED_MARK}", table::score_with_error(score.value, score.error))
+                }
                 Ceiled::Score(score) => table::score_with_error(score.value, score.error),
                 Ceiled::Failed { reason } => format!("failed: {reason}"),
             };
@@ -131,7 +139,11 @@ pub fn scores(context: &Context, job: Option<&str>, model: Option<&str>, benchma
             table.add_row([&row.model, &row.benchmark, &row.layer, &raw, &ceiled]);
         }
         table::align_numbers(&mut table, 3);
-        table.to_string()
+        let shown = plan.benchmarks.iter().filter(|b| rows.iter().any(|row| row.benchmark == b.identifier));
+        let notes = rows.iter().filter_map(|row| {
+            Some((format!("{} on {}, layer {}", row.model, row.benchmark, row.layer), row.note()?))
+        });
+        format!("{table}\n{}{}", error_bars(shown), footnotes(notes))
     })?;
     if results.missing == 0 { Ok(()) } else { Err(Exit::Partial) }
 }
@@ -225,6 +237,11 @@ pub fn leaderboard_text(results: &Results) -> String {
             "Layers were chosen on the benchmark they are reported on, which flatters; [[selection]] separates the two.\n",
         );
     }
+    let notes = board.notes().map(|(model, column, cell, note)| {
+        let layer = cell.layer.as_deref().unwrap_or("-");
+        (format!("{model} on {}, layer {layer}", column.identifier), note)
+    });
+    text.push_str(&footnotes(notes));
     if results.missing > 0 {
         text.push_str(&format!(
             "{} scores are missing: the job was interrupted, `ventral resume` continues it.\n",
@@ -247,7 +264,7 @@ pub fn left_out(card: &Refused) -> String {
 
 /// A score with its error bar, `X` for a failed and `-` for a missing one.
 pub fn cell_text(cell: &Cell) -> String {
-    let value = cell.value.to_string();
+    let value = cell.text();
     match cell.error {
         Some(error) if cell.value.number().is_some() => format!("{value} ± {}", table::score(error)),
         _ if value.is_empty() => "-".to_owned(),

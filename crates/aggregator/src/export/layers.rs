@@ -1,10 +1,10 @@
 //! The table of every layer on every benchmark.
 
-use super::markdown::{Align, table};
+use super::markdown::{Align, footnotes, table};
 use super::{csv_text, exact, full, status};
 use crate::{Error, LayerScore};
 
-const HEADINGS: [&str; 11] = [
+const HEADINGS: [&str; 13] = [
     "model",
     "layer",
     "depth_index",
@@ -16,9 +16,12 @@ const HEADINGS: [&str; 11] = [
     "ceiled_error",
     "status",
     "reason",
+    "undefined",
+    "note",
 ];
 
-/// CSV: one row per model, layer and benchmark, in the order given. A failed score is `NaN`, a missing one empty.
+/// CSV: one row per model, layer and benchmark, in the order given. A failed score is `NaN`, a missing one empty; `undefined` is how
+/// many of the metric's values are not defined, `note` what counted instead.
 ///
 /// # Errors
 /// Those of the CSV writer.
@@ -29,7 +32,7 @@ pub fn layers_csv(layers: &[LayerScore]) -> Result<String, Error> {
     })
 }
 
-fn csv_row(layer: &LayerScore) -> [String; 11] {
+fn csv_row(layer: &LayerScore) -> [String; 13] {
     let value = layer.value();
     let (status, reason) = status(&value);
     [
@@ -44,6 +47,8 @@ fn csv_row(layer: &LayerScore) -> [String; 11] {
         full(layer.ceiled_score().map(|score| score.error)),
         status.to_owned(),
         reason.to_owned(),
+        layer.undefined.as_ref().map_or(0, |undefined| undefined.values).to_string(),
+        layer.note().unwrap_or_default(),
     ]
 }
 
@@ -77,9 +82,17 @@ pub fn layers_markdown(layers: &[LayerScore]) -> String {
             layer.layer.clone(),
             layer.benchmark.clone(),
             layer.raw_value().to_string(),
-            layer.value().to_string(),
+            marked(layer),
             error.map_or_else(String::new, |error| crate::Value::Number(error).to_string()),
         ]
     };
-    table(&headings, &layers.iter().map(row).collect::<Vec<_>>())
+    let notes = layers.iter().filter_map(|layer| {
+        Some((format!("{}, {}, {}", layer.model, layer.layer, layer.benchmark), layer.note()?))
+    });
+    table(&headings, &layers.iter().map(row).collect::<Vec<_>>()) + &footnotes(notes)
+}
+
+fn marked(layer: &LayerScore) -> String {
+    let mark = if layer.note().is_some() { crate::UNDEFINED_MARK.to_string() } else { String::new() };
+    layer.value().to_string() + &mark
 }

@@ -64,6 +64,7 @@ fn layer(
         } else {
             Ceiled::Score(score)
         },
+        undefined: None,
     }
 }
 
@@ -91,6 +92,7 @@ fn info(region: usize) -> BenchmarkInfo {
         splits: 10,
         ceiling: Some([0.773, 0.69, 0.48][region]),
         rule: rules[region],
+        error_bar: "standard error over splits".into(),
         citation: Some("Cowley, Stan, Pillow & Smith (2023)".into()),
     }
 }

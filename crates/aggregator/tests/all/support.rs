@@ -21,6 +21,7 @@ pub fn scored_layer(model: &str, layer: &str, depth_index: usize, benchmark: &st
         version: "1".into(),
         raw: Some(score.clone()),
         ceiled: Ceiled::Score(score),
+        undefined: None,
     }
 }
 

@@ -144,19 +144,19 @@ fn similarities_on_test_stimuli_are_those_of_the_reference() {
     let (x, y) = (golden_features(), golden_responses());
     let gram = LayerGram::from_features(x.view()).unwrap();
     let target = LayerGram::from_features(y.view()).unwrap();
-    let found = rdm_scores(&gram, rdm_of(y.view()).view(), &splits).unwrap();
+    let found = rdm_scores(&gram, rdm_of(y.view()).insert_axis(Axis(0)).view(), &splits).unwrap();
     assert_close(found.values, &numbers(&expected["rdm"]), 1e-12, "rdm");
     let found = cka_scores(&gram, &target, CkaEstimator::Unbiased, &splits).unwrap();
     assert_close(found.values, &numbers(&expected["cka"]), 1e-9, "cka");
     // One split of everything is the metric without splits.
     let all = [Split { train: vec![], test: (0..60).collect() }];
     let whole = rdm_similarity(rdm(&gram).unwrap().view(), rdm_of(y.view()).view()).unwrap();
-    assert_eq!(rdm_scores(&gram, rdm_of(y.view()).view(), &all).unwrap().values[[0, 0]], whole);
+    assert_eq!(rdm_scores(&gram, rdm_of(y.view()).insert_axis(Axis(0)).view(), &all).unwrap().values[[0, 0]], whole);
     let whole = cka(&gram, &target, CkaEstimator::Biased).unwrap();
     assert_eq!(cka_scores(&gram, &target, CkaEstimator::Biased, &all).unwrap().values[[0, 0]], whole);
     let outside = [Split { train: vec![], test: vec![0, 60] }];
-    assert!(matches!(rdm_scores(&gram, rdm_of(y.view()).view(), &outside), Err(Error::OutOfRange { .. })));
-    assert!(matches!(rdm_scores(&gram, Array1::zeros(3).view(), &all), Err(Error::Mismatch { .. })));
+    assert!(matches!(rdm_scores(&gram, rdm_of(y.view()).insert_axis(Axis(0)).view(), &outside), Err(Error::OutOfRange { .. })));
+    assert!(matches!(rdm_scores(&gram, Array2::zeros((1, 3)).view(), &all), Err(Error::Mismatch { .. })));
 }
 
 /// 60 stimuli x (4 bins x 8 neuroids).
