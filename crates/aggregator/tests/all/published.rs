@@ -38,6 +38,7 @@ fn selection(row: &Published, region: &str, value: f64) -> Selection {
         version: "2018".into(),
         raw: Some(Score::single(value)),
         ceiled: Ceiled::Failed { reason: "2018 scores were not ceiled".into() },
+        undefined: None,
     };
     Selection {
         model: row.model.clone(),
