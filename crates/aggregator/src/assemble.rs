@@ -3,16 +3,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
-use ventral_metrics::{CeilingRule, Score, Summary};
+use ventral_metrics::{CeilingRule, Score};
 use ventral_plan::{BenchmarkFacts, Digest, Plan, Preset, Refused, ScoreUnit};
 use ventral_store::{Failure, ScoreRecord, Store};
 
-use crate::parts;
 use crate::tree::LeafScore;
+use crate::undefined::{Undefined, UndefinedRule};
 use crate::{
     BenchmarkRef, Ceiled, Commitment, Error, LayerScore, Leaderboard, Node, NodeContent, Ranking, RawScores,
     RegionRule, Selection, leaderboard, region_tree_by, select,
 };
+use crate::{parts, summary};
 
 /// Name of the root of the tree: its value is the brain score.
 pub const BRAIN_SCORE: &str = "brain_score";
@@ -139,23 +140,29 @@ fn layer_score(plan: &Plan, unit: &ScoreUnit, outcome: Result<&ScoreRecord, &&st
     let model = &plan.models[unit.model];
     let rule = rule(plan, benchmark);
     let asked = plan.spec.features.precision;
-    let (raw, ceiled) = match outcome {
-        Ok(record) if !benchmark.variant.parts.is_empty() => {
-            let (raw, ceiled) = parts::scores(&benchmark.variant.parts, &rule, &record.scores.values);
-            let ceiled = if raw.value.is_nan() { Ok(raw.clone()) } else { ceiled };
-            let ceiled = match ceiled {
-                Ok(score) if score.value.is_nan() => undefined(),
-                Ok(score) => Ceiled::Score(score),
-                Err(error) => Ceiled::Failed { reason: error.to_string() },
-            };
-            (Some(raw), ceiled)
-        }
+    let (raw, ceiled, undefined) = match outcome {
         Ok(record) => {
-            let raw = raw_score(benchmark, record);
-            let ceiled = ceiled(benchmark, &rule, &raw);
-            (Some(raw), ceiled)
+            let values = &record.scores.values;
+            let (raw, ceiled) = match benchmark.variant.parts.as_slice() {
+                [] => {
+                    let raw = summary::score(benchmark, values.clone());
+                    let ceiled = ceiled(benchmark, &rule, &raw);
+                    (raw, ceiled)
+                }
+                parts => parts::scores(parts, &rule, values),
+            };
+            let counted = if raw.value.is_nan() { UndefinedRule::NotScored } else { UndefinedRule::Skipped };
+            let undefined = Undefined::of(values, &benchmark.neuroids, counted);
+            let ceiled = match (&undefined, ceiled) {
+                (Some(undefined), _) if raw.value.is_nan() => {
+                    Ceiled::Failed { reason: not_scored(undefined) }
+                }
+                (_, Ok(score)) => Ceiled::Score(score),
+                (_, Err(error)) => Ceiled::Failed { reason: error.to_string() },
+            };
+            (Some(raw), ceiled, undefined)
         }
-        Err(reason) => (None, Ceiled::Failed { reason: (*reason).to_owned() }),
+        Err(reason) => (None, Ceiled::Failed { reason: (*reason).to_owned() }, None),
     };
     LayerScore {
         model: model.identifier.clone(),
@@ -167,25 +174,13 @@ fn layer_score(plan: &Plan, unit: &ScoreUnit, outcome: Result<&ScoreRecord, &&st
         ceiling: benchmark.ceiling.map(|ceiling| ceiling.value),
         ceiled,
         precision: outcome.ok().and_then(|record| record.precision).filter(|found| *found != asked),
+        undefined,
     }
 }
 
-/// A metric without splits has one value and no error bar.
-fn raw_score(benchmark: &BenchmarkFacts, record: &ScoreRecord) -> Score {
-    let values = &record.scores.values;
-    if let Some(behavior) = &benchmark.variant.behavior {
-        let score = record.scores.summary(behavior.summary);
-        return if values.len() == 1 { Score::single(score.value) } else { score };
-    }
-    if benchmark.variant.units && values.len() > 1 {
-        return record.scores.summary(Summary::Mean);
-    }
-    if values.len() == 1 { Score::single(values[[0, 0]]) } else { record.scores.score() }
-}
-
-fn undefined() -> Ceiled {
-    let reason = "the score is not a number: every neuroid or prediction is constant";
-    Ceiled::Failed { reason: reason.to_owned() }
+fn not_scored(undefined: &Undefined) -> String {
+    let why = "a neuroid, stimulus or prediction that is constant has no correlation";
+    format!("the score is not a number: {undefined}; {why}")
 }
 
 /// Presets of 2018 know no ceilings (spec §1.7).
@@ -193,18 +188,15 @@ fn rule(plan: &Plan, benchmark: &BenchmarkFacts) -> CeilingRule {
     if plan.spec.preset == Some(Preset::BrainScore2018) { CeilingRule::Raw } else { benchmark.rule }
 }
 
-fn ceiled(benchmark: &BenchmarkFacts, rule: &CeilingRule, raw: &Score) -> Ceiled {
-    if raw.value.is_nan() {
-        return undefined();
-    }
+fn ceiled(
+    benchmark: &BenchmarkFacts,
+    rule: &CeilingRule,
+    raw: &Score,
+) -> Result<Score, ventral_metrics::Error> {
     let ceiling = benchmark.ceiling.map(|ceiling| ceiling.value);
-    let ceiled = match (&benchmark.variant.behavior, ceiling) {
+    match (&benchmark.variant.behavior, ceiling) {
         (Some(behavior), Some(ceiling)) => rule.apply_per_split(raw, ceiling, &behavior.ceilings),
         _ => rule.apply(raw, ceiling),
-    };
-    match ceiled {
-        Ok(score) => Ceiled::Score(score),
-        Err(error) => Ceiled::Failed { reason: error.to_string() },
     }
 }
 

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{ChosenBy, Error, Leaf, LeafScore, Node, NodeContent, Selection, Value, hundredths};
+use crate::{ChosenBy, Error, LayerScore, Leaf, LeafScore, Node, NodeContent, Selection, Value, hundredths};
 
 /// Which averages share a rank.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -40,6 +40,9 @@ pub struct Cell {
     pub layer: Option<String>,
     /// Why this layer, for a benchmark.
     pub chosen_by: Option<ChosenBy>,
+    /// Undefined values that a benchmark's score passes over; of a parent, the benchmarks below it that do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
 }
 
 /// A model.
@@ -64,6 +67,15 @@ pub struct Leaderboard {
     pub rows: Vec<Row>,
 }
 
+impl Cell {
+    /// The value as it is shown: with a mark if undefined values were passed over.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let mark = self.note.is_some().then_some(crate::UNDEFINED_MARK);
+        self.value.to_string() + &mark.map_or_else(String::new, String::from)
+    }
+}
+
 impl Row {
     /// The value of the root.
     #[must_use]
@@ -73,6 +85,16 @@ impl Row {
 }
 
 impl Leaderboard {
+    /// Benchmarks whose score passes over undefined values: the model, the column, and what was passed over.
+    pub fn notes(&self) -> impl Iterator<Item = (&str, &Column, &Cell, &str)> {
+        self.rows.iter().flat_map(|row| {
+            let benchmarks =
+                self.columns.iter().zip(&row.cells).filter(|(column, _)| column.version.is_some());
+            benchmarks
+                .filter_map(|(column, cell)| Some((row.model.as_str(), column, cell, cell.note.as_deref()?)))
+        })
+    }
+
     /// The cell of a model at a node.
     #[must_use]
     pub fn cell(&self, model: &str, node: &str) -> Option<&Cell> {
@@ -139,6 +161,7 @@ fn leaf_cell(selection: Option<&Selection>, leaf: &Leaf, value: Value) -> Cell {
         raw: raw.map(|score| score.value).filter(|value| value.is_finite()),
         layer: selection.and_then(|s| s.layer.clone()),
         chosen_by: selection.map(|s| s.chosen_by.clone()),
+        note: scored.and_then(LayerScore::note),
     }
 }
 
@@ -155,6 +178,12 @@ fn cells_below(
     let below: Vec<Vec<Cell>> = node.children().map(|child| cells_below(child, selections, values)).collect();
     let children: Vec<&Cell> = below.iter().filter_map(|cells| cells.first()).collect();
     let layer = children.first().and_then(|cell| cell.layer.clone());
+    let noted: Vec<&str> = node
+        .children()
+        .zip(&children)
+        .filter(|(_, cell)| cell.note.is_some())
+        .map(|(n, _)| n.identifier.as_str())
+        .collect();
     let agreed = children.iter().all(|cell| cell.layer == layer);
     let own = Cell {
         value,
@@ -162,6 +191,7 @@ fn cells_below(
         raw: None,
         layer: layer.filter(|_| agreed),
         chosen_by: None,
+        note: (!noted.is_empty()).then(|| format!("undefined values in {}", noted.join(", "))),
     };
     std::iter::once(own).chain(below.into_iter().flatten()).collect()
 }

@@ -19,8 +19,10 @@ mod scores;
 mod selection;
 pub mod service;
 pub mod site;
+mod summary;
 mod synthesis;
 mod tree;
+mod undefined;
 mod value;
 
 pub use assemble::{BRAIN_SCORE, MAX_NAMED, Results, assemble, raw_scores};
@@ -35,6 +37,7 @@ pub use output::{FileEntry, JobFile};
 pub use report::{BenchmarkInfo, Cost, Provenance, Report, TopOne, html, report_of};
 pub use scores::{Ceiled, LayerScore};
 pub use selection::{ChosenBy, Commitment, RegionRule, Reported, Selection, SkippedLayer, select};
+pub use summary::error_bar;
 pub use synthesis::{
     NaturalSummary, SYNTHESIS_DOCUMENT, SetSummary, Syntheses, save_synthesis, synthesis_files,
 };
@@ -42,4 +45,5 @@ pub use tree::{
     BenchmarkRef, Leaf, LeafScore, MAX_TREE_DEPTH, Node, NodeContent, brain_score_2018, region_tree,
     region_tree_by,
 };
+pub use undefined::{MAX_PLACES, Place, UNDEFINED_MARK, Undefined, UndefinedRule};
 pub use value::{Value, hundredths};

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use ventral_metrics::{Precision, Score};
 
-use crate::Value;
+use crate::{Undefined, UndefinedRule, Value};
 
 /// The ceiled score of a layer, or why there is none.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -41,6 +41,9 @@ pub struct LayerScore {
     /// Number type in which the layer was multiplied, where it is not the one that the job asks for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub precision: Option<Precision>,
+    /// Values of the metric that are not defined, if there are any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub undefined: Option<Undefined>,
 }
 
 impl LayerScore {
@@ -61,6 +64,13 @@ impl LayerScore {
             (None, Ceiled::Failed { reason }) => Value::Failed { reason: reason.clone() },
             (None, Ceiled::Score(_)) => Value::Missing,
         }
+    }
+
+    /// What must be said of a score that passes over undefined values.
+    #[must_use]
+    pub fn note(&self) -> Option<String> {
+        let skipped = |undefined: &&Undefined| undefined.rule == UndefinedRule::Skipped;
+        self.undefined.as_ref().filter(skipped).map(Undefined::to_string)
     }
 
     /// The ceiled score with its splits, if there is one.

@@ -129,6 +129,8 @@ fn leaderboard_columns(board: &Leaderboard) -> Vec<(String, Column)> {
         columns.push((format!("{name}_error"), Column::Real(cells().map(|cell| cell.error).collect())));
         let layer = |cell: &ventral_aggregator::Cell| cell.layer.clone().unwrap_or_default();
         columns.push((format!("{name}_layer"), Column::Text(cells().map(layer).collect())));
+        let note = |cell: &ventral_aggregator::Cell| cell.note.clone().unwrap_or_default();
+        columns.push((format!("{name}_note"), Column::Text(cells().map(note).collect())));
     }
     columns
 }
@@ -156,7 +158,17 @@ fn layer_columns(results: &Results) -> Vec<(String, Column)> {
         real("ceiling", &|row| row.ceiling),
         real("ceiled", &|row| finite(row.ceiled_score()?.value)),
         real("ceiled_error", &|row| finite(row.ceiled_score()?.error)),
+        (
+            "undefined".to_owned(),
+            Column::Integer(layers.iter().map(|row| Some(undefined(row) as i64)).collect()),
+        ),
+        text("note", &|row| row.note().unwrap_or_default()),
     ]
+}
+
+/// How many of a metric's values are not defined.
+fn undefined(row: &ventral_aggregator::LayerScore) -> usize {
+    row.undefined.as_ref().map_or(0, |undefined| undefined.values)
 }
 
 fn raw_columns(raw: &[RawScores]) -> Outcome<Vec<(String, Column)>> {

@@ -1,13 +1,15 @@
 //! `ventral jobs`, `leaderboard`, `scores` and `report`: what the store knows.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use ventral_aggregator::{
-    Ceiled, Cell, ChosenBy, LayerScore, Leaderboard, Results, assemble, html, report_of,
+    Ceiled, Cell, ChosenBy, LayerScore, Leaderboard, Results, UNDEFINED_MARK, assemble, error_bar, html,
+    report_of,
 };
-use ventral_plan::Refused;
+use ventral_plan::{BenchmarkFacts, Refused};
 use ventral_store::{JobRecord, Owner, Store};
 
 use crate::context::Context;
@@ -17,6 +19,9 @@ use crate::{lock, site, table};
 
 /// Regions up to which the leaderboard shows layers: with more, lines would not fit a screen.
 const MAX_REGIONS_WITH_LAYERS: usize = 4;
+
+/// Scores with undefined values that are named below a table.
+const MAX_FOOTNOTES: usize = 20;
 
 /// File of the report in a job's directory.
 pub const REPORT: &str = "report.html";
@@ -137,6 +142,9 @@ pub fn scores(context: &Context, job: Option<&str>, model: Option<&str>, benchma
         let mut table = table::new(&["model", "benchmark", "layer", "raw", "ceiled"]);
         for row in &rows {
             let ceiled = match &row.ceiled {
+                Ceiled::Score(score) if row.note().is_some() => {
+                    format!("{}{UNDEFINED_MARK}", table::score_with_error(score.value, score.error))
+                }
                 Ceiled::Score(score) => table::score_with_error(score.value, score.error),
                 Ceiled::Failed { reason } => format!("failed: {reason}"),
             };
@@ -146,12 +154,14 @@ pub fn scores(context: &Context, job: Option<&str>, model: Option<&str>, benchma
             table.add_row([&row.model, &row.benchmark, &row.layer, &raw, &(ceiled + mark)]);
         }
         table::align_numbers(&mut table, 3);
-        match rows.iter().find_map(|row| row.precision) {
-            Some(precision) => {
-                format!("{table}\n* in {precision}, where {} might be wrong", plan.spec.features.precision)
-            }
-            None => table.to_string(),
-        }
+        let precision = rows.iter().find_map(|row| row.precision).map_or_else(String::new, |precision| {
+            format!("\n* in {precision}, where {} might be wrong", plan.spec.features.precision)
+        });
+        let shown = plan.benchmarks.iter().filter(|b| rows.iter().any(|row| row.benchmark == b.identifier));
+        let notes = rows.iter().filter_map(|row| {
+            Some((format!("{} on {}, layer {}", row.model, row.benchmark, row.layer), row.note()?))
+        });
+        format!("{table}{precision}\n{}{}", error_bars(shown), footnotes(notes))
     })?;
     if results.missing == 0 { Ok(()) } else { Err(Exit::Partial) }
 }
@@ -245,6 +255,11 @@ pub fn leaderboard_text(results: &Results) -> String {
             "Layers were chosen on the benchmark they are reported on, which flatters; [[selection]] separates the two.\n",
         );
     }
+    let notes = board.notes().map(|(model, column, cell, note)| {
+        let layer = cell.layer.as_deref().unwrap_or("-");
+        (format!("{model} on {}, layer {layer}", column.identifier), note)
+    });
+    text.push_str(&footnotes(notes));
     if results.missing > 0 {
         text.push_str(&format!(
             "{} scores are missing: the job was interrupted, `ventral resume` continues it.\n",
@@ -267,7 +282,7 @@ pub fn left_out(card: &Refused) -> String {
 
 /// A score with its error bar, `X` for a failed and `-` for a missing one.
 pub fn cell_text(cell: &Cell) -> String {
-    let value = cell.value.to_string();
+    let value = cell.text();
     match cell.error {
         Some(error) if cell.value.number().is_some() => format!("{value} ± {}", table::score(error)),
         _ if value.is_empty() => "-".to_owned(),

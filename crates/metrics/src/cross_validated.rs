@@ -1,9 +1,10 @@
 //! Similarity of representations on the test stimuli of splits (spec §3, `rdm_cv` and `cka_cv`): nothing is fitted, so the training
 //! stimuli are only left out.
 
-use ndarray::{Array1, Array2, ArrayView1};
+use ndarray::{Array1, Array2, ArrayView1, ArrayView2};
 
 use crate::regression::at_least;
+use crate::splits::MIN_TEST_STIMULI;
 use crate::{CkaEstimator, Error, LayerGram, Split, SplitScores, cka, rdm, rdm_similarity};
 
 /// Centred kernel alignment over the test stimuli of each split, one value per split.
@@ -23,29 +24,43 @@ pub fn cka_scores(
     per_split(splits, |test| cka(&a.select(test)?, &b.select(test)?, estimator))
 }
 
-/// Similarity of dissimilarities over the test stimuli of each split, one value per split; `target` is the strict upper triangle of
-/// all stimuli, row by row.
+/// Similarity of a layer's dissimilarities with each of `targets` (target x pair: the strict upper triangle of all stimuli, row by
+/// row), splits x targets: over the test stimuli of each split, over all stimuli where there are no splits. NaN where one of the two is
+/// constant or undefined.
 ///
 /// # Errors
-/// [`Error::Mismatch`] for another number of pairs; [`Error::OutOfRange`] and [`Error::TooFew`] for unusable splits.
+/// [`Error::Mismatch`] for another number of pairs; [`Error::OutOfRange`] for unusable splits; [`Error::TooFew`] without targets or for
+/// fewer than [`MIN_TEST_STIMULI`] stimuli.
 pub fn rdm_scores(
     gram: &LayerGram,
-    target: ArrayView1<'_, f64>,
+    targets: ArrayView2<'_, f64>,
     splits: &[Split],
 ) -> Result<SplitScores, Error> {
     let n = gram.stimuli();
-    if target.len() != n * n.saturating_sub(1) / 2 {
+    let expected = n * n.saturating_sub(1) / 2;
+    if targets.ncols() != expected {
         let what = "pairs of stimuli of the dissimilarities";
-        return Err(Error::Mismatch { what, expected: n * n.saturating_sub(1) / 2, found: target.len() });
+        return Err(Error::Mismatch { what, expected, found: targets.ncols() });
     }
+    at_least("dissimilarities to compare with", 1, targets.nrows())?;
     let own = rdm(gram)?;
-    per_split(splits, |test| {
+    let all: Vec<usize> = (0..n).collect();
+    let tested: Vec<&[usize]> = match splits {
+        [] => vec![&all],
+        splits => splits.iter().map(|split| split.test.as_slice()).collect(),
+    };
+    let mut values = Array2::zeros((tested.len(), targets.nrows()));
+    for (test, mut row) in tested.into_iter().zip(values.rows_mut()) {
         if let Some(&index) = test.iter().find(|&&row| row >= n) {
             return Err(Error::OutOfRange { what: "stimuli of a split", index, len: n });
         }
-        at_least("test stimuli of a split", 2, test.len())?;
-        rdm_similarity(pairs(own.view(), n, test).view(), pairs(target, n, test).view())
-    })
+        at_least("test stimuli of a correlation", MIN_TEST_STIMULI, test.len())?;
+        let own = pairs(own.view(), n, test);
+        for (target, value) in targets.rows().into_iter().zip(&mut row) {
+            *value = rdm_similarity(own.view(), pairs(target, n, test).view())?;
+        }
+    }
+    Ok(SplitScores { values, alphas: Vec::new() })
 }
 
 fn per_split(splits: &[Split], score: impl Fn(&[usize]) -> Result<f64, Error>) -> Result<SplitScores, Error> {

@@ -2,7 +2,7 @@
 
 use ndarray::{Array2, ArrayView1};
 
-use crate::statistics::{nan_mean, nan_median, nan_standard_deviation, sem};
+use crate::statistics::{mean, nan_mean, nan_median, nan_standard_deviation, sem, standard_error};
 
 /// Raw values of a metric, kept as long as the score itself.
 #[derive(Debug, Clone, PartialEq)]
@@ -26,31 +26,40 @@ impl SplitScores {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Summary {
-    /// Median over neuroids, mean over splits, standard error over splits: neural metrics.
+    /// Median over neuroids, mean over splits (NaN skipped), standard error over splits: neural metrics.
     #[default]
     Median,
     /// Mean over each row, mean over the rows (NaN skipped), deviation of all values: behaviour.
     Mean,
     /// The same without its sign.
     AbsoluteMean,
+    /// Columns are a sample, of images or of subjects: mean over the columns, their standard error. No reference skips a NaN here: one makes
+    /// the score NaN.
+    Sample,
 }
 
 impl SplitScores {
     /// The score under a rule.
     #[must_use]
     pub fn summary(&self, rule: Summary) -> Score {
-        if rule == Summary::Median {
-            return self.score();
-        }
-        let rows = self.values.rows().into_iter().map(|row| nan_mean(&row.to_vec()));
-        let per_split: Vec<f64> = rows.collect();
-        let mean = nan_mean(&per_split);
-        let all: Vec<f64> = self.values.iter().copied().collect();
-        Score {
-            value: if rule == Summary::AbsoluteMean { mean.abs() } else { mean },
-            error: nan_standard_deviation(&all),
-            per_split: if per_split.len() > 1 { per_split } else { Vec::new() },
-        }
+        let absolute = |value: f64| if rule == Summary::AbsoluteMean { value.abs() } else { value };
+        let of_rows = |mean: fn(&[f64]) -> f64| -> Vec<f64> {
+            self.values.rows().into_iter().map(|row| mean(&row.to_vec())).collect()
+        };
+        let (value, error, per_split) = match rule {
+            Summary::Median => return self.score(),
+            Summary::Mean | Summary::AbsoluteMean => {
+                let per_split = of_rows(nan_mean);
+                let all: Vec<f64> = self.values.iter().copied().collect();
+                (absolute(nan_mean(&per_split)), nan_standard_deviation(&all), per_split)
+            }
+            Summary::Sample => {
+                let columns = self.values.columns().into_iter().map(|column| mean(&column.to_vec()));
+                let columns: Vec<f64> = columns.collect();
+                (mean(&columns), standard_error(&columns), of_rows(mean))
+            }
+        };
+        Score { value, error, per_split: if per_split.len() > 1 { per_split } else { Vec::new() } }
     }
 }
 

@@ -6,6 +6,8 @@ use crate::{Error, RandomState};
 
 /// The most splits that may be asked for at once.
 pub const MAX_SPLITS: usize = 100_000;
+/// The fewest stimuli that a correlation over them may have: two points always lie on a line, so that r is 1 or -1 whatever they are.
+pub const MIN_TEST_STIMULI: usize = 3;
 
 /// Rows of the stimuli to fit on and to test on, in the order the generator emitted them.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]

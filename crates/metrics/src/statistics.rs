@@ -40,6 +40,14 @@ pub fn sem(values: &[f64]) -> f64 {
     nan_standard_deviation(values) / (values.len() as f64).sqrt()
 }
 
+/// Standard error of the mean of a sample: its standard deviation (`ddof` 1) divided by the root of their number; NaN for fewer than two
+/// values or if one is NaN (`scipy.stats.sem`).
+#[must_use]
+pub fn standard_error(values: &[f64]) -> f64 {
+    let n = values.len() as f64;
+    standard_deviation(values) / (n - 1.0).max(0.0).sqrt()
+}
+
 /// Median; of an even count the mean of the two middle values. NaN if a value is NaN or there is none.
 #[must_use]
 pub fn median(values: &[f64]) -> f64 {

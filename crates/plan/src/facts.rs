@@ -140,6 +140,9 @@ pub struct Variant {
     /// For behaviour: a model is scored on its readout layer alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub behavior: Option<BehaviorFacts>,
+    /// Whether the columns of its scores are subjects: the score is their mean, the error their standard error.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub subjects: bool,
     /// Whether it is about single units of a layer: the score is the mean of its values, the error their standard deviation.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub units: bool,

@@ -50,6 +50,7 @@ fn variant(benchmark: &Benchmark) -> Variant {
         components: benchmark.components.as_ref().map(|components| components.count),
         engineering: benchmark.card.kind == Kind::Engineering,
         behavior: behavior(benchmark),
+        subjects: matches!(&benchmark.target, Target::Rdm { subjects, .. } if !subjects.is_empty()),
         units: benchmark.metric == Metric::Units,
     }
 }
@@ -68,6 +69,7 @@ fn neuroid_ids(benchmark: &Benchmark) -> Vec<String> {
             Some(ids) => ids.to_text(),
             None => (0..averaged.ncols()).map(|column| column.to_string()).collect(),
         },
+        Target::Rdm { subjects, .. } => subjects.clone(),
         _ => Vec::new(),
     }
 }

@@ -3,11 +3,11 @@
 use ndarray::{Array2, ArrayView2, Axis};
 use ventral_data::{Benchmark, Metric, Target, TimeMode};
 use ventral_metrics::{
-    Error, LayerGram, Regression, SplitScores, cka, cka_scores, grouped_regression_scores, rdm, rdm_of,
-    rdm_scores, rdm_similarity, regression_scores, span_time_scores,
+    Error, LayerGram, Regression, SplitScores, cka, cka_scores, grouped_regression_scores, rdm, rdm_scores,
+    regression_scores, span_time_scores,
 };
 
-/// The scores of a layer on a benchmark. Columns are those of the responses, or one per part for similarities.
+/// The scores of a layer on a benchmark. Columns are those of the responses, or for similarities one per part or subject.
 ///
 /// # Errors
 /// Those of the metric, and a metric that does not go with the target.
@@ -24,10 +24,7 @@ pub fn compute(benchmark: &Benchmark, gram: &LayerGram) -> Result<SplitScores, E
             },
             _ => on_responses(benchmark, gram, averaged.view()),
         },
-        (Metric::Rdm, Target::Rdm { mean, .. }) => match splits.is_empty() {
-            true => Ok(single(rdm_similarity(rdm(gram)?.view(), mean.view())?)),
-            false => rdm_scores(gram, mean.view(), splits),
-        },
+        (Metric::Rdm, Target::Rdm { rdms, .. }) => rdm_scores(gram, rdms.view(), splits),
         (metric, _) => Err(unsuited(metric)),
     }
 }
@@ -40,11 +37,10 @@ fn on_responses(
     let splits = &benchmark.splits;
     match &benchmark.metric {
         Metric::Regression(regression) => fitted(benchmark, regression, gram, responses),
-        Metric::Rdm if splits.is_empty() => {
+        Metric::Rdm => {
             let target = rdm(&LayerGram::from_features(responses)?)?;
-            Ok(single(rdm_similarity(rdm(gram)?.view(), target.view())?))
+            rdm_scores(gram, target.insert_axis(Axis(0)).view(), splits)
         }
-        Metric::Rdm => rdm_scores(gram, rdm_of(responses).view(), splits),
         Metric::Cka(estimator) => {
             let target = LayerGram::from_features(responses)?;
             match splits.is_empty() {

@@ -1,10 +1,10 @@
 //! The table of every layer on every benchmark.
 
-use super::markdown::{Align, table};
+use super::markdown::{Align, footnotes, table};
 use super::{csv_text, exact, full, status};
 use crate::{Error, LayerScore};
 
-const HEADINGS: [&str; 12] = [
+const HEADINGS: [&str; 15] = [
     "model",
     "layer",
     "depth_index",
@@ -18,10 +18,13 @@ const HEADINGS: [&str; 12] = [
     "status",
     "reason",
     "precision",
+    "undefined",
+    "note",
 ];
 
-/// CSV: one row per model, layer and benchmark, in the order given. A failed score is `NaN`, a missing one empty.
-/// `precision` says in which number type the layer was multiplied where that is not the one the job asks for.
+/// CSV: one row per model, layer and benchmark, in the order given. A failed score is `NaN`, a missing one empty. `precision` says in
+/// which number type the layer was multiplied where that is not the one the job asks for; `undefined` is how many of the metric's values
+/// are not defined, `note` what counted instead.
 ///
 /// # Errors
 /// Those of the CSV writer.
@@ -32,7 +35,7 @@ pub fn layers_csv(layers: &[LayerScore]) -> Result<String, Error> {
     })
 }
 
-fn csv_row(layer: &LayerScore) -> [String; 12] {
+fn csv_row(layer: &LayerScore) -> [String; 15] {
     let value = layer.value();
     let (status, reason) = status(&value);
     [
@@ -49,6 +52,8 @@ fn csv_row(layer: &LayerScore) -> [String; 12] {
         status.to_owned(),
         reason.to_owned(),
         layer.precision.map_or_else(String::new, |precision| precision.to_string()),
+        layer.undefined.as_ref().map_or(0, |undefined| undefined.values).to_string(),
+        layer.note().unwrap_or_default(),
     ]
 }
 
@@ -86,9 +91,17 @@ pub fn layers_markdown(layers: &[LayerScore]) -> String {
             layer.benchmark.clone(),
             layer.raw_value().to_string(),
             number(layer.ceiling),
-            layer.value().to_string(),
+            marked(layer),
             number(error),
         ]
     };
-    table(&headings, &layers.iter().map(row).collect::<Vec<_>>())
+    let notes = layers.iter().filter_map(|layer| {
+        Some((format!("{}, {}, {}", layer.model, layer.layer, layer.benchmark), layer.note()?))
+    });
+    table(&headings, &layers.iter().map(row).collect::<Vec<_>>()) + &footnotes(notes)
+}
+
+fn marked(layer: &LayerScore) -> String {
+    let mark = if layer.note().is_some() { crate::UNDEFINED_MARK.to_string() } else { String::new() };
+    layer.value().to_string() + &mark
 }

@@ -1,10 +1,10 @@
 //! The leaderboard as a table: one row per model, the nodes of the tree as columns.
 
-use super::markdown::{Align, table};
+use super::markdown::{Align, footnotes, table};
 use super::{csv_text, exact, full, status};
 use crate::{Cell, Error, Leaderboard, Row};
 
-/// CSV: `rank,model`, then per node its value, and `.error`, `.raw` and `.layer` for benchmarks, then `status` and `reason` of the
+/// CSV: `rank,model`, then per node its value, and `.error`, `.raw`, `.layer` and `.note` (undefined values) for benchmarks, then `status` and `reason` of the
 /// root. A failed score is `NaN`, a missing one empty.
 ///
 /// # Errors
@@ -15,8 +15,9 @@ pub fn leaderboard_csv(board: &Leaderboard) -> Result<String, Error> {
         for column in &board.columns {
             headings.push(column.identifier.clone());
             if column.version.is_some() {
-                headings
-                    .extend(["error", "raw", "layer"].map(|part| format!("{}.{part}", column.identifier)));
+                headings.extend(
+                    ["error", "raw", "layer", "note"].map(|part| format!("{}.{part}", column.identifier)),
+                );
             }
         }
         headings.extend(["status".to_owned(), "reason".to_owned()]);
@@ -30,7 +31,8 @@ fn csv_row(board: &Leaderboard, row: &Row) -> Vec<String> {
     for (column, cell) in board.columns.iter().zip(&row.cells) {
         record.push(exact(&cell.value));
         if column.version.is_some() {
-            record.extend([full(cell.error), full(cell.raw), cell.layer.clone().unwrap_or_default()]);
+            let text = |text: &Option<String>| text.clone().unwrap_or_default();
+            record.extend([full(cell.error), full(cell.raw), text(&cell.layer), text(&cell.note)]);
         }
     }
     let (status, reason) = status(row.brain_score());
@@ -53,7 +55,9 @@ pub fn leaderboard_markdown(board: &Leaderboard) -> String {
     headings.extend(board.columns.iter().map(|column| (column.identifier.clone(), Align::Right)));
     headings.push(("layers".to_owned(), Align::Left));
     let rows: Vec<Vec<String>> = board.rows.iter().map(|row| markdown_row(board, row)).collect();
-    table(&headings, &rows)
+    let notes =
+        board.notes().map(|(model, column, _, note)| (format!("{model}, {}", column.identifier), note));
+    table(&headings, &rows) + &footnotes(notes)
 }
 
 fn markdown_row(board: &Leaderboard, row: &Row) -> Vec<String> {
@@ -68,7 +72,7 @@ fn markdown_row(board: &Leaderboard, row: &Row) -> Vec<String> {
 
 fn with_error(cell: &Cell) -> String {
     match (cell.value.number(), cell.error) {
-        (Some(_), Some(error)) => format!("{} ± {}", cell.value, crate::Value::Number(error)),
-        _ => cell.value.to_string(),
+        (Some(_), Some(error)) => format!("{} ± {}", cell.text(), crate::Value::Number(error)),
+        _ => cell.text(),
     }
 }

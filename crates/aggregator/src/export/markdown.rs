@@ -39,3 +39,11 @@ pub(super) fn table(headings: &[(String, Align)], rows: &[Vec<String>]) -> Strin
     text.extend(rows.iter().map(|row| line(row, &widths, &aligns)));
     text
 }
+
+/// One line per score with undefined values: whose it is, and what counted.
+pub(super) fn footnotes<'a>(notes: impl Iterator<Item = (String, impl AsRef<str> + 'a)>) -> String {
+    let line = |(what, note): (String, _)| {
+        format!("\n{} {}: {}\n", crate::UNDEFINED_MARK, escaped(&what), escaped(AsRef::<str>::as_ref(&note)))
+    };
+    notes.map(line).collect()
+}

@@ -47,6 +47,8 @@ pub struct BenchmarkInfo {
     pub ceiling: Option<f64>,
     /// How it enters the score.
     pub rule: CeilingRule,
+    /// What the error bar of its scores is.
+    pub error_bar: String,
     /// Whom to cite.
     pub citation: Option<String>,
 }

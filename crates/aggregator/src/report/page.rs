@@ -40,6 +40,8 @@ struct Page<'a> {
     scatter: Option<ScatterView>,
     problems: Vec<Problem>,
     more_problems: usize,
+    undefined: Vec<Problem>,
+    more_undefined: usize,
     costs: Vec<CostRow>,
     benchmarks: &'a [BenchmarkInfo],
     provenance: &'a [Provenance],
@@ -207,6 +209,9 @@ pub(crate) fn render(report: &Report) -> Result<String, Error> {
     let mut problems = tables::problems(report);
     let more_problems = problems.len().saturating_sub(MAX_PROBLEMS);
     problems.truncate(MAX_PROBLEMS);
+    let mut undefined = tables::undefined(report);
+    let more_undefined = undefined.len().saturating_sub(MAX_PROBLEMS);
+    undefined.truncate(MAX_PROBLEMS);
     let page = Page {
         title: &report.title,
         summary: report.summary.as_deref().unwrap_or_default(),
@@ -223,6 +228,8 @@ pub(crate) fn render(report: &Report) -> Result<String, Error> {
         scatter: scatter_view(report),
         problems,
         more_problems,
+        undefined,
+        more_undefined,
         costs: tables::costs(&report.costs),
         benchmarks: &report.benchmarks,
         provenance: &report.provenance[..facts],

@@ -91,12 +91,13 @@ pub(crate) fn board_cell(cell: &Cell, source: &Cell, is_root: bool) -> BoardCell
                 Some(number.to_string()),
                 source.layer.clone(),
                 Some(reason_of_choice(source.chosen_by.as_ref())),
+                cell.note.clone(),
             ];
             parts.into_iter().flatten().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("\n")
         }
     };
     BoardCell {
-        text: cell.value.to_string(),
+        text: cell.text(),
         error,
         layer: source
             .layer
@@ -201,6 +202,17 @@ pub(crate) fn problems(report: &Report) -> Vec<Problem> {
     failed_layers.chain(unreported).collect::<BTreeSet<_>>().into_iter().collect()
 }
 
+/// Reported scores that pass over undefined values.
+pub(crate) fn undefined(report: &Report) -> Vec<Problem> {
+    let problem = |(model, column, cell, note): (&str, &Column, &Cell, &str)| Problem {
+        model: model.to_owned(),
+        benchmark: column.identifier.clone(),
+        layer: cell.layer.clone().unwrap_or_default(),
+        reason: note.to_owned(),
+    };
+    report.leaderboard.notes().map(problem).collect()
+}
+
 /// One line about a benchmark.
 pub(crate) fn benchmark_line(benchmark: &BenchmarkInfo) -> String {
     let ceiling = benchmark
@@ -208,11 +220,12 @@ pub(crate) fn benchmark_line(benchmark: &BenchmarkInfo) -> String {
         .map_or_else(|| "no ceiling".to_owned(), |c| format!("ceiling {}", Value::Number(c)));
     let splits = if benchmark.splits > 1 { format!(", {} splits", benchmark.splits) } else { String::new() };
     format!(
-        "{}, {} stimuli × {} targets{splits}, {ceiling}, rule {}",
+        "{}, {} stimuli × {} targets{splits}, {ceiling}, rule {}, ± {}",
         benchmark.metric,
         benchmark.stimuli,
         benchmark.targets,
-        benchmark.rule.name()
+        benchmark.rule.name(),
+        benchmark.error_bar
     )
 }
 

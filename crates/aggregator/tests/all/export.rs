@@ -24,22 +24,21 @@ fn records(text: &str) -> Vec<Vec<String>> {
 #[test]
 fn leaderboard_as_csv() {
     let rows = records(&leaderboard_csv(&example()).unwrap());
-    let headings =
-        "rank,model,brain score,V4,v4,v4.error,v4.raw,v4.layer,IT,it,it.error,it.raw,it.layer,status,reason";
+    let headings = "rank,model,brain score,V4,v4,v4.error,v4.raw,v4.layer,v4.note,IT,it,it.error,it.raw,it.layer,it.note,status,reason";
     assert_eq!(rows[0].join(","), headings);
     assert_eq!(
         rows[1],
         [
-            "1", "also", "0.556", "0.612", "0.612", "0.01", "0.612", "a", "0.5", "0.5", "0.01", "0.5", "b",
-            "scored", ""
+            "1", "also", "0.556", "0.612", "0.612", "0.01", "0.612", "a", "", "0.5", "0.5", "0.01", "0.5",
+            "b", "", "scored", ""
         ]
     );
-    assert_eq!(rows[3][8..12], ["NaN", "NaN", "", ""], "failed is not empty");
+    assert_eq!(rows[3][9..13], ["NaN", "NaN", "", ""], "failed is not empty");
     assert_eq!(
-        (rows[4][0].as_str(), rows[4][13].as_str(), rows[4][14].as_str()),
+        (rows[4][0].as_str(), rows[4][15].as_str(), rows[4][16].as_str()),
         ("4", "failed", "V4: v4: layer a: bad | file")
     );
-    assert_eq!((rows[5][0].as_str(), rows[5][2].as_str(), rows[5][13].as_str()), ("", "", "missing"));
+    assert_eq!((rows[5][0].as_str(), rows[5][2].as_str(), rows[5][15].as_str()), ("", "", "missing"));
 }
 
 #[test]
@@ -66,7 +65,7 @@ fn layers_as_csv_keep_every_digit_and_quote() {
     assert_eq!(rows[1][..4], ["net, v2", "conv|1", "0", "v4"]);
     assert_eq!(rows[1][7], "0.75", "the ceiling");
     assert_eq!(rows[1][8].parse::<f64>().unwrap(), 0.123_456_789_012_345_67);
-    assert_eq!(rows[2][5..], ["NaN", "", "0.75", "NaN", "", "failed", "line\nbreak"]);
+    assert_eq!(rows[2][5..], ["NaN", "", "0.75", "NaN", "", "failed", "line\nbreak", "", "0", ""]);
 }
 
 #[test]

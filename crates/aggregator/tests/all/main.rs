@@ -11,3 +11,4 @@ mod site;
 mod support;
 mod synthesis;
 mod tree;
+mod undefined;

@@ -40,6 +40,7 @@ fn selection(row: &Published, region: &str, value: f64) -> Selection {
         ceiling: None,
         ceiled: Ceiled::Failed { reason: "2018 scores were not ceiled".into() },
         precision: None,
+        undefined: None,
     };
     Selection {
         model: row.model.clone(),

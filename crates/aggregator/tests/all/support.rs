@@ -23,6 +23,7 @@ pub fn scored_layer(model: &str, layer: &str, depth_index: usize, benchmark: &st
         ceiling: Some(0.75),
         ceiled: Ceiled::Score(score),
         precision: None,
+        undefined: None,
     }
 }
 

@@ -113,6 +113,7 @@ struct LayerLine<'a> {
     ceiled_error: Option<f64>,
     status: &'static str,
     reason: &'a str,
+    undefined: u64,
 }
 
 /// The scores of all layers.
@@ -138,6 +139,7 @@ pub fn layers(layers: &[LayerScore], format: Format) -> Result<Vec<u8>, Status> 
             ceiled_error: error(ceiled),
             status,
             reason,
+            undefined: layer.undefined.as_ref().map_or(0, |undefined| undefined.values),
         })?;
     }
     Ok(rows.bytes)

@@ -24,6 +24,13 @@ pub struct LayerScore {
     pub version: String,
     pub raw: Option<Score>,
     pub ceiled: Ceiled,
+    pub undefined: Option<Undefined>,
+}
+
+/// Values of a metric that are not defined.
+#[derive(Debug, Deserialize)]
+pub struct Undefined {
+    pub values: u64,
 }
 
 /// A score; its splits are not read.

@@ -263,14 +263,28 @@ pub struct RepeatsCard {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SubjectsCard {
-    /// The MATLAB file, relative to the card.
+    /// Npy, MATLAB (level 5 and 7.3), NetCDF-4 or HDF5 file, relative to the card.
     pub file: Option<PathBuf>,
     /// The same, relative to the data directory.
     pub data: Option<PathBuf>,
-    /// The matrices, for instance `RDMs[*].RDM`.
-    pub variable: String,
+    /// The matrices, for instance `RDMs[*].RDM`; not for npy.
+    pub variable: Option<String>,
     /// Positions of the matrices of each subject, which are averaged; one matrix per subject unless given.
     pub groups: Option<Vec<Vec<usize>>>,
+    /// What models are compared with.
+    #[serde(default)]
+    pub score: SubjectScore,
+}
+
+/// What models are compared with where there are dissimilarities of single subjects.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SubjectScore {
+    /// Each subject's; the score is the mean over subjects (spec §5.3).
+    #[default]
+    Each,
+    /// Their mean, or that of `[assembly]`; the ceiling of single subjects does not belong to it.
+    Mean,
 }
 
 /// Name of a metric.

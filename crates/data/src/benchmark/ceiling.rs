@@ -1,15 +1,15 @@
 //! The ceiling of a benchmark (spec §5).
 
-use ndarray::{Array2, Array3, ArrayView1, Axis, stack};
+use ndarray::{Array3, Axis};
 use ventral_metrics::statistics::nan_median;
 use ventral_metrics::{
     CeilingRule, Repeats, RsaCeiling, Score, Split, even_odd_consistency, internal_consistency,
-    predictor_consistency, rdm_of, rsa_ceiling,
+    predictor_consistency, rsa_ceiling,
 };
 
 use super::card::{BenchmarkCard, Bound, CeilingCard, CeilingSource};
 use super::locate::{ArrayFile, Roots};
-use super::parts::{self, Found};
+use super::parts::Found;
 use super::recording::{Recording, check_length};
 use super::{CeilingEstimate, Target};
 use crate::error::{Error, Result};
@@ -61,7 +61,7 @@ pub(super) fn resolve(
             }
         }
         CeilingSource::PerNeuroid => per_neuroid(card, roots, recording)?,
-        CeilingSource::Rsa => rsa(ceiling, target, roots)?,
+        CeilingSource::Rsa => rsa(card, target, roots)?,
         CeilingSource::People => super::behavior::ceiling(target, roots)?,
         CeilingSource::Resampled => super::units::ceiling(target, roots)?,
     };
@@ -199,32 +199,27 @@ fn per_neuroid(
     })
 }
 
-/// Dissimilarities of single subjects: given, or of the neuroids of each subject.
-fn subject_rdms(card: &CeilingCard, target: &Target, roots: &Roots<'_>) -> Result<Array2<f64>> {
-    match (target, &card.subjects) {
-        (Target::Rdm { subjects: Some(subjects), .. }, None) => Ok(subjects.clone()),
-        (Target::Rdm { .. }, None) => {
-            Err(roots.field("ceiling.source", "needs the dissimilarities of single subjects; add [subjects]"))
+/// Nili's bounds: of the dissimilarities that are scored, subject by subject.
+fn rsa(card: &BenchmarkCard, target: &Target, roots: &Roots<'_>) -> Result<CeilingEstimate> {
+    let subjects = match target {
+        Target::Rdm { rdms, subjects } if !subjects.is_empty() => rdms,
+        Target::Rdm { .. } if card.subjects.is_some() => {
+            let problem = "is `rsa`, the ceiling of single subjects, but subjects.score = \"mean\" scores their averaged dissimilarities: \
+                           no model's score may be divided by it; score each subject (leave subjects.score out), or give another ceiling or none";
+            return Err(roots.field("ceiling.source", problem));
         }
-        (Target::Responses { averaged, neuroids, .. }, Some(column)) => {
-            let groups = parts::by_value("ceiling.subjects", column, neuroids, roots)?;
-            let rdms: Vec<_> =
-                groups.iter().map(|(_, columns)| rdm_of(averaged.select(Axis(1), columns).view())).collect();
-            let rows: Vec<ArrayView1<'_, f64>> = rdms.iter().map(|rdm| rdm.view()).collect();
-            stack(Axis(0), &rows).map_err(|e| roots.field("ceiling.subjects", &e.to_string()))
+        Target::Rdm { .. } => {
+            let problem = "needs the dissimilarities of single subjects; add [subjects]";
+            return Err(roots.field("ceiling.source", problem));
         }
-        _ => Err(roots.field(
-            "ceiling.subjects",
-            "names the column of the neuroids with the subject; it is for responses, and needed there",
-        )),
-    }
-}
-
-fn rsa(card: &CeilingCard, target: &Target, roots: &Roots<'_>) -> Result<CeilingEstimate> {
-    let subjects = subject_rdms(card, target, roots)?;
+        _ => {
+            let problem = "names the column of the neuroids with the subject; it is needed for responses";
+            return Err(roots.field("ceiling.subjects", problem));
+        }
+    };
     let ceiling = rsa_ceiling(subjects.view()).map_err(|e| Error::metric(roots.card, "ceiling", e))?;
     let RsaCeiling { upper, lower, upper_per_subject, lower_per_subject } = ceiling;
-    let (value, per_neuroid) = match card.bound {
+    let (value, per_neuroid) = match card.ceiling.bound {
         None | Some(Bound::Upper) => (upper, upper_per_subject),
         Some(Bound::Lower) => (lower, lower_per_subject),
     };

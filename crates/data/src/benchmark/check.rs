@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use super::card::{BenchmarkCard, Content};
+use super::card::BenchmarkCard;
 use super::locate::Roots;
 use super::parse::{parse_toml, unquoted};
 use super::{Benchmark, behavior, listing, load_benchmark, rdms, recording, resolve, units};
@@ -261,9 +261,9 @@ fn check_files(card: &BenchmarkCard, roots: &Roots<'_>, found: &mut Found) {
         return;
     }
     found.add_if_wrong(resolve::open_stimuli(card, roots));
-    match card.assembly.content {
-        Content::Responses => drop(found.add_if_wrong(recording::read(card, roots))),
-        Content::Rdm => drop(found.add_if_wrong(rdms::read(card, roots))),
+    match card.holds_rdms() {
+        false => drop(found.add_if_wrong(recording::read(card, roots))),
+        true => drop(found.add_if_wrong(rdms::read(card, roots))),
     }
 }
 

@@ -96,7 +96,10 @@ impl Benchmark {
             Target::Responses { averaged, .. } => {
                 parts.numbers("responses", averaged.shape(), averaged.iter())
             }
-            Target::Rdm { mean, .. } => parts.numbers("rdm", mean.shape(), mean.iter()),
+            Target::Rdm { rdms, subjects } if subjects.is_empty() => {
+                parts.numbers("rdm", &rdms.shape()[1..], rdms.iter())
+            }
+            Target::Rdm { rdms, .. } => parts.numbers("rdms of subjects", rdms.shape(), rdms.iter()),
             Target::Behavior(behavior) => parts.json("behavior", behavior).map_err(serialised)?,
             Target::Units(task) => parts.json("units", task).map_err(serialised)?,
         }

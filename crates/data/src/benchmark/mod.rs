@@ -20,7 +20,7 @@ mod variants;
 
 use std::path::{Path, PathBuf};
 
-use ndarray::{Array1, Array2, Array3, ArrayView2};
+use ndarray::{Array2, Array3, ArrayView2};
 use ventral_metrics::{CeilingRule, CkaEstimator, Regression, Split, ridge_alphas};
 
 use crate::error::{Error, Result};
@@ -33,7 +33,7 @@ pub use behavior::{
 pub use card::{
     ArrayAxis, ArrayFormat, AssemblyCard, BenchmarkCard, Bound, CeilingCard, CeilingSource, Content, Kind,
     MetricCard, MetricName, NeuroidsCard, PoolsCard, RepeatsCard, SplitScheme, SplitsCard, StimuliCard,
-    StimulusFormat, SubjectsCard, Visibility,
+    StimulusFormat, SubjectScore, SubjectsCard, Visibility,
 };
 pub use check::{CardProblem, Checked, MAX_PROBLEMS, check_benchmark};
 pub use listing::{CardFile, CardFiles, benchmark_files, benchmark_references};
@@ -81,12 +81,12 @@ pub enum Target {
         /// One row of labels per neuroid.
         neuroids: Table,
     },
-    /// Dissimilarities of pairs of stimuli: the strict upper triangle, row by row.
+    /// Dissimilarities of pairs of stimuli: strict upper triangles, row by row.
     Rdm {
-        /// Of the whole recording.
-        mean: Array1<f64>,
-        /// Subject x pair, if the benchmark has them.
-        subjects: Option<Array2<f64>>,
+        /// Subject x pair, each scored by itself; or one row for the whole recording.
+        rdms: Array2<f64>,
+        /// Names of the subjects; empty where one row stands for all.
+        subjects: Vec<String>,
     },
     /// Choices of people.
     Behavior(Box<Behavior>),
@@ -174,7 +174,7 @@ impl Benchmark {
     pub fn targets(&self) -> usize {
         match &self.target {
             Target::Responses { averaged, .. } => averaged.ncols(),
-            Target::Rdm { mean, .. } => mean.len(),
+            Target::Rdm { rdms, .. } => rdms.ncols(),
             Target::Behavior(behavior) => behavior.size(),
             Target::Units(_) => 1,
         }

@@ -1,14 +1,17 @@
-//! Reading dissimilarities: `[assembly]` with `content = "rdm"`, and `[subjects]`.
+//! Dissimilarities: `[assembly]` with `content = "rdm"`, `[subjects]`, and those of the subjects of a recording.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use ndarray::{Array1, Array2};
+use ndarray::{Array2, ArrayD, Axis, IxDyn};
+use ventral_metrics::rdm_of;
 
-use super::card::{ArrayFormat, BenchmarkCard, SubjectsCard};
-use super::locate::{ArrayFile, Roots};
-use crate::arrays::NumericArray;
+use super::card::{AssemblyCard, BenchmarkCard, CeilingSource, Content, SubjectScore, SubjectsCard};
+use super::locate::Roots;
+use super::{Metric, Target, TimeMode, parts};
+use crate::arrays::{NpyArray, NumericArray, parse_npy};
 use crate::error::{Error, Result};
-use crate::mat::{numeric, read_mat};
+use crate::mat::{numeric, parse_mat};
+use crate::{hdf5, limits};
 
 /// Largest difference of two mirrored entries, relative to the largest entry, in a matrix that counts as symmetric.
 const SYMMETRY_TOLERANCE: f64 = 1e-5;
@@ -17,62 +20,157 @@ const SYMMETRY_TOLERANCE: f64 = 1e-5;
 pub(super) struct Dissimilarities {
     /// The file, for messages.
     pub(super) path: PathBuf,
-    /// Strict upper triangle, row by row.
-    pub(super) mean: Array1<f64>,
-    /// Subject x pair.
-    pub(super) subjects: Option<Array2<f64>>,
+    /// What is scored: subject x pair (strict upper triangles, row by row), or one row.
+    pub(super) rdms: Array2<f64>,
+    /// Names of the subjects; empty where one matrix stands for all.
+    pub(super) subjects: Vec<String>,
+    /// What is peculiar.
+    pub(super) notes: Vec<String>,
 }
 
 impl Dissimilarities {
     /// Number of stimuli that the pairs come from.
     pub(super) fn stimuli(&self) -> usize {
-        side(self.mean.len()).unwrap_or(0)
+        side(self.rdms.ncols()).unwrap_or(0)
+    }
+}
+
+impl BenchmarkCard {
+    /// Whether it is about dissimilarities rather than responses.
+    pub(super) fn holds_rdms(&self) -> bool {
+        let absent = self.assembly == AssemblyCard::absent();
+        self.assembly.content == Content::Rdm || (absent && self.subjects.is_some())
     }
 }
 
 pub(super) fn read(card: &BenchmarkCard, roots: &Roots<'_>) -> Result<Dissimilarities> {
-    let path = roots.path("assembly", &card.assembly.file, &card.assembly.data)?;
-    let field = "assembly.variable";
-    if !matches!(card.assembly.format, ArrayFormat::Npy | ArrayFormat::Mat) {
-        return Err(roots.field("assembly.format", "must be `npy` or `mat` for an RDM"));
+    let subjects = card.subjects.as_ref().map(|section| read_subjects(section, roots)).transpose()?;
+    let assembly = match card.assembly.content {
+        Content::Rdm => Some(read_assembly(card, roots)?),
+        Content::Responses => None,
+    };
+    if let (Some((path, rdms)), Some((_, whole))) = (&subjects, &assembly) {
+        super::recording::check_length(path, "pairs of stimuli", rdms.ncols(), whole.len(), "the assembly")?;
     }
-    let file = ArrayFile::open(&path)?;
-    let mean =
-        triangle(file.numeric(roots, field, &card.assembly.variable)?).map_err(|e| roots.field(field, &e))?;
-    let subjects = card.subjects.as_ref().map(|s| read_subjects(s, mean.len(), roots)).transpose()?;
-    Ok(Dissimilarities { path, mean: Array1::from_vec(mean), subjects })
+    let score = card.subjects.as_ref().map(|section| section.score).unwrap_or_default();
+    let one = |path, whole: Vec<f64>| Dissimilarities {
+        path,
+        rdms: ndarray::Array1::from_vec(whole).insert_axis(Axis(0)),
+        subjects: Vec::new(),
+        notes: Vec::new(),
+    };
+    Ok(match (subjects, assembly, score) {
+        (Some((path, rdms)), assembly, SubjectScore::Each) => {
+            let unused =
+                "each subject's dissimilarities are scored: the averaged ones of [assembly] are not used";
+            Dissimilarities {
+                path,
+                subjects: (1..=rdms.nrows()).map(|number| format!("subject {number}")).collect(),
+                rdms,
+                notes: assembly.map(|_| unused.to_owned()).into_iter().collect(),
+            }
+        }
+        (_, Some((path, whole)), _) => one(path, whole),
+        (Some((path, rdms)), None, SubjectScore::Mean) => {
+            let count = rdms.nrows() as f64;
+            one(path, rdms.sum_axis(Axis(0)).iter().map(|sum| sum / count).collect())
+        }
+        (None, None, _) => return Err(roots.field("assembly", "is missing; name the dissimilarities")),
+    })
 }
 
-fn read_subjects(card: &SubjectsCard, pairs: usize, roots: &Roots<'_>) -> Result<Array2<f64>> {
-    let field = "subjects.variable";
-    let path = roots.path("subjects", &card.file, &card.data)?;
-    let mat = read_mat(&path)?;
-    let values = mat.lookup(&card.variable).map_err(|e| roots.field(field, &e))?;
-    let mut matrices = Vec::with_capacity(values.len());
-    for value in values {
-        let one = numeric(value).and_then(triangle).map_err(|e| roots.field(field, &e))?;
-        super::recording::check_length(&path, "pairs of stimuli", one.len(), pairs, "the assembly")?;
-        matrices.push(one);
+fn read_assembly(card: &BenchmarkCard, roots: &Roots<'_>) -> Result<(PathBuf, Vec<f64>)> {
+    let path = roots.path("assembly", &card.assembly.file, &card.assembly.data)?;
+    let field = "assembly.variable";
+    let found = matrices(&path, &card.assembly.variable, field, roots)?;
+    match found.rows().into_iter().next() {
+        Some(row) if found.nrows() == 1 => Ok((path, row.to_vec())),
+        _ => {
+            let problem =
+                format!("names {} matrices, one is needed; for subjects use [subjects]", found.nrows());
+            Err(roots.field(field, &problem))
+        }
     }
-    let groups = card.groups.clone().unwrap_or_else(|| (0..matrices.len()).map(|i| vec![i]).collect());
-    let mut subjects = Array2::zeros((groups.len(), pairs));
+}
+
+/// Subject x pair: the matrices of a file, those of one group averaged.
+fn read_subjects(card: &SubjectsCard, roots: &Roots<'_>) -> Result<(PathBuf, Array2<f64>)> {
+    let path = roots.path("subjects", &card.file, &card.data)?;
+    let matrices = matrices(&path, &card.variable, "subjects.variable", roots)?;
+    let Some(groups) = &card.groups else { return Ok((path, matrices)) };
+    let field = "subjects.groups";
+    let mut subjects = Array2::zeros((groups.len(), matrices.ncols()));
     for (group, mut row) in groups.iter().zip(subjects.rows_mut()) {
         for &index in group {
-            let Some(matrix) = matrices.get(index) else {
-                let problem = format!("names matrix {index}, the file has {}", matrices.len());
-                return Err(roots.field("subjects.groups", &problem));
-            };
-            row.iter_mut().zip(matrix).for_each(|(sum, value)| *sum += value);
+            if index >= matrices.nrows() {
+                let problem = format!("names matrix {index}, the file has {}", matrices.nrows());
+                return Err(roots.field(field, &problem));
+            }
+            row += &matrices.row(index);
         }
         if group.is_empty() {
-            return Err(roots.field("subjects.groups", "has an empty group; remove it"));
+            return Err(roots.field(field, "has an empty group; remove it"));
         }
         row /= group.len() as f64;
     }
-    if subjects.nrows() == 0 {
-        return Err(Error::field(&path, field, "there is no matrix in it"));
+    if groups.is_empty() {
+        return Err(roots.field(field, "is empty; leave it out for one matrix per subject"));
     }
-    Ok(subjects)
+    Ok((path, subjects))
+}
+
+/// The matrices of an npy, MATLAB or HDF5 (NetCDF-4, MATLAB 7.3) file, told apart by its first bytes: matrix x pair.
+fn matrices(path: &Path, variable: &Option<String>, field: &str, roots: &Roots<'_>) -> Result<Array2<f64>> {
+    let bytes = crate::files::read_file(path, limits::MAX_FILE_BYTES, "MAX_FILE_BYTES")?;
+    let named = |format| roots.needed(field, variable, format);
+    let arrays = if bytes.starts_with(b"\x93NUMPY") {
+        match parse_npy(&bytes).map_err(|e| Error::parse(path, "npy", e))? {
+            NpyArray::Numeric(array) => vec![array],
+            NpyArray::Text(_) => return Err(Error::field(path, "array", "holds text, numbers are needed")),
+        }
+    } else if hdf5::is_hdf5(&bytes) {
+        hdf5::arrays(bytes, named("HDF5")?)
+            .map_err(|e| Error::parse(path, "HDF5 (NetCDF-4, MATLAB 7.3)", e))?
+    } else {
+        let variable = named("mat")?;
+        let mat = parse_mat(&bytes).map_err(|e| Error::parse(path, "npy, HDF5 or MATLAB level-5 file", e))?;
+        let values = mat.lookup(variable).map_err(|e| roots.field(field, &e))?;
+        let numbers = values.into_iter().map(|value| numeric(value).cloned());
+        numbers.collect::<std::result::Result<_, String>>().map_err(|e| roots.field(field, &e))?
+    };
+    let mut found = Vec::new();
+    for array in &arrays {
+        found.extend(triangles(array, arrays.len() > 1).map_err(|e| roots.field(field, &e))?);
+    }
+    let Some(pairs) = found.first().map(Vec::len) else {
+        return Err(Error::field(path, field, "there is no matrix in it"));
+    };
+    let mut all = Array2::zeros((found.len(), pairs));
+    for (one, mut row) in found.iter().zip(all.rows_mut()) {
+        super::recording::check_length(path, "pairs of stimuli", one.len(), pairs, "the first matrix")?;
+        row.assign(&ndarray::ArrayView1::from(one));
+    }
+    Ok(all)
+}
+
+/// The triangles of one matrix, of a stack of square matrices (the subject first or last), or of rows of pairs.
+fn triangles(array: &NumericArray, several: bool) -> std::result::Result<Vec<Vec<f64>>, String> {
+    let squeezed: Vec<usize> = array.shape().iter().copied().filter(|&d| d != 1).collect();
+    let values = array.to_f64();
+    let stack = |axis: usize| -> std::result::Result<Vec<Vec<f64>>, String> {
+        let of = |(number, matrix): (usize, ndarray::ArrayViewD<'_, f64>)| {
+            triangle_of(matrix.to_owned()).map_err(|e| format!("matrix {number}: {e}"))
+        };
+        values.axis_iter(Axis(axis)).enumerate().map(of).collect()
+    };
+    match (array.shape(), &squeezed[..]) {
+        // Where all three lengths agree, symmetry tells which axis the subjects are along.
+        (&[s, n, m], _) if n == m && n > 1 && s == n => stack(0).or_else(|_| stack(2)),
+        (&[_, n, m], _) if n == m && n > 1 => stack(0),
+        (&[n, m, _], _) if n == m && n > 1 => stack(2),
+        (&[_, pairs], &[_, _]) if !several && side(pairs).is_some() && array.shape()[0] != pairs => stack(0),
+        _ => Ok(vec![triangle(array)?]),
+    }
 }
 
 /// Number of things with so many pairs.
@@ -83,22 +181,27 @@ fn side(pairs: usize) -> Option<usize> {
 
 /// The strict upper triangle of a symmetric matrix, or the vector that is one.
 pub(crate) fn triangle(array: &NumericArray) -> std::result::Result<Vec<f64>, String> {
+    triangle_of(array.to_f64())
+}
+
+fn triangle_of(array: ArrayD<f64>) -> std::result::Result<Vec<f64>, String> {
     let shape: Vec<usize> = array.shape().iter().copied().filter(|&d| d != 1).collect();
-    let values = array.numbers().to_f64();
-    let pairs = match shape[..] {
-        [pairs] if side(pairs).is_some() => values,
+    let given = array.shape().to_vec();
+    let wrong = || format!("the shape {given:?} is neither a square nor a triangle of pairs");
+    let array = array.as_standard_layout().into_owned();
+    let array = array.into_shape_with_order(IxDyn(&shape)).map_err(|_| wrong())?;
+    let pairs: Vec<f64> = match shape[..] {
+        [pairs] if side(pairs).is_some() => array.iter().copied().collect(),
         [n, m] if n == m => {
-            let largest = values.iter().fold(0.0f64, |a, b| a.max(b.abs()));
-            let mirrored = |i: usize, j: usize| (values[i * n + j] - values[j * n + i]).abs();
+            let largest = array.iter().fold(0.0f64, |a, b| a.max(b.abs()));
+            let mirrored = |i: usize, j: usize| (array[[i, j]] - array[[j, i]]).abs();
             let upper = || (0..n).flat_map(|i| (i + 1..n).map(move |j| (i, j)));
             if let Some((i, j)) = upper().find(|&(i, j)| mirrored(i, j) > SYMMETRY_TOLERANCE * largest) {
                 return Err(format!("the matrix is not symmetric: entries ({i}, {j}) and ({j}, {i}) differ"));
             }
-            upper().map(|(i, j)| values[i * n + j]).collect()
+            upper().map(|(i, j)| array[[i, j]]).collect()
         }
-        _ => {
-            return Err(format!("the shape {:?} is neither a square nor a triangle of pairs", array.shape()));
-        }
+        _ => return Err(wrong()),
     };
     match pairs.iter().position(|v| !v.is_finite()) {
         Some(pair) => {
@@ -106,4 +209,51 @@ pub(crate) fn triangle(array: &NumericArray) -> std::result::Result<Vec<f64>, St
         }
         None => Ok(pairs),
     }
+}
+
+/// Responses whose ceiling is that of single subjects (`ceiling.subjects`) are scored subject by subject: their dissimilarities take
+/// the place of the responses.
+pub(super) fn apart(
+    card: &BenchmarkCard,
+    metric: &Metric,
+    target: Target,
+    ids: &[String],
+    roots: &Roots<'_>,
+) -> Result<Target> {
+    if card.ceiling.source != CeilingSource::Rsa {
+        return Ok(target);
+    }
+    if *metric != Metric::Rdm {
+        let problem =
+            format!("`rsa` is the ceiling of the metric `rdm`, not of `{}`; use another", card.metric.name);
+        return Err(roots.field("ceiling.source", &problem));
+    }
+    let (averaged, neuroids, column) = match (&target, &card.ceiling.subjects) {
+        (Target::Responses { averaged, neuroids, .. }, Some(column)) => (averaged, neuroids, column),
+        (Target::Rdm { .. }, Some(_)) => {
+            let problem =
+                "names a column of the neuroids, and there are none beside dissimilarities; remove it";
+            return Err(roots.field("ceiling.subjects", problem));
+        }
+        _ => return Ok(target),
+    };
+    if card.time.as_ref().is_some_and(|time| matches!(time.mode, TimeMode::Each | TimeMode::Span)) {
+        let problem = "scores time bins apart, ceiling.subjects subjects; use the mode `mean` or `flatten`";
+        return Err(roots.field("time.mode", problem));
+    }
+    let groups = parts::by_value("ceiling.subjects", column, neuroids, roots)?;
+    let pairs = ids.len() * ids.len().saturating_sub(1) / 2;
+    let mut rdms = Array2::zeros((groups.len(), pairs));
+    for ((subject, columns), mut row) in groups.iter().zip(rdms.rows_mut()) {
+        row.assign(&rdm_of(averaged.select(Axis(1), columns).view()));
+        if row.iter().any(|v| !v.is_finite()) {
+            let problem = format!(
+                "the dissimilarities of `{subject}` ({} neuroids) are undefined: it has the same response in all of them to some stimulus, or \
+                 fewer than two; exclude it with [neuroids]",
+                columns.len()
+            );
+            return Err(roots.field("ceiling.subjects", &problem));
+        }
+    }
+    Ok(Target::Rdm { rdms, subjects: groups.into_iter().map(|(subject, _)| subject).collect() })
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use ndarray::ArrayView2;
 
-use super::card::{BenchmarkCard, Content, StimuliCard, StimulusFormat};
+use super::card::{BenchmarkCard, StimuliCard, StimulusFormat};
 use super::locate::Roots;
 use super::recording::{self, Recording, neuroid_ids};
 use super::{Benchmark, Target, Time, behavior, ceiling, parts, rdms, reduction, splits, units};
@@ -40,26 +40,24 @@ pub fn load_benchmark(card: &Path, data_dir: Option<&Path>) -> Result<Benchmark>
         return load_behavior(card, &roots);
     }
     let stimuli = open_stimuli(&card, &roots)?;
-    let (rows, target, mut notes, recording) = match card.assembly.content {
-        Content::Responses => {
-            let mut recording = recording::read(&card, &roots)?;
-            let rows =
-                match_rows(&card, stimuli, recording.ids.take(), recording.values.nrows(), &recording.path)?;
-            check_finite(&recording.path, recording.values.view(), &rows.ids, &recording.neuroid)?;
-            let target = Target::Responses {
-                averaged: std::mem::take(&mut recording.values),
-                repeats: recording.repeats.take(),
-                neuroids: recording.neuroid.clone(),
-            };
-            (rows, target, std::mem::take(&mut recording.notes), Some(recording))
-        }
-        Content::Rdm => {
-            let found = rdms::read(&card, &roots)?;
-            let rows = match_rows(&card, stimuli, None, found.stimuli(), &found.path)?;
-            (rows, Target::Rdm { mean: found.mean, subjects: found.subjects }, Vec::new(), None)
-        }
+    let (rows, target, mut notes, recording) = if card.holds_rdms() {
+        let found = rdms::read(&card, &roots)?;
+        let rows = match_rows(&card, stimuli, None, found.stimuli(), &found.path)?;
+        (rows, Target::Rdm { rdms: found.rdms, subjects: found.subjects }, found.notes, None)
+    } else {
+        let mut recording = recording::read(&card, &roots)?;
+        let rows =
+            match_rows(&card, stimuli, recording.ids.take(), recording.values.nrows(), &recording.path)?;
+        check_finite(&recording.path, recording.values.view(), &rows.ids, &recording.neuroid)?;
+        let target = Target::Responses {
+            averaged: std::mem::take(&mut recording.values),
+            repeats: recording.repeats.take(),
+            neuroids: recording.neuroid.clone(),
+        };
+        (rows, target, std::mem::take(&mut recording.notes), Some(recording))
     };
     check_metric(&card, &target, &roots)?;
+    let target = rdms::apart(&card, &metric, target, &rows.ids, &roots)?;
     let splits = splits::resolve(&card, &roots, &rows, recording.as_ref().map(|r| &r.presentation), &metric)?;
     let (ceiling, rule) = ceiling::resolve(&card, &roots, &target, recording.as_ref(), &rows.ids, &splits)?;
     if ceiling.estimate.is_none() {
@@ -146,10 +144,17 @@ pub(super) fn check_degrees(card: &StimuliCard, roots: &Roots<'_>) -> Result<()>
 
 fn check_metric(card: &BenchmarkCard, target: &Target, roots: &Roots<'_>) -> Result<()> {
     let rdm_metric = card.metric.name == super::MetricName::Rdm;
-    if matches!(target, Target::Rdm { .. }) && !rdm_metric {
-        return Err(roots.field("metric.name", "must be `rdm` when the assembly holds dissimilarities"));
+    match target {
+        Target::Rdm { .. } if !rdm_metric => {
+            Err(roots.field("metric.name", "must be `rdm` when the assembly holds dissimilarities"))
+        }
+        Target::Rdm { .. } => Ok(()),
+        _ if card.subjects.is_some() => Err(roots.field(
+            "subjects",
+            "holds dissimilarities, the assembly responses; remove it (ceiling.subjects names a column of the neuroids)",
+        )),
+        _ => Ok(()),
     }
-    Ok(())
 }
 
 pub(super) fn open_stimuli(card: &BenchmarkCard, roots: &Roots<'_>) -> Result<StimulusSet> {

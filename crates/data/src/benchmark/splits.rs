@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use ventral_metrics::{Share, Split, shuffle_split, stratified_shuffle_split};
+use ventral_metrics::{MIN_TEST_STIMULI, Share, Split, shuffle_split, stratified_shuffle_split};
 
 use super::Metric;
 use super::card::{BenchmarkCard, SplitScheme, SplitsCard};
@@ -17,8 +17,8 @@ use crate::table::{Table, Values, read_table};
 const DEFAULT_COUNT: usize = 10;
 const DEFAULT_TRAIN_SIZE: f64 = 0.9;
 const DEFAULT_SEED: u32 = 1;
-/// A correlation over fewer presentations says nothing.
-const MIN_TEST: usize = 2;
+/// Nothing can be fitted to fewer presentations.
+const MIN_TRAIN: usize = 2;
 /// Column of a CSV file of folds.
 const FOLD: &str = "fold";
 
@@ -43,19 +43,27 @@ pub(super) fn resolve(
     }
     check_fields(splits, roots)?;
     let found = match splits.scheme {
+        SplitScheme::None if rows.ids.len() < MIN_TEST_STIMULI => {
+            let problem = format!(
+                "are {}, a correlation needs at least {MIN_TEST_STIMULI} (MIN_TEST_STIMULI); add some",
+                rows.ids.len()
+            );
+            return Err(roots.field("stimuli", &problem));
+        }
         SplitScheme::None => return Ok(Vec::new()),
         SplitScheme::Folds => folds(splits, roots, &rows.ids)?,
         SplitScheme::Fixed => vec![fixed(splits, roots, rows, presentation)?],
         SplitScheme::Shuffle | SplitScheme::Stratified => random(splits, roots, rows, presentation)?,
     };
-    let few = |s: &Split| s.test.len() < MIN_TEST || (fitted && s.train.len() < MIN_TEST);
+    let few = |s: &Split| s.test.len() < MIN_TEST_STIMULI || (fitted && s.train.len() < MIN_TRAIN);
     match found.iter().position(few) {
         None => Ok(found),
         Some(index) => {
             let Split { train, test } = &found[index];
             let (n, train, test) = (rows.ids.len(), train.len(), test.len());
             let problem = format!(
-                "split {index} of {n} presentations has {train} to train and {test} to test on, {MIN_TEST} of each are needed; give more stimuli"
+                "split {index} of {n} presentations has {train} to train and {test} to test on; a fit needs {MIN_TRAIN}, and a correlation \
+                 {MIN_TEST_STIMULI} (MIN_TEST_STIMULI): over two it is 1 or -1 whatever they are; give more stimuli, or a larger test share"
             );
             Err(roots.field("splits", &problem))
         }

@@ -9,5 +9,6 @@ mod damage;
 mod datasets;
 mod images;
 mod nifti;
+mod rsa;
 mod scan;
 mod support;

@@ -9,9 +9,10 @@ use crate::{Error, Score};
 #[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CeilingRule {
-    /// r² / c: explained variance over explainable variance; neural benchmarks since 2026. A negative r counts as positive.
+    /// r² / c: explained variance over explainable variance; neural benchmarks since 2026. A negative r keeps its sign, which the
+    /// reference squares away.
     R2OverC,
-    /// (r / c)²: neural benchmarks before 2026.
+    /// (r / c)²: neural benchmarks before 2026. A negative r keeps its sign, as under [`R2OverC`](Self::R2OverC).
     RatioSquared,
     /// Each split's r / √c, then the mean; its error is the splits' standard deviation. For a half-versus-half ceiling (i2n).
     PerSplitOverSqrtC,
@@ -101,8 +102,8 @@ impl CeilingRule {
 
     fn of(&self, r: f64, c: f64) -> f64 {
         match self {
-            Self::R2OverC => r.powi(2) / c,
-            Self::RatioSquared => (r / c).powi(2),
+            Self::R2OverC => r * r.abs() / c,
+            Self::RatioSquared => (r / c) * (r / c).abs(),
             Self::PerSplitOverSqrtC => r / c.sqrt(),
             Self::Ratio => r / c,
             Self::ChanceRatio { chance } => ((r - chance) / (c - chance)).clamp(0.0, 1.0),

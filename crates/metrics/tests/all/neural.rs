@@ -1,7 +1,7 @@
 //! Goldens of `scripts/goldens/neural.py`: reverse predictivity, test-only similarities, time bins, principal components,
 //! distributions, dimensionality, predictor consistency.
 
-use ndarray::{Array1, Array2, Array3, ArrayView2, s};
+use ndarray::{Array2, Array3, ArrayView2, Axis, s};
 use serde_json::Value;
 use ventral_metrics::{
     CkaEstimator, Error, FactorDimensionality, FactorPairs, LayerGram, Pcg64, Regression, Repeats,
@@ -144,19 +144,32 @@ fn similarities_on_test_stimuli_are_those_of_the_reference() {
     let (x, y) = (golden_features(), golden_responses());
     let gram = LayerGram::from_features(x.view()).unwrap();
     let target = LayerGram::from_features(y.view()).unwrap();
-    let found = rdm_scores(&gram, rdm_of(y.view()).view(), &splits).unwrap();
+    let found = rdm_scores(&gram, rdm_of(y.view()).insert_axis(Axis(0)).view(), &splits).unwrap();
     assert_close(found.values, &numbers(&expected["rdm"]), 1e-12, "rdm");
     let found = cka_scores(&gram, &target, CkaEstimator::Unbiased, &splits).unwrap();
     assert_close(found.values, &numbers(&expected["cka"]), 1e-9, "cka");
     // One split of everything is the metric without splits.
     let all = [Split { train: vec![], test: (0..60).collect() }];
     let whole = rdm_similarity(rdm(&gram).unwrap().view(), rdm_of(y.view()).view()).unwrap();
-    assert_eq!(rdm_scores(&gram, rdm_of(y.view()).view(), &all).unwrap().values[[0, 0]], whole);
+    assert_eq!(
+        rdm_scores(&gram, rdm_of(y.view()).insert_axis(Axis(0)).view(), &all).unwrap().values[[0, 0]],
+        whole
+    );
+    // Two targets are two columns; without splits all stimuli count.
+    let two = ndarray::stack![Axis(0), rdm_of(y.view()), rdm_of(x.view())];
+    let found = rdm_scores(&gram, two.view(), &[]).unwrap().values;
+    assert_eq!((found.dim(), found[[0, 0]]), ((1, 2), whole));
+    assert!((found[[0, 1]] - 1.0).abs() < 1e-12);
+    let few = [Split { train: vec![], test: vec![0, 1] }];
+    assert!(matches!(rdm_scores(&gram, two.view(), &few), Err(Error::TooFew { needed: 3, found: 2, .. })));
     let whole = cka(&gram, &target, CkaEstimator::Biased).unwrap();
     assert_eq!(cka_scores(&gram, &target, CkaEstimator::Biased, &all).unwrap().values[[0, 0]], whole);
     let outside = [Split { train: vec![], test: vec![0, 60] }];
-    assert!(matches!(rdm_scores(&gram, rdm_of(y.view()).view(), &outside), Err(Error::OutOfRange { .. })));
-    assert!(matches!(rdm_scores(&gram, Array1::zeros(3).view(), &all), Err(Error::Mismatch { .. })));
+    assert!(matches!(
+        rdm_scores(&gram, rdm_of(y.view()).insert_axis(Axis(0)).view(), &outside),
+        Err(Error::OutOfRange { .. })
+    ));
+    assert!(matches!(rdm_scores(&gram, Array2::zeros((1, 3)).view(), &all), Err(Error::Mismatch { .. })));
 }
 
 /// 60 stimuli x (4 bins x 8 neuroids).

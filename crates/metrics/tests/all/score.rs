@@ -1,7 +1,7 @@
 //! From splits x neuroids to a score (spec §1.2).
 
 use ndarray::array;
-use ventral_metrics::{Score, SplitScores};
+use ventral_metrics::{Score, SplitScores, Summary};
 
 const NAN: f64 = f64::NAN;
 
@@ -24,6 +24,17 @@ fn undefined_neuroids_and_splits_are_skipped_but_stay_visible() {
     assert!((score.value - 0.4).abs() < 1e-15);
     assert!((score.error - 0.1 / 3.0_f64.sqrt()).abs() < 1e-15);
     assert!(splits(array![[NAN]]).score().value.is_nan());
+}
+
+#[test]
+fn a_sample_has_no_undefined_member() {
+    let one = splits(array![[0.1, 0.2, 0.6]]).summary(Summary::Sample);
+    assert!((one.value - 0.3).abs() < 1e-15 && one.per_split.is_empty());
+    assert!((one.error - 0.152_752_523_165_194_66).abs() < 1e-15, "over the columns: {}", one.error);
+    let two = splits(array![[0.1, 0.5], [0.3, 0.7]]).summary(Summary::Sample);
+    assert!((two.value - 0.4).abs() < 1e-15 && (two.error - 0.2).abs() < 1e-15);
+    assert_eq!(two.per_split.len(), 2);
+    assert!(splits(array![[0.1, NAN, 0.6]]).summary(Summary::Sample).value.is_nan());
 }
 
 #[test]

@@ -333,16 +333,40 @@ fn similarities_on_the_test_stimuli_of_splits() {
         ids().iter().map(|id| id.split('_').next().unwrap_or_default().to_owned()).collect();
     let splits = stratified_shuffle_split(&labels, 4, Share::Test(0.8), 1).expect("splits");
     let (found, _) = bench.scores("still", "rdm", &format!("[metric]\nname = 'rdm'\n{tail}"));
-    let expected = rdm_scores(&gram(1), rdm_of(of_bin(0).view()).view(), &splits).expect("scores");
+    let expected =
+        rdm_scores(&gram(1), rdm_of(of_bin(0).view()).insert_axis(Axis(0)).view(), &splits).expect("scores");
     assert_same(&found.values, &expected.values, "rdm");
     let (found, _) = bench.scores("still", "cka", &format!("[metric]\nname = 'cka'\n{tail}"));
     let target = LayerGram::from_features(of_bin(0).view()).expect("a Gram matrix");
     let expected = cka_scores(&gram(1), &target, CkaEstimator::Unbiased, &splits).expect("scores");
     assert_same(&found.values, &expected.values, "cka");
-    let each = "[metric]\nname = 'rdm'\n[ceiling]\nsource = 'rsa'\nsubjects = 'subject'\nbound = 'lower'\nrule = 'ratio'\n[time]\nmode = 'each'\n";
+    let each = "[metric]\nname = 'rdm'\n[time]\nmode = 'each'\n";
     let (found, plan) = bench.scores("still", "each-rdm", each);
     assert_eq!(found.values.dim(), (1, 3));
     assert_eq!(plan.benchmarks[0].variant.parts[2].columns, [2]);
+}
+
+#[test]
+fn subjects_of_a_recording_are_scored_one_by_one() {
+    let bench = Bench::new();
+    let tail =
+        "[ceiling]\nsource = 'rsa'\nsubjects = 'subject'\nrule = 'ratio'\n[time]\nmode = 'mean'\nto = 50\n";
+    let (found, plan) = bench.scores("still", "subjects", &format!("[metric]\nname = 'rdm'\n{tail}"));
+    let y = of_bin(0);
+    let own: Vec<f64> = [0..3, 3..NEUROIDS]
+        .map(|columns| {
+            let target = rdm_of(y.slice(s![.., columns]));
+            rdm_scores(&gram(1), target.insert_axis(Axis(0)).view(), &[]).expect("a score").values[[0, 0]]
+        })
+        .to_vec();
+    assert_same(&found.values, &Array2::from_shape_vec((1, 2), own).expect("two"), "subjects");
+    let facts = &plan.benchmarks[0];
+    assert_eq!(facts.neuroids, ["ann", "bob"]);
+    assert!(facts.variant.subjects && facts.ceiling.is_some());
+    let splits = "[splits]\nscheme = 'shuffle'\ncount = 4\ntest_size = 0.8\n";
+    let (found, _) =
+        bench.scores("still", "subjects-splits", &format!("[metric]\nname = 'rdm'\n{splits}{tail}"));
+    assert_eq!(found.values.dim(), (4, 2));
 }
 
 #[test]
@@ -380,6 +404,16 @@ fn what_does_not_go_together_is_refused() {
             "[metric]\nname = 'rdm'\n[ceiling]\nsource = 'rsa'\nrule = 'ratio'\n[time]\nmode = 'mean'\n"
                 .to_owned(),
             "ceiling.subjects",
+        ),
+        (
+            "[metric]\nname = 'rdm'\n[ceiling]\nsource = 'rsa'\nsubjects = 'subject'\nrule = 'ratio'\n[time]\nmode = 'each'\n"
+                .to_owned(),
+            "time.mode",
+        ),
+        (
+            "[metric]\nname = 'cka'\n[ceiling]\nsource = 'rsa'\nsubjects = 'subject'\nrule = 'ratio'\n[time]\nmode = 'mean'\n"
+                .to_owned(),
+            "ceiling.source",
         ),
         (
             format!("{pls}{SPLITS}[time]\nmode = 'each'\n[neuroids]\nexclude_constant = true\n"),

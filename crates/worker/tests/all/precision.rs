@@ -89,7 +89,10 @@ fn a_layer_is_read_again_in_64_bit_where_32_are_too_coarse() {
         let (single, double) = (scored(&model, &[&pls], "f32"), scored(&model, &[&pls], "f64"));
         assert_eq!(single[0].0, Some(expected), "{scale} {first}");
         let error = apart(&single[0].1, &double[0].1);
-        assert!(if expected == Precision::F64 { error == 0.0 } else { error < 1e-6 }, "{scale} {first}: {error:e}");
+        assert!(
+            if expected == Precision::F64 { error == 0.0 } else { error < 1e-6 },
+            "{scale} {first}: {error:e}"
+        );
     }
 }
 
@@ -122,7 +125,8 @@ fn many_neuroids_are_fitted_within_the_predicted_memory() {
     const THREADS: usize = 2;
     if std::env::var_os(MEASURED).is_some() {
         let x = Array2::from_shape_fn((STIMULI, 300), |(i, j)| f64::from(feature(&i.to_string(), j)));
-        let y = Array2::from_shape_fn((STIMULI, NEUROIDS), |(i, j)| x[(i, j % 300)] + x[(i, (j / 300) % 300)]);
+        let y =
+            Array2::from_shape_fn((STIMULI, NEUROIDS), |(i, j)| x[(i, j % 300)] + x[(i, (j / 300) % 300)]);
         let gram = LayerGram::from_features(x.view()).expect("a Gram");
         let half: Vec<usize> = (0..80).collect();
         let split = |shift: usize| Split {

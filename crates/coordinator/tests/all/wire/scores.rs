@@ -123,9 +123,9 @@ async fn tables_are_exported() {
     let layers = export(&server, &job, v1::ExportTable::Layers, Csv).await;
     assert_eq!(
         layers,
-        "model,layer,depth,benchmark,version,raw,raw_error,ceiled,ceiled_error,status,reason\n\
-         m1,\"conv,1\",0,v4,1,0.5,0.01,0.25,,ok,\n\
-         m2,fc,1,v4,1,,,,,failed,\"it \"\"broke\"\"\"\n"
+        "model,layer,depth,benchmark,version,raw,raw_error,ceiled,ceiled_error,status,reason,undefined\n\
+         m1,\"conv,1\",0,v4,1,0.5,0.01,0.25,,ok,,0\n\
+         m2,fc,1,v4,1,,,,,failed,\"it \"\"broke\"\"\",0\n"
     );
     let board = export(&server, &job, v1::ExportTable::Leaderboard, JsonLines).await;
     let lines: Vec<serde_json::Value> =

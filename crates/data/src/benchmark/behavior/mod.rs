@@ -58,6 +58,8 @@ impl BehaviorMetric {
     pub fn summary(&self) -> Summary {
         match self {
             Self::ErrorConsistency | Self::AccuracyDistance { .. } => Summary::AbsoluteMean,
+            // Images are the sample.
+            Self::Accuracy => Summary::Sample,
             _ => Summary::Mean,
         }
     }

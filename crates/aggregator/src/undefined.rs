@@ -1,0 +1,114 @@
+//! Values of a metric that are not defined: how many, where, and what counted instead.
+
+use std::fmt;
+
+use ndarray::Array2;
+use serde::{Deserialize, Serialize};
+
+/// Mark of a score some of whose values are undefined.
+pub const UNDEFINED_MARK: char = '†';
+/// Most places, and most splits, that are named.
+pub const MAX_PLACES: usize = 5;
+
+/// What became of undefined values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum UndefinedRule {
+    /// Left out of medians and means, which is the reference's rule: reductions of xarray skip NaN (spec §0, §1.2).
+    Skipped,
+    /// They leave no score: nothing but them is there, or no reference skips them.
+    NotScored,
+}
+
+/// Values among split x neuroid (or split x subject, person x condition) that are NaN.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Undefined {
+    /// How many.
+    pub values: usize,
+    /// Of so many.
+    pub of: usize,
+    /// The first [`MAX_PLACES`] of them.
+    pub places: Vec<Place>,
+    /// Number of splits.
+    pub splits: usize,
+    /// Number of splits without any value.
+    pub empty_splits: usize,
+    /// The first [`MAX_PLACES`] of these, from 0.
+    pub first_empty: Vec<usize>,
+    /// What became of them.
+    pub rule: UndefinedRule,
+}
+
+/// Where a value is undefined.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Place {
+    /// The split, from 0.
+    pub split: usize,
+    /// Identifier of the neuroid, or the number of the column from 0.
+    pub neuroid: String,
+}
+
+impl Undefined {
+    /// Those of a metric's values, splits x neuroids; `names` are those of the columns where they have any. Nothing if all are defined.
+    #[must_use]
+    pub fn of(values: &Array2<f64>, names: &[String], rule: UndefinedRule) -> Option<Self> {
+        let name = |column: usize| match names.len() == values.ncols() {
+            true => names[column].clone(),
+            false => column.to_string(),
+        };
+        let undefined = || values.indexed_iter().filter(|(_, value)| value.is_nan());
+        let empty = || {
+            let rows = values.rows().into_iter().enumerate();
+            rows.filter(|(_, row)| row.iter().all(|value| value.is_nan())).map(|(split, _)| split)
+        };
+        let places = undefined().take(MAX_PLACES);
+        (undefined().next().is_some()).then(|| Self {
+            values: undefined().count(),
+            of: values.len(),
+            places: places.map(|((split, column), _)| Place { split, neuroid: name(column) }).collect(),
+            splits: values.nrows(),
+            empty_splits: empty().count(),
+            first_empty: empty().take(MAX_PLACES).collect(),
+            rule,
+        })
+    }
+}
+
+fn listed<T: fmt::Display>(first: &[T], all: usize) -> String {
+    let mut text = first.iter().map(T::to_string).collect::<Vec<_>>().join(", ");
+    if all > first.len() {
+        text.push_str(", ...");
+    }
+    text
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} in split {}", self.neuroid, self.split)
+    }
+}
+
+/// "1 of 5 values are undefined (n1 in split 3): skipped, ...; split 3 has no value, the score is that of the other 4 of 5".
+impl fmt::Display for Undefined {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let places = listed(&self.places, self.values);
+        write!(f, "{} of {} values are undefined ({places})", self.values, self.of)?;
+        if self.rule == UndefinedRule::NotScored {
+            return Ok(());
+        }
+        write!(f, ": skipped, as the reference's means and medians do (xarray)")?;
+        match self.empty_splits {
+            0 => Ok(()),
+            empty => {
+                let (plural, verb) = if empty == 1 { ("", "has") } else { ("s", "have") };
+                let which = listed(&self.first_empty, empty);
+                let left = self.splits.saturating_sub(empty);
+                write!(
+                    f,
+                    "; split{plural} {which} {verb} no value, the score is that of the other {left} of {}",
+                    self.splits
+                )
+            }
+        }
+    }
+}
