@@ -10,6 +10,7 @@ mod exit;
 mod export;
 mod folder;
 mod maps;
+mod opener;
 mod parquet;
 mod plan;
 mod progress;
@@ -48,6 +49,10 @@ fn main() -> ExitCode {
 }
 
 fn dispatch(cli: Cli) -> Outcome {
+    if let Command::OpenModels { memory_bytes } = cli.command {
+        return opener::serve(memory_bytes);
+    }
+    opener::install(cli.global.memory, cli.global.open_seconds)?;
     let context = Context::new(cli.global)?;
     let Some(command) = remote::take(&context, cli.command)? else { return Ok(()) };
     match command {
@@ -75,6 +80,6 @@ fn dispatch(cli: Cli) -> Outcome {
         Command::SimulateScan(arguments) => simulate_scan::simulate(&context, &arguments),
         Command::Doctor => doctor::doctor(&context),
         Command::Serve { role } => serve::serve(&context, *role),
-        Command::Cluster(_) => unreachable!("taken above"),
+        Command::Cluster(_) | Command::OpenModels { .. } => unreachable!("taken above"),
     }
 }
