@@ -6,7 +6,7 @@ PROFILE_DIR := $(if $(filter dev,$(PROFILE)),debug,$(PROFILE))
 comma := ,
 VENTRAL := $(TARGET_DIR)/$(PROFILE_DIR)/ventral
 
-.PHONY: help setup build demo test lint kube-lint kube-smoke chaos scale bench bench-searchlight docs clean
+.PHONY: help setup build demo test lint kube-lint kube-smoke chaos hostile scale bench bench-searchlight docs clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,6 +37,10 @@ kube-smoke: setup ## one pod of each role with podman, from the real manifests; 
 chaos: setup ## kills, stops, cuts and full disks; then random faults for CHAOS_SECONDS (default 300) from CHAOS_SEED
 	@PATH="$$HOME/.cargo/bin:$$PATH" VENTRAL_CHAOS_SECONDS=$(or $(CHAOS_SECONDS),300) $(if $(CHAOS_SEED),VENTRAL_CHAOS_SEED=$(CHAOS_SEED)) \
 		$(CARGO) test --locked --workspace --bins --test all -- --nocapture --test-threads=1 faults:: chaos::
+
+hostile: setup ## the program on every malformed input of tests/hostile under limits; or on one family, FAMILY=tables; prints a table
+	@PATH="$$HOME/.cargo/bin:$$PATH" HOSTILE=$(or $(FAMILY),all) \
+		$(CARGO) test --locked --package ventral-hostile --test all -- --nocapture
 
 scale: setup ## units by SCALE (default 10000,100000,1000000) over 50 jobs and 1,000 simulated workers; prints a table
 	@PATH="$$HOME/.cargo/bin:$$PATH" VENTRAL_SCALE=$(or $(SCALE),10000$(comma)100000$(comma)1000000) \

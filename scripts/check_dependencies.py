@@ -14,7 +14,7 @@ LAYERS = {
     "data": 1, "models": 1, "plan": 1,
     "store": 2, "queue": 2, "proto": 2, "bundle": 2,
     "worker": 3, "aggregator": 3, "coordinator": 3, "client": 3,
-    "cli": 4, "tests": 5,
+    "cli": 4, "tests": 5, "hostile": 6,
 }
 LICENCES = {
     "MIT", "MIT-0", "Apache-2.0", "Apache-2.0 WITH LLVM-exception", "BSD-2-Clause", "BSD-3-Clause", "ISC", "Zlib",

@@ -37,6 +37,9 @@ pub struct Global {
     /// Memory the job may use, such as 4GiB or 500MiB; 60 % of what is free when absent.
     #[arg(long, global = true, value_name = "SIZE", value_parser = crate::units::parse_bytes)]
     pub memory: Option<u64>,
+    /// Seconds that a model may take to be opened and to see one image before it is refused.
+    #[arg(long, global = true, hide = true, env = "VENTRAL_OPEN_SECONDS", default_value_t = ventral_worker::OPEN_SECONDS, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    pub open_seconds: u64,
     /// Print JSON on standard output instead of tables.
     #[arg(long, global = true)]
     pub json: bool,
@@ -159,6 +162,12 @@ pub enum Command {
     Serve {
         #[command(subcommand)]
         role: Box<crate::serve::args::Role>,
+    },
+    /// Open models for a process that starts this itself.
+    #[command(hide = true, name = crate::opener::COMMAND)]
+    OpenModels {
+        /// Memory that it may take.
+        memory_bytes: u64,
     },
     #[command(flatten)]
     Cluster(crate::remote::Verb),

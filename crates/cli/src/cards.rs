@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use ventral_data::{Benchmark, People, Target, load_benchmark};
 use ventral_models::ModelCard;
-use ventral_worker::{LoadedModel, find_cards};
+use ventral_worker::{LoadedModel, find_cards, try_model};
 
 use crate::context::Context;
 use crate::exit::{Exit, Outcome};
@@ -86,6 +86,7 @@ fn show_model(context: &Context, path: &Path) -> Outcome {
         scored: bool,
     }
     let card = ModelCard::load(path, context.data.as_deref())?;
+    try_model(&card, context.data.as_deref(), None)?;
     let model = LoadedModel::load(&card)?;
     let all = match &model {
         LoadedModel::Network(network) => network.tensors(),

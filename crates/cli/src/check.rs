@@ -4,7 +4,7 @@ use std::path::Path;
 
 use ventral_data::{Benchmark, CardProblem, Target, check_benchmark};
 use ventral_models::ModelCard;
-use ventral_worker::LoadedModel;
+use ventral_worker::{LoadedModel, try_model};
 
 use crate::cards::{benchmark_text, card_file};
 use crate::context::Context;
@@ -50,7 +50,10 @@ pub fn model(context: &Context, path: &Path) -> Outcome {
     let path = &card_file(path, "model.toml");
     let problem = |field: Option<String>, problem: String| CardProblem { file: path.clone(), field, problem };
     let loaded = match ModelCard::load(path, context.data.as_deref()) {
-        Ok(card) => LoadedModel::load(&card).map(|model| (card, model)).map_err(|error| error.to_string()),
+        Ok(card) => try_model(&card, context.data.as_deref(), None)
+            .and_then(|()| LoadedModel::load(&card))
+            .map(|model| (card, model))
+            .map_err(|error| error.to_string()),
         Err(error) => Err(error.to_string()),
     };
     let (card, model) = match loaded {

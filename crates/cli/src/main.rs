@@ -11,6 +11,7 @@ mod export;
 mod folder;
 mod lock;
 mod maps;
+mod opener;
 mod parquet;
 mod plan;
 mod progress;
@@ -50,6 +51,10 @@ fn main() -> ExitCode {
 }
 
 fn dispatch(cli: Cli) -> Outcome {
+    if let Command::OpenModels { memory_bytes } = cli.command {
+        return opener::serve(memory_bytes);
+    }
+    opener::install(cli.global.memory, cli.global.open_seconds)?;
     let context = Context::new(cli.global)?;
     let Some(command) = remote::take(&context, cli.command)? else { return Ok(()) };
     match command {
@@ -78,6 +83,6 @@ fn dispatch(cli: Cli) -> Outcome {
         Command::Store { action: StoreAction::Verify { repair } } => store::verify(&context, repair),
         Command::Doctor => doctor::doctor(&context),
         Command::Serve { role } => serve::serve(&context, *role),
-        Command::Cluster(_) => unreachable!("taken above"),
+        Command::Cluster(_) | Command::OpenModels { .. } => unreachable!("taken above"),
     }
 }

@@ -7,6 +7,7 @@ use ventral_metrics::Simulation;
 use ventral_models::ModelCard;
 use ventral_worker::{
     Event, LoadedModel, Observer, SimulationRequest, default_memory_bytes, simulate as record,
+    try_model,
 };
 
 use crate::args::SimulateArgs;
@@ -29,6 +30,7 @@ pub fn simulate(context: &Context, arguments: &SimulateArgs) -> Outcome {
     stop_on_signal();
     let card =
         ModelCard::load(&crate::cards::card_file(&arguments.model, "model.toml"), context.data.as_deref())?;
+    try_model(&card, context.data.as_deref(), None)?;
     let request = SimulationRequest {
         layer: arguments.layer.clone(),
         identifier: arguments.identifier.clone(),

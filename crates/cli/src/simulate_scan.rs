@@ -46,6 +46,7 @@ pub fn simulate(context: &Context, arguments: &SimulateScanArgs) -> Outcome {
         memory_bytes: context.memory.unwrap_or_else(default_memory_bytes),
         layers: arguments.layers.clone(),
     };
+    ventral_worker::try_model(&card, context.data.as_deref(), None)?;
     let model = LoadedModel::load(&card)?;
     let brains = SimulatedBrains::new(&model, &images, brain.grid, brain.voxels.clone(), &request, &Quiet)?;
     fs::create_dir_all(folder).map_err(|error| cannot_write(folder, &error))?;

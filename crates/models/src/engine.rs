@@ -1,15 +1,16 @@
 //! The one place that knows the execution engine, rten.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use ndarray::ArrayView4;
-use rten::{Model, ModelOptions, NodeId, RunOptions, ShapeInferenceMode, ThreadPool, Value};
+use rten::{Model, ModelOptions, NodeId, RunOptions, ShapeInferenceMode, ThreadPool, Value, ValueOrView};
 use rten_tensor::NdTensorView;
 
 use crate::Error;
-use crate::onnx::{GraphSummary, NodeLabels, OnnxFile, executable};
+use crate::onnx::{Executable, GraphSummary, NodeLabels, NodeProto, OnnxFile, executable};
+use crate::quiet::{guarded, mark_thread};
+use crate::walk::{fixed, walk};
 
 /// Name, version and settings of the engine, part of every model's digest: each of them can change activations in the last bits.
 pub(crate) const ENGINE: &str =
@@ -24,6 +25,9 @@ pub(crate) struct Engine {
     path: PathBuf,
     model: Model,
     labels: NodeLabels,
+    /// The outermost nodes in order.
+    nodes: Vec<NodeProto>,
+    image: String,
     input: NodeId,
     idle: Mutex<Vec<Arc<ThreadPool>>>,
 }
@@ -37,7 +41,7 @@ impl Engine {
         let path = file.path().to_owned();
         file.check_values()?;
         let summary = file.summary()?;
-        let (bytes, labels) = executable(file);
+        let Executable { bytes, labels, nodes } = executable(file);
         let mut options = ModelOptions::with_all_ops();
         options.enable_optimization(false).shape_inference(ShapeInferenceMode::Off).prepack_weights(true);
         let model = guarded(|| options.load(bytes))
@@ -46,7 +50,8 @@ impl Engine {
         let input = model.find_node(&summary.input).ok_or_else(|| {
             model_error(&path, format!("the input {:?} is not used by the graph", summary.input))
         })?;
-        Ok((Self { path, model, labels, input, idle: Mutex::new(Vec::new()) }, summary))
+        let image = summary.input.clone();
+        Ok((Self { path, model, labels, nodes, image, input, idle: Mutex::new(Vec::new()) }, summary))
     }
 
     /// The engine's handle of a tensor.
@@ -57,7 +62,11 @@ impl Engine {
     /// An idle thread, or a new one.
     pub fn worker(&self) -> Worker {
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        Worker(idle.unwrap_or_else(|| Arc::new(ThreadPool::with_num_threads(1))))
+        Worker(idle.unwrap_or_else(|| {
+            let thread = ThreadPool::with_num_threads(1);
+            thread.run(mark_thread);
+            Arc::new(thread)
+        }))
     }
 
     /// Gives a thread back.
@@ -73,26 +82,83 @@ impl Engine {
         tensors: &[NodeId],
     ) -> Result<Vec<Value>, Error> {
         let (a, b, c, d) = image.dim();
-        let failed = |node: &str, reason: String| Error::Run {
-            path: self.path.clone(),
-            node: node.to_owned(),
-            reason,
-        };
         let standard = image.as_standard_layout();
         let data = standard.as_slice().unwrap_or_default();
         let input = NdTensorView::from_data([a, b, c, d], data);
         let options = RunOptions::default().with_thread_pool(Some(worker.0.clone()));
-        let result = guarded(|| self.model.run(vec![(self.input, input.into())], tensors, Some(options)))
-            .map_err(|panic| failed("an unknown operator", panic))?;
-        result.map_err(|error| {
-            let path = error.node_path();
-            let label = path.iter().rev().flatten().find_map(|name| self.labels.find(name));
-            let node = label.map_or_else(
-                || "an unknown operator".to_owned(),
-                |(operator, label)| format!("operator {operator} (node {label})"),
-            );
-            failed(&node, self.labels.translate(&error.to_string()))
-        })
+        match guarded(|| self.model.run(vec![(self.input, input.into())], tensors, Some(options))) {
+            Ok(result) => result.map_err(|error| self.explain(&error)),
+            // One operator at a time, to see which it is.
+            Err(panic) => match walk(self, image, &mut |_, _| ()) {
+                Err(error) => Err(error),
+                Ok(()) => Err(self.error(None, panic)),
+            },
+        }
+    }
+
+    /// Runs one node on what it reads.
+    pub fn run_node(
+        &self,
+        worker: &Worker,
+        node: &NodeProto,
+        inputs: Vec<(NodeId, ValueOrView<'_>)>,
+        tensors: &[NodeId],
+    ) -> Result<Vec<Value>, Error> {
+        if tensors.is_empty() {
+            return Ok(Vec::new());
+        }
+        let options = RunOptions::default().with_thread_pool(Some(worker.0.clone()));
+        guarded(|| self.model.run(inputs, tensors, Some(options)))
+            .map_err(|panic| self.failed(node, panic))?
+            .map_err(|error| self.explain(&error))
+    }
+
+    /// The outermost nodes in order, without weights.
+    pub fn nodes(&self) -> &[NodeProto] {
+        &self.nodes
+    }
+
+    /// Name of the image in the graph.
+    pub fn input(&self) -> &str {
+        &self.image
+    }
+
+    /// Whether a tensor is stored in the model.
+    pub fn is_constant(&self, name: &str) -> bool {
+        let info = self.tensor(name).and_then(|handle| self.model.node_info(handle));
+        // What is computed has no declared type: see `executable`.
+        name != self.image && info.is_some_and(|info| info.dtype().is_some())
+    }
+
+    /// Lengths of the axes of a stored tensor.
+    pub fn constant_shape(&self, name: &str) -> Option<Vec<f64>> {
+        let handle = self.tensor(name).filter(|_| self.is_constant(name))?;
+        Some(fixed(&self.model.node_info(handle)?.shape()?))
+    }
+
+    /// A copy of a stored tensor.
+    pub fn constant(&self, name: &str) -> Option<Value> {
+        let handle = self.tensor(name).filter(|_| self.is_constant(name))?;
+        guarded(|| self.model.run(Vec::new(), &[handle], None)).ok()?.ok()?.pop()
+    }
+
+    /// An error that names a node.
+    pub fn failed(&self, node: &NodeProto, reason: String) -> Error {
+        self.error(self.labels.find(node.name()), reason)
+    }
+
+    fn explain(&self, error: &rten::RunError) -> Error {
+        let path = error.node_path();
+        let label = path.iter().rev().flatten().find_map(|name| self.labels.find(name));
+        self.error(label, self.labels.translate(&error.to_string()))
+    }
+
+    fn error(&self, label: Option<(&str, &str)>, reason: String) -> Error {
+        let node = label.map_or_else(
+            || "an unknown operator".to_owned(),
+            |(operator, label)| format!("operator {operator} (node {label})"),
+        );
+        Error::Run { path: self.path.clone(), node, reason }
     }
 }
 
@@ -114,15 +180,4 @@ fn load_error(path: &Path, labels: &NodeLabels, error: &rten::LoadError) -> Erro
         }
         None => model_error(path, format!("the graph cannot be loaded: {reason}")),
     }
-}
-
-/// Runs engine code; a panic in it (a malformed graph can cause one) becomes a message.
-fn guarded<T>(run: impl FnOnce() -> T) -> Result<T, String> {
-    catch_unwind(AssertUnwindSafe(run)).map_err(|payload| {
-        let text = payload
-            .downcast_ref::<String>()
-            .map(String::as_str)
-            .or_else(|| payload.downcast_ref::<&str>().copied());
-        format!("the engine gave up on the graph: {}", text.unwrap_or("no reason given"))
-    })
 }

@@ -13,20 +13,26 @@ mod layers;
 mod network;
 mod onnx;
 mod preprocess;
+mod quiet;
 mod resize;
 mod screen;
 mod source;
 mod stream;
 mod suggest;
+mod walk;
 
 pub use card::*;
 pub use error::Error;
 pub use gradient::{Differentiable, Real, Trace};
 pub use layers::select_layers;
 pub use network::*;
-pub use onnx::{MAX_EXTERNAL_FILES, MAX_MODEL_BYTES, MAX_NESTING, MAX_NODES, MAX_RANK, OnnxFile};
+pub use onnx::{
+    MAX_DECODING_BYTES, MAX_EXTENT, MAX_EXTERNAL_FILES, MAX_MODEL_BYTES, MAX_NESTING, MAX_NODES, MAX_RANK,
+    OnnxFile,
+};
 pub use preprocess::*;
 pub use screen::*;
 pub use source::*;
 pub use stream::*;
 pub use suggest::nearest;
+pub use walk::{MAX_PASS_BYTES, MAX_PASS_OPERATIONS, MAX_TENSOR_BYTES, MAX_TRIPS};

@@ -1,10 +1,11 @@
 use ndarray::{Array3, ArrayViewMut1};
-use rten::{NodeId, Value, ValueType};
+use rten::{NodeId, Value};
 use rten_tensor::Layout as _;
 
 use crate::engine::{Engine, Worker};
 use crate::onnx::InputShape;
 use crate::preprocess::{Layout, Preprocessing};
+use crate::walk::walk;
 use crate::{Error, Layer, ModelCard, select_layers, suggest};
 
 /// Images per run of the graph. One, so that an activation depends on its image alone: with more, how products are blocked, and with
@@ -180,7 +181,7 @@ pub(crate) fn check_input(
     ))
 }
 
-/// Runs a grey image through the graph and returns its floating-point tensors with their sizes.
+/// Sends a grey image through the graph, within the limits of [`walk`], and returns its floating-point tensors with their sizes.
 fn measure(
     engine: &Engine,
     preprocessing: &Preprocessing,
@@ -190,21 +191,19 @@ fn measure(
     let grey = Array3::from_elem((height, width, 3), crate::screen::BACKGROUND);
     let image =
         preprocessing.apply(grey.view()).map_err(|message| Error::Stimulus { stimulus: 0, message })?;
-    let found: Vec<(&String, NodeId)> =
-        names.iter().filter_map(|name| Some((name, engine.tensor(name)?))).collect();
-    let handles: Vec<NodeId> = found.iter().map(|(_, handle)| *handle).collect();
-    let worker = engine.worker();
-    let values = engine.run(&worker, image.view(), &handles);
-    engine.rest(worker);
-    let layers = found.into_iter().zip(values?).filter_map(|((name, handle), value)| {
-        let is_float = value.dtype() == ValueType::Tensor(rten::DataType::Float);
-        let shape = is_float.then(|| value.as_tensor_view::<f32>().map(|view| view.shape().to_vec()))??;
+    let mut shapes = HashMap::new();
+    walk(engine, image.view(), &mut |name, value| {
+        if let Some(view) = value.as_tensor_view::<f32>() {
+            shapes.insert(name.to_owned(), view.shape().to_vec());
+        }
+    })?;
+    let layer = |name: &String| {
+        let (shape, handle) = (shapes.remove(name)?, engine.tensor(name)?);
         let features: usize = shape.iter().product();
-        (features > 0).then(|| {
-            (Layer { name: name.clone(), shape: without_batch(shape), features: features as u64 }, handle)
-        })
-    });
-    Ok(layers.collect())
+        let layer = Layer { name: name.clone(), shape: without_batch(shape), features: features as u64 };
+        (features > 0).then_some((layer, handle))
+    };
+    Ok(names.iter().filter_map(layer).collect())
 }
 
 pub(crate) fn without_batch(mut shape: Vec<usize>) -> Vec<usize> {

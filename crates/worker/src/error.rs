@@ -19,6 +19,12 @@ pub enum Error {
     /// A model cannot be used.
     #[error(transparent)]
     Model(#[from] ventral_models::Error),
+    /// A model was refused by the process that opened it, or ended it.
+    #[error("{reason}")]
+    Opening {
+        /// The file, and what it is or did.
+        reason: String,
+    },
     /// A benchmark or data file cannot be used.
     #[error(transparent)]
     Data(#[from] ventral_data::Error),

@@ -13,6 +13,7 @@ use ventral_plan::{
 use crate::execution::{Benchmarks, Pools};
 use crate::maps::{MapCache, Scans};
 use crate::model::load_card;
+use crate::opening::try_model;
 use crate::{Error, LoadedModel, cards, facts, maps, synthesis};
 
 /// Benchmarks whose stimuli a model is tried on before it is refused: the images of one may be what is wrong.
@@ -301,6 +302,7 @@ impl Survey {
         data: Option<&Path>,
     ) -> Result<(FoundModel, Option<String>), Error> {
         let card = card_of(spec, file, data)?;
+        try_model(&card, data, Some(spec))?;
         let model = LoadedModel::load(&card)?;
         let mut facts = self.tried(spec, &card, &model)?;
         let mut problem = None;

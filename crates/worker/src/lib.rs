@@ -18,6 +18,7 @@ mod machine;
 mod maps;
 mod model;
 mod neural;
+mod opening;
 mod rows;
 mod run;
 mod score;
@@ -40,6 +41,7 @@ pub use machine::{
 };
 pub use maps::{MapCache, Scans};
 pub use model::LoadedModel;
+pub use opening::{OPEN_SECONDS, OpenerCommand, open_models_with, serve_opener, try_model};
 pub use run::{Report, Work, run, work};
 pub use simulate::{SimulationRequest, simulate};
 pub use simulate_scan::{BrainRequest, SimulatedBrains};

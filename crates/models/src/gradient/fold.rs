@@ -1,6 +1,6 @@
 //! Shapes and constants, found by running the graph once on the scorer's engine.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use ndarray::Array4;
 use rten::Value;
@@ -8,6 +8,7 @@ use rten_tensor::Layout as _;
 
 use crate::Error;
 use crate::engine::Engine;
+use crate::walk::walk;
 
 /// A tensor that is the same for every image.
 #[derive(Debug, Clone)]
@@ -36,24 +37,28 @@ pub(super) fn facts(
     values: &[String],
     constants: &[String],
 ) -> Result<Facts, Error> {
-    let known = |names: &[String]| -> Vec<(String, rten::NodeId)> {
-        names.iter().filter_map(|name| Some((name.clone(), engine.tensor(name)?))).collect()
-    };
-    let (values, constants) = (known(values), known(constants));
-    let handles: Vec<_> = values.iter().chain(&constants).map(|(_, handle)| *handle).collect();
-    let worker = engine.worker();
-    let found = engine.run(&worker, image.view(), &handles);
-    engine.rest(worker);
-    let mut found = found?.into_iter();
+    let (values, wanted): (HashSet<&String>, HashSet<&String>) =
+        (values.iter().collect(), constants.iter().collect());
     let mut facts = Facts { shapes: HashMap::new(), constants: HashMap::new() };
-    for ((name, _), value) in values.into_iter().zip(found.by_ref()) {
-        facts.shapes.insert(name, value.as_tensor_view::<f32>().map(|view| view.shape().to_vec()));
-    }
-    for ((name, _), value) in constants.into_iter().zip(found) {
-        if let Some(constant) = constant(&value) {
-            facts.constants.insert(name, constant);
+    let keep = |facts: &mut Facts, name: &str, value: &Value| {
+        if let Some(constant) = constant(value) {
+            facts.constants.insert(name.to_owned(), constant);
+        }
+    };
+    for name in constants {
+        if let Some(value) = engine.constant(name) {
+            keep(&mut facts, name, &value);
         }
     }
+    walk(engine, image.view(), &mut |name, value| {
+        let name = name.to_owned();
+        if values.contains(&name) {
+            let shape = value.as_tensor_view::<f32>().map(|view| view.shape().to_vec());
+            facts.shapes.insert(name, shape);
+        } else if wanted.contains(&name) {
+            keep(&mut facts, &name, value);
+        }
+    })?;
     Ok(facts)
 }
 

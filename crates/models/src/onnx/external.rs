@@ -56,6 +56,14 @@ pub(super) fn inline(path: &Path, model: &mut ModelProto, sha256: &str) -> Resul
     if files.is_empty() {
         return Ok(sha256.to_owned());
     }
+    // A file may be larger than what the model takes of it.
+    let sizes = files.keys().map(|file| std::fs::metadata(file).map_or(0, |metadata| metadata.len()));
+    if sizes.fold(0u64, u64::saturating_add) > MAX_MODEL_BYTES {
+        return Err(invalid(
+            path,
+            format!("its weight files have more than {MAX_MODEL_BYTES} bytes, the most a model may have"),
+        ));
+    }
     let mut hash = Sha256::new();
     hash.update(format!("onnx-with-external-data\n{sha256}\n"));
     for file in files.keys() {
@@ -149,8 +157,8 @@ fn locate(path: &Path, tensor: &TensorProto) -> Result<Location, Error> {
 
 fn read_range(path: &Path, name: &str, location: &Location) -> Result<Vec<u8>, Error> {
     let failed = |source| Error::Read { path: location.file.clone(), source };
-    let file = File::open(&location.file).map_err(failed)?;
-    let metadata = file.metadata().map_err(failed)?;
+    // Opening a pipe would wait for somebody to write into it.
+    let metadata = std::fs::metadata(&location.file).map_err(failed)?;
     let size = if metadata.is_file() { metadata.len() } else { 0 };
     let length = location.length.unwrap_or_else(|| size.saturating_sub(location.offset));
     let within = location.offset.checked_add(length).is_some_and(|end| end <= size);
@@ -166,6 +174,7 @@ fn read_range(path: &Path, name: &str, location: &Location) -> Result<Vec<u8>, E
         ));
     };
     let mut bytes = vec![0; wanted];
+    let file = File::open(&location.file).map_err(failed)?;
     file.read_exact_at(&mut bytes, location.offset).map_err(failed)?;
     Ok(bytes)
 }

@@ -6,18 +6,33 @@ use prost::Message;
 use sha2::{Digest, Sha256};
 
 use super::external;
-use super::proto::{GraphProto, ModelProto, TensorProto};
+use super::proto::{GraphProto, ModelProto, NodeProto, TensorProto};
+use super::rewrite::label as node_label;
 use crate::Error;
 use crate::hex::hex;
 
 /// Largest model, weights in external files included: what a protobuf message can hold.
 pub const MAX_MODEL_BYTES: u64 = (1 << 31) - 1;
-/// Most operators, those of nested graphs included.
-pub const MAX_NODES: usize = 100_000;
+/// Most operators, those of nested graphs included. The largest networks of vision have a few thousand.
+pub const MAX_NODES: usize = 20_000;
 /// Deepest nesting of graphs in operators such as `If` and `Loop`.
 pub const MAX_NESTING: usize = 8;
 /// Most dimensions of a stored tensor.
 pub const MAX_RANK: usize = 16;
+/// Largest window, step, dilation or padding, in pixels.
+pub const MAX_EXTENT: u64 = 1 << 16;
+/// Attributes that are extents.
+const EXTENTS: [&str; 9] = [
+    "kernel_shape",
+    "strides",
+    "dilations",
+    "pads",
+    "output_padding",
+    "output_shape",
+    "size",
+    "blocksize",
+    "num_heads",
+];
 
 /// An ONNX model, decoded and within limits; weights from external files are inside.
 pub struct OnnxFile {
@@ -83,7 +98,7 @@ impl OnnxFile {
     /// [`Error::Operator`] if the engine would run an operator with other values than it should.
     pub fn executable(self) -> Result<Vec<u8>, Error> {
         self.check_values()?;
-        Ok(super::rewrite::executable(self).0)
+        Ok(super::rewrite::executable(self).bytes)
     }
 
     /// Refuses operators that the engine would run with other values than it should.
@@ -109,8 +124,14 @@ pub(super) fn invalid(path: &Path, message: String) -> Error {
 /// Reads a file of at most `limit` bytes.
 pub(crate) fn read_bounded(path: &Path, limit: u64) -> Result<Vec<u8>, Error> {
     let failed = |source| Error::Read { path: path.to_owned(), source };
+    // Opening a pipe would wait for somebody to write into it.
+    let metadata = std::fs::metadata(path).map_err(failed)?;
+    if !metadata.is_file() {
+        let source = std::io::Error::new(std::io::ErrorKind::InvalidInput, "not a regular file");
+        return Err(failed(source));
+    }
     let file = File::open(path).map_err(failed)?;
-    let length = file.metadata().map_err(failed)?.len();
+    let length = metadata.len();
     let mut bytes = Vec::new();
     if length <= limit {
         bytes.reserve_exact(usize::try_from(length).unwrap_or(0));
@@ -126,6 +147,7 @@ pub(crate) fn read_bounded(path: &Path, limit: u64) -> Result<Vec<u8>, Error> {
 }
 
 fn decode(path: &Path, bytes: &[u8]) -> Result<ModelProto, Error> {
+    super::scan::check(path, bytes)?;
     let model = ModelProto::decode(bytes).map_err(|error| {
         invalid(
             path,
@@ -173,12 +195,34 @@ fn check_graph(path: &Path, graph: &GraphProto, depth: usize, nodes: &mut usize)
             format!("sparse weight {name:?} is not supported; export the model with dense weights"),
         ));
     }
+    for (index, node) in graph.node.iter().enumerate() {
+        check_extents(path, node, index)?;
+    }
     for attribute in graph.node.iter().flat_map(|node| &node.attribute) {
         if let Some(tensor) = &attribute.t {
             check_tensor(path, tensor)?;
         }
         for inner in attribute.g.iter().chain(&attribute.graphs) {
             check_graph(path, inner, depth + 1, nodes)?;
+        }
+    }
+    Ok(())
+}
+
+/// Refuses windows of any kind that are larger than every image.
+fn check_extents(path: &Path, node: &NodeProto, index: usize) -> Result<(), Error> {
+    let extents = node.attribute.iter().filter(|attribute| EXTENTS.contains(&attribute.name()));
+    for attribute in extents {
+        let mut values = attribute.i.iter().chain(&attribute.ints);
+        if let Some(value) = values.find(|value| value.unsigned_abs() > MAX_EXTENT) {
+            let (operator, node) = node_label(node, index);
+            return Err(invalid(
+                path,
+                format!(
+                    "operator {operator} (node {node}): `{}` has {value}, and no image is larger than {MAX_EXTENT} pixels",
+                    attribute.name()
+                ),
+            ));
         }
     }
     Ok(())

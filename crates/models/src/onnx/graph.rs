@@ -104,7 +104,8 @@ fn dependent_tensors(path: &Path, graph: &GraphProto, input: &str) -> Result<Vec
     Ok(tensors)
 }
 
-fn names_used<'a>(node: &'a NodeProto, names: &mut Vec<&'a str>) {
+/// Tensors that a node reads, those that its nested graphs take from outside included.
+pub(crate) fn names_used<'a>(node: &'a NodeProto, names: &mut Vec<&'a str>) {
     names.extend(node.input.iter().map(String::as_str));
     let nested = node.attribute.iter().flat_map(|attribute| attribute.g.iter().chain(&attribute.graphs));
     for inner in nested.flat_map(|graph| &graph.node) {

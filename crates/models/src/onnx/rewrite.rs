@@ -1,6 +1,6 @@
 //! Replaces operators that the engine lacks by ones that it has, with the same values.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use prost::Message;
 
@@ -38,16 +38,42 @@ impl NodeLabels {
     }
 }
 
-/// The model as bytes that the engine can execute, and the labels of its nodes.
-pub(crate) fn executable(file: OnnxFile) -> (Vec<u8>, NodeLabels) {
+/// A model in the form that the engine can execute.
+pub(crate) struct Executable {
+    /// The model file.
+    pub bytes: Vec<u8>,
+    /// What its nodes are called in messages.
+    pub labels: NodeLabels,
+    /// Its outermost nodes in order, without weights.
+    pub nodes: Vec<NodeProto>,
+}
+
+/// Rewrites a model for the engine.
+pub(crate) fn executable(file: OnnxFile) -> Executable {
     let version = file.version();
     let mut model = file.model;
     let mut labels = Vec::new();
     model.training_info.clear();
-    if let Some(graph) = &mut model.graph {
-        rewrite_graph(graph, version, &mut labels);
+    let mut graph = model.graph.take().unwrap_or_default();
+    rewrite_graph(&mut graph, version, &mut labels);
+    model.graph = Some(graph);
+    let bytes = model.encode_to_vec();
+    let mut nodes = model.graph.take().unwrap_or_default().node;
+    nodes.iter_mut().for_each(forget_weights);
+    Executable { bytes, labels: NodeLabels(labels), nodes }
+}
+
+fn forget_weights(node: &mut NodeProto) {
+    for attribute in &mut node.attribute {
+        attribute.t = None;
+        attribute.tensors.clear();
+        for inner in attribute.g.iter_mut().chain(&mut attribute.graphs) {
+            for weight in &mut inner.initializer {
+                *weight = TensorProto { name: weight.name.take(), ..TensorProto::default() };
+            }
+            inner.node.iter_mut().for_each(forget_weights);
+        }
     }
-    (model.encode_to_vec(), NodeLabels(labels))
 }
 
 fn rewrite_graph(graph: &mut GraphProto, version: i64, labels: &mut Vec<(String, String)>) {
@@ -74,6 +100,9 @@ fn rewrite_graph(graph: &mut GraphProto, version: i64, labels: &mut Vec<(String,
         }
     }
     graph.node = nodes;
+    // What a graph says about its tensors may be wrong, and the engine believes it.
+    graph.value_info.clear();
+    graph.output.iter_mut().for_each(|output| output.r#type = None);
     let mut added: Vec<TensorProto> = constant_values.into_values().collect();
     added.sort_by(|a, b| a.name().cmp(b.name()));
     graph.initializer.extend(added);
@@ -96,7 +125,7 @@ pub(crate) fn label(node: &NodeProto, index: usize) -> (String, String) {
 }
 
 /// Names of stored tensors that hold a single zero byte, which is how `false` is stored.
-fn false_constants(graph: &GraphProto) -> Vec<String> {
+fn false_constants(graph: &GraphProto) -> HashSet<String> {
     let is_false = |tensor: &&TensorProto| match &tensor.raw_data {
         Some(bytes) => bytes.as_slice() == [0],
         None => tensor.int32_data.as_slice() == [0],
@@ -104,7 +133,7 @@ fn false_constants(graph: &GraphProto) -> Vec<String> {
     graph.initializer.iter().filter(is_false).map(|tensor| tensor.name().to_owned()).collect()
 }
 
-fn rewrite_node(node: &NodeProto, false_constants: &[String], builder: &mut Builder) -> bool {
+fn rewrite_node(node: &NodeProto, false_constants: &HashSet<String>, builder: &mut Builder) -> bool {
     let standard = node.domain().is_empty() || node.domain() == "ai.onnx";
     let (Some(input), Some(output)) = (node.input.first(), node.output.first()) else { return false };
     match node.op_type() {
@@ -159,7 +188,7 @@ fn power(base: &str, beta: f32, builder: &mut Builder) -> String {
 /// Dropout does nothing outside training. Left alone (and so refused) where training is asked for or the mask is wanted.
 fn dropout(
     node: &NodeProto,
-    false_constants: &[String],
+    false_constants: &HashSet<String>,
     input: &str,
     output: &str,
     builder: &mut Builder,

@@ -131,7 +131,7 @@ fn accepted(bytes: &[u8]) -> bool {
 fn the_number_of_operators_is_limited() {
     let nodes = |count: usize| model(&[0x0a, 0].repeat(count));
     assert!(accepted(&nodes(MAX_NODES)));
-    assert!(message(&nodes(MAX_NODES + 1)).contains("more than 100000 operators"));
+    assert!(message(&nodes(MAX_NODES + 1)).contains("more than 20000 operators"));
     assert!(message(&model(&[])).contains("no operators"));
 }
 

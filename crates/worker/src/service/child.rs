@@ -128,7 +128,8 @@ async fn forward(errors: ChildStderr, tail: Arc<Mutex<VecDeque<String>>>) {
     }
 }
 
-fn describe(status: ExitStatus) -> String {
+/// How a process ended.
+pub(crate) fn describe(status: ExitStatus) -> String {
     #[cfg(unix)]
     if let Some(signal) = std::os::unix::process::ExitStatusExt::signal(&status) {
         let hint = match signal {

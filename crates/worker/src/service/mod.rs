@@ -19,6 +19,7 @@ mod jobs;
 mod protocol;
 mod slot;
 
+pub(crate) use child::describe;
 pub use executor::{SlotCommand, SlotExecutor};
 pub use protocol::{Reply, Request};
 pub use slot::{SlotConfig, serve_slot};
