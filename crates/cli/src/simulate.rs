@@ -46,7 +46,7 @@ pub fn simulate(context: &Context, arguments: &SimulateArgs) -> Outcome {
     let assembly = record(&LoadedModel::load(&card)?, &stimuli, &request, &Quiet)?;
     write_assembly(&arguments.output, &assembly)?;
     let (presentations, neuroids, _) = assembly.values.dim();
-    eprintln!(
+    tell!(
         "{}: {neuroids} neuroids from {} of {}, {presentations} presentations of {} stimuli",
         arguments.output.display(),
         arguments.layer,

@@ -1,7 +1,7 @@
 //! The table of every layer on every benchmark.
 
 use super::markdown::{Align, table};
-use super::{csv_text, exact, full, status};
+use super::{csv_text, exact, full, status, write_row};
 use crate::{Error, LayerScore};
 
 const HEADINGS: [&str; 11] = [
@@ -25,7 +25,7 @@ const HEADINGS: [&str; 11] = [
 pub fn layers_csv(layers: &[LayerScore]) -> Result<String, Error> {
     csv_text(|writer| {
         writer.write_record(HEADINGS)?;
-        layers.iter().try_for_each(|layer| writer.write_record(csv_row(layer)))
+        layers.iter().try_for_each(|layer| write_row(writer, csv_row(layer)))
     })
 }
 

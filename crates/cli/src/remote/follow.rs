@@ -157,7 +157,7 @@ impl Display {
                     if failed > 0 { format!("{failed} failed") } else { format!("{admitted} admitted") };
                 bar.set_message(format!("{}, {waits}", text::job_state(state)));
             }
-            None if self.state != Some(state) => eprintln!("{}: {}", job.id, sentence(job)),
+            None if self.state != Some(state) => tell!("{}: {}", job.id, sentence(job)),
             None => {}
         }
         self.state = Some(state);
@@ -165,8 +165,8 @@ impl Display {
 
     fn line(&self, text: &str) {
         match &self.bar {
-            Some(bar) => bar.suspend(|| eprintln!("{text}")),
-            None => eprintln!("{text}"),
+            Some(bar) => bar.suspend(|| tell!("{text}")),
+            None => tell!("{text}"),
         }
     }
 }

@@ -10,7 +10,6 @@ mod rewrite;
 mod softmax;
 
 pub use external::MAX_EXTERNAL_FILES;
-pub(crate) use file::read_bounded;
 pub use file::{MAX_MODEL_BYTES, MAX_NESTING, MAX_NODES, MAX_RANK, OnnxFile};
 pub(crate) use graph::{GraphSummary, InputShape};
 pub(crate) use proto::{AttributeProto, GraphProto, NodeProto};
