@@ -10,7 +10,7 @@ import subprocess
 import sys
 
 LAYERS = {
-    "metrics": 0, "searchlight": 0, "synthesis": 0, "testkit": 0,
+    "input": 0, "metrics": 0, "searchlight": 0, "synthesis": 0, "testkit": 0,
     "data": 1, "models": 1, "plan": 1,
     "store": 2, "queue": 2, "proto": 2, "bundle": 2,
     "worker": 3, "aggregator": 3, "coordinator": 3, "client": 3,

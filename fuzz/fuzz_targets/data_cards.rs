@@ -1,4 +1,4 @@
-//! Benchmark cards, scan cards and data set manifests.
+//! Cards of every kind, manifests and specs.
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
@@ -6,4 +6,6 @@ libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     let _ = ventral_data::BenchmarkCard::parse(&text, path);
     let _ = ventral_data::ScanCard::parse(&text, path);
     let _ = ventral_data::DatasetManifest::parse(&text, path);
+    let _ = ventral_models::ModelCard::parse(&text, path, Some(path));
+    let _ = ventral_plan::JobSpec::from_toml(&text, "fuzz");
 });

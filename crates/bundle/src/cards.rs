@@ -1,6 +1,6 @@
 //! From the entries of a spec to card files.
 
-use std::fs;
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use globset::{GlobBuilder, GlobMatcher};
@@ -27,7 +27,7 @@ pub fn resolve(
     file_name: &str,
 ) -> Result<Vec<PathBuf>, Error> {
     let base = spec.parent().unwrap_or(Path::new("."));
-    let mut cards: Vec<PathBuf> = Vec::new();
+    let (mut cards, mut seen) = (Vec::new(), HashSet::new());
     for pattern in patterns {
         let refuse = |problem: String| Error::NoCard {
             spec: spec.to_owned(),
@@ -41,7 +41,7 @@ pub fn resolve(
             return Err(refuse(format!("matches no {file_name} below {}", below.display())));
         }
         for card in found {
-            if !cards.contains(&card) {
+            if seen.insert(card.clone()) {
                 cards.push(card);
             }
         }
@@ -65,29 +65,15 @@ pub fn resolve_natural(spec_file: &Path, spec: &JobSpec) -> Result<Option<PathBu
     Ok(found.pop())
 }
 
-/// All card files of this name at or below `path`, sorted.
+/// All card files of this name at or below `path`, sorted. What cannot be listed has none.
 pub fn find_cards(path: &Path, file_name: &str) -> Vec<PathBuf> {
-    let mut cards = Vec::new();
-    search(path, file_name, 0, &mut cards);
-    cards.sort();
-    cards
-}
-
-fn search(path: &Path, file_name: &str, depth: usize, cards: &mut Vec<PathBuf>) {
     if path.is_file() {
-        if path.extension().is_some_and(|extension| extension == "toml")
-            && (depth == 0 || path.ends_with(file_name))
-        {
-            cards.push(path.to_owned());
-        }
-        return;
+        let is_card = path.extension().is_some_and(|extension| extension == "toml");
+        return if is_card { vec![path.to_owned()] } else { Vec::new() };
     }
-    if depth > MAX_SEARCH_DEPTH {
-        return;
-    }
-    for entry in fs::read_dir(path).into_iter().flatten().flatten() {
-        search(&entry.path(), file_name, depth + 1, cards);
-    }
+    let mut cards = ventral_input::walk(path, MAX_SEARCH_DEPTH).unwrap_or_default();
+    cards.retain(|card| card.ends_with(file_name) && card.is_file());
+    cards
 }
 
 fn matching(base: &Path, pattern: &str, file_name: &str) -> Result<Vec<PathBuf>, String> {

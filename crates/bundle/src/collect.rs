@@ -1,13 +1,11 @@
 //! From a spec to the files that its job reads.
 
-use std::collections::BTreeMap;
-use std::fs::{self, File};
-use std::io::Read;
+use std::collections::{BTreeMap, HashSet};
+use std::fs;
 use std::path::{Component, Path, PathBuf};
 
 use ventral_data::{CardFiles, SCAN_FILE, benchmark_files, scan_files};
 use ventral_models::ModelCard;
-use ventral_plan::spec::MAX_SPEC_BYTES;
 use ventral_plan::{CardKind, JobSpec};
 
 use crate::manifest::{CardEntry, DATA, FILES, FileEntry, Manifest, REVISION, check_path};
@@ -75,12 +73,13 @@ pub fn collect(spec_file: &Path, data_dir: Option<&Path>) -> Result<Collected, E
     let (files, sources) = hashed(files)?;
     let mut manifest = Manifest { revision: REVISION, spec, files, cards: Vec::new() };
     let mut cards: Vec<CardEntry> = Vec::with_capacity(listed.len());
+    let mut seen = HashSet::with_capacity(listed.len());
     for (kind, paths) in listed {
         let mut positions: Vec<usize> = paths.iter().filter_map(|path| manifest.position(path)).collect();
         positions.sort_unstable();
         positions.dedup();
         let path = paths.into_iter().next().unwrap_or_default();
-        if !cards.iter().any(|card| card.kind == kind && card.path == path) {
+        if seen.insert((kind, path.clone())) {
             cards.push(CardEntry { kind, path, files: positions });
         }
     }
@@ -90,14 +89,7 @@ pub fn collect(spec_file: &Path, data_dir: Option<&Path>) -> Result<Collected, E
 }
 
 fn read_spec(path: &Path) -> Result<JobSpec, Error> {
-    let read_error = |e| Error::io("cannot read", path, e);
-    let mut text = String::new();
-    let file = File::open(path).map_err(read_error)?;
-    file.take(MAX_SPEC_BYTES + 1).read_to_string(&mut text).map_err(read_error)?;
-    if text.len() as u64 > MAX_SPEC_BYTES {
-        let problem = format!("more than {MAX_SPEC_BYTES} bytes, which no spec has");
-        return Err(Error::File { path: path.to_owned(), problem });
-    }
+    let text = ventral_input::read_card(path).map_err(|e| Error::io("cannot read", path, e))?;
     Ok(JobSpec::from_toml(&text, &path.display().to_string())?)
 }
 

@@ -1,11 +1,9 @@
 //! What every command shares: the store, the data directory, threads, memory, and how to print.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use ventral_plan::JobSpec;
-use ventral_plan::spec::MAX_SPEC_BYTES;
 use ventral_store::{JobRecord, Store};
 use ventral_worker::{Job, measure};
 
@@ -79,15 +77,8 @@ impl Context {
 
     /// Reads a spec.
     pub fn spec(&self, file: &Path) -> Outcome<JobSpec> {
-        let unreadable = |error| Exit::input(format!("{}: {error}", file.display()));
-        let size = fs::metadata(file).map_err(unreadable)?.len();
-        if size > MAX_SPEC_BYTES {
-            return Err(Exit::input(format!(
-                "{}: {size} bytes; a spec has at most {MAX_SPEC_BYTES}",
-                file.display()
-            )));
-        }
-        let text = fs::read_to_string(file).map_err(unreadable)?;
+        let text = ventral_input::read_card(file)
+            .map_err(|error| Exit::input(format!("{}: {error}", file.display())))?;
         Ok(JobSpec::from_toml(&text, &file.display().to_string())?)
     }
 
@@ -121,9 +112,11 @@ impl Context {
     /// Prints `value` as JSON when asked to, else what `text` makes.
     pub fn print<T: Serialize>(&self, value: &T, text: impl FnOnce() -> String) -> Outcome {
         let mut output = if self.json {
-            serde_json::to_string_pretty(value).map_err(|error| Exit::Internal(error.into()))?
+            let document =
+                serde_json::to_string_pretty(value).map_err(|error| Exit::Internal(error.into()))?;
+            ventral_input::json(&document).into_owned()
         } else {
-            text()
+            ventral_input::printable(&text()).into_owned()
         };
         if !output.ends_with('\n') {
             output.push('\n');
@@ -132,7 +125,7 @@ impl Context {
     }
 }
 
-/// Writes to standard output; a reader that has gone away (`| head`) is no error.
+/// Writes text that was made [printable](ventral_input::printable) to standard output; a reader that has gone away (`| head`) is no error.
 pub fn write_stdout(text: &str) -> Outcome {
     use std::io::{ErrorKind, Write};
     match std::io::stdout().lock().write_all(text.as_bytes()) {

@@ -106,7 +106,7 @@ fn verify(context: &Context, sets: &[DatasetManifest]) -> Outcome {
 
 fn fetch(context: &Context, set: &DatasetManifest, mirror: Option<PathBuf>) -> Outcome {
     let data = data_dir(context)?;
-    eprintln!("{}: {}, licence: {}", set.id, units::bytes(set.bytes()), set.licence);
+    tell!("{}: {}, licence: {}", set.id, units::bytes(set.bytes()), set.licence);
     let current: Mutex<Option<(PathBuf, ProgressBar)>> = Mutex::new(None);
     let show = |progress: FetchProgress<'_>| {
         let Ok(mut slot) = current.lock() else { return };

@@ -43,9 +43,10 @@ pub fn export(
         }
         (_, path) => {
             let text = text(&results, &raw, what, format)?;
+            let text = if format == Format::Json { ventral_input::json(&text) } else { text.as_str().into() };
             match path {
                 None => write_stdout(&text)?,
-                Some(path) => std::fs::write(path, text).map_err(|error| failed(path, error))?,
+                Some(path) => std::fs::write(path, text.as_bytes()).map_err(|error| failed(path, error))?,
             }
         }
     }

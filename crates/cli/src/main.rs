@@ -1,5 +1,10 @@
 //! The `ventral` command.
 
+/// Prints a line on standard error; whatever is in it cannot steer the terminal.
+macro_rules! tell {
+    ($($text:tt)*) => { eprintln!("{}", ventral_input::printable(&format!($($text)*))) };
+}
+
 mod args;
 mod cards;
 mod check;
@@ -43,7 +48,7 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(exit) => {
             if let Some(message) = exit.message() {
-                eprintln!("{message}");
+                tell!("{message}");
             }
             exit.code()
         }

@@ -27,7 +27,7 @@ pub fn stop_on_signal() {
         if INTERRUPTED.swap(true, Ordering::SeqCst) {
             std::process::exit(130);
         }
-        eprintln!("stopping: finished units are kept (again to stop at once)");
+        tell!("stopping: finished units are kept (again to stop at once)");
     });
 }
 
@@ -124,11 +124,11 @@ impl<'a> Progress<'a> {
     fn line(&self, text: &str) {
         let mut shown = false;
         self.with_bar(|bar| {
-            bar.suspend(|| eprintln!("{text}"));
+            bar.suspend(|| tell!("{text}"));
             shown = true;
         });
         if !shown {
-            eprintln!("{text}");
+            tell!("{text}");
         }
     }
 }
@@ -152,7 +152,7 @@ impl Observer for Progress<'_> {
             Event::LayerStored { unit, layer } => {
                 let target = unit.layers[*layer].layer;
                 let name = self.plan.models[unit.model].layers[target].name.clone();
-                self.with_bar(|bar| bar.set_message(name));
+                self.with_bar(|bar| bar.set_message(ventral_input::printable(&name).into_owned()));
             }
             Event::FeaturesFinished { unit, seconds, placement } => {
                 self.clear();

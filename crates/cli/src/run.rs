@@ -32,7 +32,7 @@ struct Summary<'a> {
 pub fn run(context: &Context, spec: &Path, report: bool, lock: LockArgs) -> Outcome {
     stop_on_signal();
     if context.remote.is_some() {
-        eprintln!("computing here; `ventral submit` uses the cluster");
+        tell!("computing here; `ventral submit` uses the cluster");
     }
     let store = context.store()?;
     let job = context.job(spec)?;
@@ -58,7 +58,7 @@ pub fn run(context: &Context, spec: &Path, report: bool, lock: LockArgs) -> Outc
 pub fn resume(context: &Context, job: Option<&str>, lock: LockArgs) -> Outcome {
     let store = context.store()?;
     let (id, record) = context.record(&store, job)?;
-    eprintln!("continuing {id} ({})", record.spec_file.display());
+    tell!("continuing {id} ({})", record.spec_file.display());
     let data = context.data.clone().or(record.data_dir);
     let context = Context { data, store_dir: context.store_dir.clone(), remote: None, ..*context };
     run(&context, &record.spec_file, true, lock)

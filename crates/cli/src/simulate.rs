@@ -6,8 +6,7 @@ use ventral_data::{StimulusSet, write_assembly};
 use ventral_metrics::Simulation;
 use ventral_models::ModelCard;
 use ventral_worker::{
-    Event, LoadedModel, Observer, SimulationRequest, default_memory_bytes, simulate as record,
-    try_model,
+    Event, LoadedModel, Observer, SimulationRequest, default_memory_bytes, simulate as record, try_model,
 };
 
 use crate::args::SimulateArgs;
@@ -48,7 +47,7 @@ pub fn simulate(context: &Context, arguments: &SimulateArgs) -> Outcome {
     let assembly = record(&LoadedModel::load(&card)?, &stimuli, &request, &Quiet)?;
     write_assembly(&arguments.output, &assembly)?;
     let (presentations, neuroids, _) = assembly.values.dim();
-    eprintln!(
+    tell!(
         "{}: {neuroids} neuroids from {} of {}, {presentations} presentations of {} stimuli",
         arguments.output.display(),
         arguments.layer,

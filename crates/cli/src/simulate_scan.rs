@@ -66,7 +66,7 @@ pub fn simulate(context: &Context, arguments: &SimulateScanArgs) -> Outcome {
     }
     let path = folder.join("scan.toml");
     fs::write(&path, text).map_err(|error| cannot_write(&path, &error))?;
-    eprintln!(
+    tell!(
         "{}: {} people, {} voxels, {} images, layers {}",
         path.display(),
         arguments.subjects,
@@ -105,8 +105,8 @@ fn stimuli_section(path: &Path, folder: &Path) -> Outcome<String> {
         return Ok(format!("[stimuli]\nformat = \"table\"\ntable = {table:?}\nfile = {images:?}\n"));
     }
     let file = card_file(path, "benchmark.toml");
-    let text =
-        fs::read_to_string(&file).map_err(|error| Exit::input(format!("{}: {error}", file.display())))?;
+    let text = ventral_input::read_card(&file)
+        .map_err(|error| Exit::input(format!("{}: {error}", file.display())))?;
     let mut stimuli = BenchmarkCard::parse(&text, &file)?.stimuli;
     if let Some(named) = &stimuli.file {
         stimuli.file = Some(relative(&file.with_file_name("").join(named), folder)?);

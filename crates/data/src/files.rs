@@ -8,19 +8,29 @@ use sha2::{Digest, Sha256};
 
 use crate::error::{Error, ParseError, Result};
 
+/// [`ventral_input::open`], with this crate's error.
+pub(crate) fn open(path: &Path) -> Result<File> {
+    ventral_input::open(path).map_err(|e| Error::io(path, e))
+}
+
+/// The text of a card or manifest.
+pub(crate) fn read_card(path: &Path) -> Result<String> {
+    ventral_input::read_card(path).map_err(|e| Error::io(path, e))
+}
+
 /// The whole file, refused before reading when it is larger than `limit`.
 pub(crate) fn read_file(path: &Path, limit: u64, limit_name: &'static str) -> Result<Vec<u8>> {
-    let file = File::open(path).map_err(|e| Error::io(path, e))?;
+    let file = open(path)?;
     let metadata = file.metadata().map_err(|e| Error::io(path, e))?;
-    if metadata.is_dir() {
-        return Err(Error::io(path, std::io::Error::other("is a directory, a file is needed")));
-    }
     let bytes = metadata.len();
     ParseError::check("size in bytes", bytes, limit, limit_name)
         .map_err(|e| Error::parse(path, "a file", e))?;
     let mut content = Vec::new();
     content.try_reserve_exact(bytes as usize).map_err(|e| Error::io(path, std::io::Error::other(e)))?;
-    file.take(limit).read_to_end(&mut content).map_err(|e| Error::io(path, e))?;
+    // A file may grow, and some of the system's have no length.
+    file.take(limit + 1).read_to_end(&mut content).map_err(|e| Error::io(path, e))?;
+    ParseError::check("size in bytes", content.len() as u64, limit, limit_name)
+        .map_err(|e| Error::parse(path, "a file", e))?;
     Ok(content)
 }
 
@@ -63,7 +73,7 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
 /// # Errors
 /// [`Error::Io`].
 pub(crate) fn sha1_file(path: &Path) -> Result<String> {
-    let mut file = File::open(path).map_err(|e| Error::io(path, e))?;
+    let mut file = open(path)?;
     let mut hasher = sha1::Sha1::new();
     let mut buffer = vec![0u8; 1 << 20];
     loop {
@@ -80,7 +90,7 @@ pub(crate) fn sha1_file(path: &Path) -> Result<String> {
 /// # Errors
 /// [`Error::Io`].
 pub fn sha256_file(path: &Path) -> Result<(String, u64)> {
-    let mut file = File::open(path).map_err(|e| Error::io(path, e))?;
+    let mut file = open(path)?;
     let mut hasher = Sha256::new();
     let mut buffer = vec![0u8; 1 << 20];
     let mut total = 0;

@@ -7,6 +7,7 @@ mod activations;
 mod arrays;
 mod assembly;
 mod benchmark;
+mod csv;
 mod dataset;
 mod error;
 mod files;

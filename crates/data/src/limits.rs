@@ -2,7 +2,7 @@
 
 /// Largest file that is read into memory whole (assemblies, arrays, MATLAB files).
 pub const MAX_FILE_BYTES: u64 = 8 << 30;
-/// Largest text file: cards, manifests, tables.
+/// Largest text file: tables (cards have [`ventral_input::MAX_CARD_BYTES`]).
 pub const MAX_TEXT_BYTES: u64 = 256 << 20;
 /// Most elements of one decoded array.
 pub const MAX_ELEMENTS: u64 = 1 << 30;
@@ -18,14 +18,22 @@ pub const MAX_JPEG_SCANS: usize = 200;
 pub const MAX_STIMULI: usize = 1_000_000;
 /// Most entries of a zip archive.
 pub const MAX_ARCHIVE_ENTRIES: usize = 2_000_000;
-/// Most bytes that the compressed parts of one MATLAB file may inflate to.
+/// Most bytes that the compressed parts of one MATLAB file may inflate to, and that an npz archive may inflate by.
 pub const MAX_INFLATED_BYTES: u64 = 2 << 30;
 /// Deepest nesting of cells and structs in a MATLAB file.
 pub const MAX_NESTING: usize = 16;
+/// Most elements of all cells and structs of a MATLAB file together.
+pub const MAX_NESTED_VALUES: u64 = 1 << 22;
+/// Most groups of a NetCDF file, one that has several names counted as often.
+pub const MAX_GROUPS: u64 = 1_000;
+/// Most variables of a NetCDF file, counted in the same way.
+pub const MAX_VARIABLES: u64 = 100_000;
 /// Longest header of an npy file.
 pub const MAX_NPY_HEADER_BYTES: usize = 64 << 10;
 /// Most columns of a table.
 pub const MAX_COLUMNS: usize = 100_000;
+/// Most cells of a table, its head included.
+pub const MAX_CELLS: u64 = 1 << 25;
 /// Longest axis of a brain volume.
 pub const MAX_VOLUME_AXIS: u64 = 1 << 20;
 /// Most voxels of one brain volume (0.2 mm isotropic over a head); indices of voxels have 32 bits.

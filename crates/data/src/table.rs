@@ -1,10 +1,14 @@
 //! Columns with names: the labels of presentations, neuroids and stimuli.
 
 use std::cmp::Ordering;
+use std::collections::HashMap;
 use std::path::Path;
 
 use crate::error::{Error, ParseError, Result};
 use crate::limits;
+
+/// Most names of columns in a message.
+const MAX_SHOWN: usize = 20;
 
 /// The cells of one column.
 #[derive(Debug, Clone, PartialEq)]
@@ -92,13 +96,21 @@ pub struct Column {
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Table {
     columns: Vec<Column>,
+    /// Where a name is among the columns.
+    positions: HashMap<String, usize>,
     rows: usize,
 }
 
 impl Table {
     /// A table with `rows` rows and no column yet.
     pub fn new(rows: usize) -> Self {
-        Table { columns: Vec::new(), rows }
+        Table { rows, ..Table::default() }
+    }
+
+    /// Columns of another table.
+    fn of(columns: Vec<Column>, rows: usize) -> Self {
+        let positions = columns.iter().enumerate().map(|(i, column)| (column.name.clone(), i)).collect();
+        Table { columns, positions, rows }
     }
 
     /// Adds a column.
@@ -120,6 +132,7 @@ impl Table {
             limits::MAX_COLUMNS as u64,
             "MAX_COLUMNS",
         )?;
+        self.positions.insert(name.clone(), self.columns.len());
         self.columns.push(Column { name, values });
         Ok(())
     }
@@ -141,7 +154,7 @@ impl Table {
 
     /// The cells of a column.
     pub fn column(&self, name: &str) -> Option<&Values> {
-        self.columns.iter().find(|c| c.name == name).map(|c| &c.values)
+        Some(&self.columns.get(*self.positions.get(name)?)?.values)
     }
 
     /// The first of the named columns that exists.
@@ -151,13 +164,16 @@ impl Table {
 
     /// The names of the columns, for messages.
     pub fn names(&self) -> String {
-        self.columns.iter().map(|c| c.name.as_str()).collect::<Vec<_>>().join(", ")
+        let shown: Vec<&str> = self.columns.iter().take(MAX_SHOWN).map(|c| c.name.as_str()).collect();
+        let left = self.columns.len() - shown.len();
+        let more = if left == 0 { String::new() } else { format!(" and {left} more") };
+        format!("{}{more}", shown.join(", "))
     }
 
     /// The table without the named columns.
     pub fn without(&self, names: &[&str]) -> Table {
         let columns = self.columns.iter().filter(|c| !names.contains(&c.name.as_str())).cloned().collect();
-        Table { columns, rows: self.rows }
+        Table::of(columns, self.rows)
     }
 
     /// The given rows, in that order; `None` when a row does not exist.
@@ -167,7 +183,7 @@ impl Table {
         if rows.iter().any(|&row| row >= self.rows) {
             return None;
         }
-        Some(Table { columns, rows: rows.len() })
+        Some(Table::of(columns, rows.len()))
     }
 
     /// Lexicographic order of two rows by the columns in order.
@@ -200,47 +216,37 @@ pub fn read_table(path: &Path) -> Result<Table> {
 /// # Errors
 /// [`ParseError`] as there.
 pub fn parse_table(text: &str) -> std::result::Result<Table, ParseError> {
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let mut reader = csv::ReaderBuilder::new().from_reader(text.as_bytes());
-    let problem = |e: csv::Error| ParseError::Invalid(e.to_string());
-    let names: Vec<String> =
-        reader.headers().map_err(problem)?.iter().map(|n| n.trim().to_string()).collect();
-    ParseError::check("number of columns", names.len() as u64, limits::MAX_COLUMNS as u64, "MAX_COLUMNS")?;
-    let mut cells: Vec<Vec<String>> = vec![Vec::new(); names.len()];
-    for record in reader.records() {
-        for (column, cell) in cells.iter_mut().zip(record.map_err(problem)?.iter()) {
-            column.push(cell.to_string());
-        }
-    }
-    let mut table = Table::new(cells.first().map_or(0, Vec::len));
-    for (index, (name, cells)) in names.into_iter().zip(cells).enumerate() {
+    let columns = crate::csv::columns(text, b',')?;
+    let rows = columns.first().map_or(0, |cells| cells.iter().skip(1).count());
+    let mut table = Table::new(rows);
+    for (index, cells) in columns.iter().enumerate() {
+        let name = cells.iter().next().unwrap_or_default().trim();
         // pandas writes its row index under an empty name.
-        let name = if name.is_empty() { format!("column_{index}") } else { name };
-        let values =
-            if IDENTIFIER_COLUMNS.contains(&name.as_str()) { Values::Text(cells) } else { infer(cells) };
-        table.push(name, values)?;
+        let name = if name.is_empty() { format!("column_{index}") } else { name.to_owned() };
+        let cells = || cells.iter().skip(1);
+        let identifies = IDENTIFIER_COLUMNS.contains(&name.as_str());
+        let values = if identifies { None } else { infer(cells) };
+        table.push(name, values.unwrap_or_else(|| Values::Text(cells().map(str::to_owned).collect())))?;
     }
     Ok(table)
 }
 
-fn infer(cells: Vec<String>) -> Values {
-    if cells.iter().all(String::is_empty) {
-        return Values::Text(cells);
+/// The cells as numbers or truth values, if all of them are.
+fn infer<'c, C: Iterator<Item = &'c str>>(cells: impl Fn() -> C) -> Option<Values> {
+    if cells().all(str::is_empty) {
+        return None;
     }
-    if let Some(values) = cells.iter().map(|c| c.parse::<i64>().ok()).collect() {
-        return Values::Integer(values);
+    if let Some(values) = cells().map(|c| c.parse::<i64>().ok()).collect() {
+        return Some(Values::Integer(values));
     }
-    let real = |c: &String| if c.is_empty() { Some(f64::NAN) } else { c.parse::<f64>().ok() };
-    if let Some(values) = cells.iter().map(real).collect() {
-        return Values::Real(values);
+    let real = |c: &str| if c.is_empty() { Some(f64::NAN) } else { c.parse::<f64>().ok() };
+    if let Some(values) = cells().map(real).collect() {
+        return Some(Values::Real(values));
     }
-    let boolean = |c: &String| match c.as_str() {
+    let boolean = |c: &str| match c {
         "True" | "true" => Some(true),
         "False" | "false" => Some(false),
         _ => None,
     };
-    match cells.iter().map(boolean).collect() {
-        Some(values) => Values::Boolean(values),
-        None => Values::Text(cells),
-    }
+    cells().map(boolean).collect::<Option<_>>().map(Values::Boolean)
 }

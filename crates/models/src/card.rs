@@ -3,17 +3,13 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
+use ventral_input::check_name;
 
 use crate::engine::ENGINE;
 use crate::hex::hex;
 use crate::onnx::OnnxFile;
 use crate::preprocess::Preprocessing;
 use crate::{Error, FORWARD_BATCH, suggest};
-
-/// Largest model card.
-pub const MAX_CARD_BYTES: u64 = 1 << 20;
-/// Longest identifier of a model.
-pub const MAX_IDENTIFIER_BYTES: usize = 128;
 
 /// What a model is and how images are shown to it: `model.toml`.
 ///
@@ -87,11 +83,18 @@ impl ModelCard {
     /// # Errors
     /// [`Error::Read`] or [`Error::Card`], naming the field and what to do.
     pub fn load(path: &Path, data_dir: Option<&Path>) -> Result<Self, Error> {
-        let invalid = |message: String| Error::Card { path: path.to_owned(), message };
-        let bytes = crate::onnx::read_bounded(path, MAX_CARD_BYTES)?;
         let text =
-            String::from_utf8(bytes).map_err(|_| invalid("not UTF-8 text; a card is a TOML file".into()))?;
-        let mut card: Self = toml::from_str(&text).map_err(|error| invalid(with_hint(&error.to_string())))?;
+            ventral_input::read_card(path).map_err(|source| Error::Read { path: path.to_owned(), source })?;
+        Self::parse(&text, path, data_dir)
+    }
+
+    /// [`ModelCard::load`] of a text; `path` is where the card lies.
+    ///
+    /// # Errors
+    /// [`Error::Card`].
+    pub fn parse(text: &str, path: &Path, data_dir: Option<&Path>) -> Result<Self, Error> {
+        let invalid = |message: String| Error::Card { path: path.to_owned(), message };
+        let mut card: Self = toml::from_str(text).map_err(|error| invalid(with_hint(&error.to_string())))?;
         card.path = path.to_owned();
         card.source = card.resolve(data_dir).map_err(invalid)?;
         card.check().map_err(invalid)?;
@@ -204,15 +207,9 @@ impl ModelCard {
     }
 
     fn check(&self) -> Result<(), String> {
-        let allowed = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
-        if self.identifier.is_empty()
-            || self.identifier.len() > MAX_IDENTIFIER_BYTES
-            || !self.identifier.chars().all(allowed)
-        {
-            return Err(format!(
-                "`identifier = {:?}`: use 1 to {MAX_IDENTIFIER_BYTES} letters, digits, dots, dashes and underscores",
-                self.identifier
-            ));
+        check_name(&self.identifier).map_err(|problem| format!("`identifier`: {problem}"))?;
+        for region in self.regions.keys() {
+            check_name(region).map_err(|problem| format!("`regions`: {problem}"))?;
         }
         if let Some(sha256) = &self.sha256
             && (sha256.len() != 64 || !sha256.chars().all(|c| c.is_ascii_hexdigit()))
@@ -240,7 +237,7 @@ fn digest_of(text: &str) -> String {
 
 fn hash_file(path: &Path) -> Result<String, Error> {
     let failed = |source| Error::Read { path: path.to_owned(), source };
-    let mut file = std::fs::File::open(path).map_err(failed)?;
+    let mut file = ventral_input::open(path).map_err(failed)?;
     let mut hash = Sha256::new();
     std::io::copy(&mut file, &mut HashWriter(&mut hash)).map_err(failed)?;
     Ok(hex(&hash.finalize()))

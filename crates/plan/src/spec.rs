@@ -13,9 +13,6 @@ pub const MAX_NAME_CHARS: usize = 64;
 /// Most entries of each list in a spec.
 pub const MAX_ENTRIES: usize = 10_000;
 
-/// Largest spec file in bytes.
-pub const MAX_SPEC_BYTES: u64 = 1 << 20;
-
 /// What a user asks for: the contents of `evaluation.toml`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

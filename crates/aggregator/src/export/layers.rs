@@ -1,7 +1,7 @@
 //! The table of every layer on every benchmark.
 
 use super::markdown::{Align, footnotes, table};
-use super::{csv_text, exact, full, status};
+use super::{csv_text, exact, full, status, write_row};
 use crate::{Error, LayerScore};
 
 const HEADINGS: [&str; 15] = [
@@ -31,7 +31,7 @@ const HEADINGS: [&str; 15] = [
 pub fn layers_csv(layers: &[LayerScore]) -> Result<String, Error> {
     csv_text(|writer| {
         writer.write_record(HEADINGS)?;
-        layers.iter().try_for_each(|layer| writer.write_record(csv_row(layer)))
+        layers.iter().try_for_each(|layer| write_row(writer, csv_row(layer)))
     })
 }
 

@@ -1,7 +1,7 @@
 //! The leaderboard as a table: one row per model, the nodes of the tree as columns.
 
 use super::markdown::{Align, footnotes, table};
-use super::{csv_text, exact, full, status};
+use super::{csv_text, exact, full, status, write_row};
 use crate::{Cell, Error, Leaderboard, Row};
 
 /// CSV: `rank,model`, then per node its value, and `.error`, `.raw`, `.layer` and `.note` (undefined values) for benchmarks, then `status` and `reason` of the
@@ -21,8 +21,8 @@ pub fn leaderboard_csv(board: &Leaderboard) -> Result<String, Error> {
             }
         }
         headings.extend(["status".to_owned(), "reason".to_owned()]);
-        writer.write_record(&headings)?;
-        board.rows.iter().try_for_each(|row| writer.write_record(csv_row(board, row)))
+        write_row(writer, &headings)?;
+        board.rows.iter().try_for_each(|row| write_row(writer, csv_row(board, row)))
     })
 }
 

@@ -8,7 +8,9 @@ pub(super) enum Align {
 }
 
 fn escaped(cell: &str) -> String {
-    cell.replace('\\', "\\\\").replace('|', "\\|").replace(['\n', '\r'], " ")
+    let line =
+        cell.replace('\\', "\\\\").replace('|', "\\|").replace('<', "&lt;").replace(['\n', '\r', '\t'], " ");
+    ventral_input::printable(&line).into_owned()
 }
 
 fn line(cells: &[String], widths: &[usize], aligns: &[Align]) -> String {

@@ -44,3 +44,11 @@ fn csv_text(
     let bytes = writer.into_inner().map_err(|error| io::Error::other(error.to_string()))?;
     String::from_utf8(bytes).map_err(|error| Error::Io(io::Error::other(error)))
 }
+
+/// Writes a row whose cells are safe to open in a spreadsheet.
+pub(crate) fn write_row<W: io::Write>(
+    writer: &mut csv::Writer<W>,
+    row: impl IntoIterator<Item = impl AsRef<str>>,
+) -> Result<(), csv::Error> {
+    writer.write_record(row.into_iter().map(|cell| ventral_input::csv_cell(cell.as_ref()).into_owned()))
+}

@@ -4,7 +4,7 @@ use std::io::Write;
 
 use ndarray::Array2;
 
-use super::full;
+use super::{full, write_row};
 use crate::Error;
 
 /// The raw values of one layer on one benchmark.
@@ -78,15 +78,10 @@ pub fn raw_csv(scores: &[RawScores], out: impl Write) -> Result<(), Error> {
     writer.write_record(["model", "layer", "benchmark", "version", "split", "neuroid", "value"])?;
     for row in raw_rows(scores)? {
         let (split, value) = (row.split.to_string(), full(Some(row.value)));
-        writer.write_record([
-            row.model,
-            row.layer,
-            row.benchmark,
-            row.version,
-            &split,
-            row.neuroid,
-            &value,
-        ])?;
+        write_row(
+            &mut writer,
+            [row.model, row.layer, row.benchmark, row.version, &split, row.neuroid, &value],
+        )?;
     }
     writer.flush()?;
     Ok(())

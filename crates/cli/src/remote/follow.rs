@@ -160,7 +160,7 @@ impl Display {
                     if failed > 0 { format!("{failed} failed") } else { format!("{admitted} admitted") };
                 bar.set_message(format!("{}, {waits}", text::job_state(state)));
             }
-            None if self.state != Some(state) => eprintln!("{}: {}", job.id, sentence(job)),
+            None if self.state != Some(state) => tell!("{}: {}", job.id, sentence(job)),
             None => {}
         }
         self.state = Some(state);
@@ -174,8 +174,8 @@ impl Display {
 /// Writes a line above the bar, if there is one.
 fn say(bar: Option<&ProgressBar>, text: &str) {
     match bar {
-        Some(bar) => bar.suspend(|| eprintln!("{text}")),
-        None => eprintln!("{text}"),
+        Some(bar) => bar.suspend(|| tell!("{text}")),
+        None => tell!("{text}"),
     }
 }
 

@@ -49,7 +49,7 @@ fn accepted(context: &Context, remote: &Remote, job: &Job, follow: bool) -> Outc
             format!("job {} is accepted; `ventral watch {}` shows its progress", job.id, job.id)
         });
     }
-    eprintln!("job {} is accepted", job.id);
+    tell!("job {} is accepted", job.id);
     let last = follow::to_end(remote, &job.id)?;
     follow::finish(context, remote, &last)
 }
@@ -60,7 +60,7 @@ pub fn upload(context: &Context, remote: &Remote, spec: &Path) -> Outcome<(Strin
     let bundle =
         ventral_bundle::collect(spec, context.data.as_deref()).map_err(|error| Exit::Input(error.into()))?;
     for problem in &bundle.problems {
-        eprintln!("warning: {problem}");
+        tell!("warning: {problem}");
     }
     let bar = Bar::new();
     let digest = remote.wait(remote.client.upload_bundle(&bundle, &|progress| bar.show(progress)))?;
@@ -69,8 +69,8 @@ pub fn upload(context: &Context, remote: &Remote, spec: &Path) -> Outcome<(Strin
 }
 
 fn spec_name(file: &Path) -> Outcome<String> {
-    let text =
-        std::fs::read_to_string(file).map_err(|error| Exit::input(format!("{}: {error}", file.display())))?;
+    let text = ventral_input::read_card(file)
+        .map_err(|error| Exit::input(format!("{}: {error}", file.display())))?;
     Ok(JobSpec::from_toml(&text, &file.display().to_string())?.name)
 }
 
@@ -106,8 +106,8 @@ impl Bar {
         self.bar.finish_and_clear();
         let Ok(told) = self.told.lock() else { return };
         match told.files {
-            0 => eprintln!("all files are in the store already"),
-            files => eprintln!("{files} files uploaded, {}", units::bytes(told.bytes)),
+            0 => tell!("all files are in the store already"),
+            files => tell!("{files} files uploaded, {}", units::bytes(told.bytes)),
         }
     }
 }

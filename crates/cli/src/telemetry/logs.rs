@@ -1,5 +1,8 @@
 //! Log lines on standard error, and spans for whoever collects traces.
 
+use std::borrow::Cow;
+use std::io;
+
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, Layer, fmt};
@@ -11,6 +14,25 @@ use crate::exit::{Exit, Outcome};
 /// Environment variable with what is logged, such as `debug` or `ventral_worker=debug,info`.
 const FILTER: &str = "VENTRAL_LOG";
 
+/// What makes a text safe to print.
+type Filter = fn(&str) -> Cow<'_, str>;
+
+/// Standard error, for lines with texts from files in them.
+struct Lines {
+    safe: Filter,
+}
+
+impl io::Write for Lines {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        io::stderr().lock().write_all((self.safe)(&String::from_utf8_lossy(line)).as_bytes())?;
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
 /// Starts logs, and traces to `otlp` if that is given; keep what is returned to the end.
 ///
 /// # Errors
@@ -20,7 +42,11 @@ pub fn init(role: &'static str, format: LogFormat, otlp: Option<&str>) -> Outcom
         Ok(text) => EnvFilter::try_new(&text).map_err(|error| Exit::input(format!("{FILTER}: {error}")))?,
         Err(_) => EnvFilter::new("info"),
     };
-    let lines = fmt::layer().with_writer(std::io::stderr);
+    let safe: Filter = match format {
+        LogFormat::Json => ventral_input::json,
+        LogFormat::Human => ventral_input::printable,
+    };
+    let lines = fmt::layer().with_writer(move || Lines { safe });
     let lines = match format {
         LogFormat::Json => lines.json().with_span_list(false).flatten_event(true).boxed(),
         LogFormat::Human => lines.compact().with_ansi(false).with_target(false).boxed(),

@@ -50,8 +50,16 @@ impl Rows {
             }
             Format::Csv => {
                 let head = !std::mem::replace(&mut self.begun, true);
-                let mut writer = csv::WriterBuilder::new().has_headers(head).from_writer(&mut self.bytes);
+                let mut writer = csv::WriterBuilder::new().has_headers(head).from_writer(Vec::new());
                 writer.serialize(row).map_err(internal)?;
+                let written = writer.into_inner().map_err(internal)?;
+                let mut cells = csv::ReaderBuilder::new().has_headers(false).from_reader(written.as_slice());
+                let mut writer = csv::Writer::from_writer(&mut self.bytes);
+                for record in cells.records() {
+                    let record = record.map_err(internal)?;
+                    let cells = record.iter().map(|cell| ventral_input::csv_cell(cell).into_owned());
+                    writer.write_record(cells).map_err(internal)?;
+                }
                 writer.flush().map_err(internal)?;
             }
         }

@@ -155,8 +155,8 @@ fn element_bytes(kind: &str, descr: &str) -> Parsed<usize> {
 }
 
 fn texts(data: &[u8], kind: &str, element: usize, count: usize, big_endian: bool) -> Parsed<Vec<String>> {
+    ParseError::check("number of texts", count as u64, limits::MAX_STIMULI as u64, "MAX_STIMULI")?;
     if element == 0 {
-        ParseError::check("number of texts", count as u64, limits::MAX_STIMULI as u64, "MAX_STIMULI")?;
         return Ok(vec![String::new(); count]);
     }
     let decode = |cell: &[u8]| -> Parsed<String> {
@@ -176,11 +176,11 @@ fn texts(data: &[u8], kind: &str, element: usize, count: usize, big_endian: bool
 ///
 /// # Errors
 /// As [`parse_npy`], naming the array; a damaged zip archive; an array whose inflated size is beyond
-/// [`limits::MAX_FILE_BYTES`].
+/// [`limits::MAX_FILE_BYTES`], or that inflate by more than [`limits::MAX_INFLATED_BYTES`].
 pub fn parse_npz(bytes: &[u8]) -> Parsed<Vec<(String, NpyArray)>> {
     let damaged = |e: zip::result::ZipError| ParseError::Invalid(format!("damaged archive: {e}"));
     let mut archive = zip::ZipArchive::new(Cursor::new(bytes)).map_err(damaged)?;
-    let mut left = limits::MAX_FILE_BYTES;
+    let (mut left, mut growth) = (limits::MAX_FILE_BYTES, limits::MAX_INFLATED_BYTES);
     let mut arrays = Vec::new();
     for index in 0..archive.len() {
         let mut entry = archive.by_index(index).map_err(damaged)?;
@@ -188,10 +188,16 @@ pub fn parse_npz(bytes: &[u8]) -> Parsed<Vec<(String, NpyArray)>> {
         let Some(name) = name.strip_suffix(".npy").map(str::to_string) else { continue };
         let what = format!("inflated size of array `{name}`");
         ParseError::check(&what, entry.size(), left, "MAX_FILE_BYTES")?;
+        // Arrays that are stored as they are may be as large as files; what inflates may be a bomb.
+        let stored = entry.compressed_size();
+        let most = left.min(stored.saturating_add(growth));
+        ParseError::check(&what, entry.size(), most, "MAX_INFLATED_BYTES")?;
         let mut content = Vec::new();
-        let read = entry.by_ref().take(left).read_to_end(&mut content);
+        let read = entry.by_ref().take(most + 1).read_to_end(&mut content);
         read.map_err(|e| ParseError::Invalid(format!("array `{name}`: {e}; the archive is damaged")))?;
-        left -= content.len() as u64;
+        let size = content.len() as u64;
+        ParseError::check(&what, size, most, "MAX_INFLATED_BYTES")?;
+        (left, growth) = (left - size, growth.saturating_sub(size.saturating_sub(stored)));
         let array = parse_npy(&content).map_err(|e| within(&name, e))?;
         arrays.push((name, array));
     }

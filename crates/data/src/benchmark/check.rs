@@ -43,7 +43,7 @@ pub struct Checked {
 pub fn check_benchmark(card: &Path, data_dir: Option<&Path>) -> Checked {
     let path = super::card_file(card);
     let mut found = Found { problems: Vec::new(), fields: BTreeSet::new() };
-    let text = match crate::files::read_text(&path) {
+    let text = match crate::files::read_card(&path) {
         Ok(text) => text,
         Err(error) => {
             found.add(error);
@@ -236,11 +236,8 @@ fn insert(table: &mut toml::Table, parts: &[&str]) -> bool {
 
 /// Fields that can be judged without any file.
 fn check_fields(card: &BenchmarkCard, path: &Path, found: &mut Found) {
-    found.add_if_wrong(super::parse::check_identifier(&card.identifier, path));
-    for (field, text) in [("version", &card.version), ("region", &card.region)] {
-        if text.trim().is_empty() {
-            found.add(Error::field(path, field, "is empty; say which"));
-        }
+    for (field, name) in super::parse::names(card) {
+        found.add_if_wrong(super::parse::check_name(field, name, path));
     }
     found.add_if_wrong(card.metric.resolve(path));
     let roots = Roots { card: path, data_dir: None };

@@ -90,7 +90,7 @@ impl Roots<'_> {
 
     /// The data set that the card says its files belong to.
     fn dataset(&self) -> Option<String> {
-        let text = crate::files::read_text(self.card).ok()?;
+        let text = crate::files::read_card(self.card).ok()?;
         Some(toml::from_str::<toml::Table>(&text).ok()?.get("dataset")?.as_str()?.to_owned())
     }
 

@@ -7,8 +7,6 @@ use serde::de::DeserializeOwned;
 use super::card::BenchmarkCard;
 use crate::error::{Error, Result};
 
-/// Longest identifier.
-const MAX_IDENTIFIER_BYTES: usize = 128;
 /// A suggestion that shares less than this with the misspelt name is no help.
 const MIN_SIMILARITY: f64 = 0.6;
 
@@ -19,12 +17,7 @@ impl BenchmarkCard {
     /// [`Error::UnknownField`] with the nearest known name, or [`Error::Field`].
     pub fn parse(text: &str, path: &Path) -> Result<BenchmarkCard> {
         let card: BenchmarkCard = parse_toml(text, path)?;
-        check_identifier(&card.identifier, path)?;
-        for (field, text) in [("version", &card.version), ("region", &card.region)] {
-            if text.trim().is_empty() {
-                return Err(Error::field(path, field, "is empty; say which"));
-            }
-        }
+        names(&card).into_iter().try_for_each(|(field, name)| check_name(field, name, path))?;
         Ok(card)
     }
 
@@ -34,19 +27,18 @@ impl BenchmarkCard {
     /// [`Error::Io`], or as [`BenchmarkCard::parse`].
     pub fn load(path: &Path) -> Result<BenchmarkCard> {
         let path = &super::card_file(path);
-        BenchmarkCard::parse(&crate::files::read_text(path)?, path)
+        BenchmarkCard::parse(&crate::files::read_card(path)?, path)
     }
 }
 
-pub(crate) fn check_identifier(identifier: &str, path: &Path) -> Result<()> {
-    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
-    if identifier.is_empty() || identifier.len() > MAX_IDENTIFIER_BYTES || !identifier.chars().all(allowed) {
-        let problem = format!(
-            "`{identifier}` is not 1 to {MAX_IDENTIFIER_BYTES} letters, digits, `.`, `_` and `-`; rename it"
-        );
-        return Err(Error::field(path, "identifier", problem));
-    }
-    Ok(())
+/// The fields that become parts of paths and keys.
+pub(super) fn names(card: &BenchmarkCard) -> [(&'static str, &str); 3] {
+    [("identifier", &card.identifier), ("version", &card.version), ("region", &card.region)]
+}
+
+/// An error unless a field has the alphabet of names.
+pub(crate) fn check_name(field: &str, name: &str, path: &Path) -> Result<()> {
+    ventral_input::check_name(name).map_err(|problem| Error::field(path, field, problem))
 }
 
 /// Parses TOML; the errors of its crate become errors that name section and field.

@@ -10,9 +10,9 @@ use std::path::{Component, Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::benchmark::parse::{check_identifier, parse_toml};
+use crate::benchmark::parse::{check_name, parse_toml};
 use crate::error::{Error, Result};
-use crate::files::{read_text, sha1_file, sha256_file};
+use crate::files::{read_card, sha1_file, sha256_file};
 
 pub use place::tree_digest;
 
@@ -201,7 +201,7 @@ impl DatasetManifest {
     /// [`Error::Io`], [`Error::UnknownField`], or [`Error::Field`] for missing fields, bad digests and paths that leave
     /// the data directory.
     pub fn load(path: &Path) -> Result<DatasetManifest> {
-        DatasetManifest::parse(&read_text(path)?, path)
+        DatasetManifest::parse(&read_card(path)?, path)
     }
 
     /// Parses a manifest; `path` is for messages.
@@ -210,7 +210,7 @@ impl DatasetManifest {
     /// As [`DatasetManifest::load`].
     pub fn parse(text: &str, path: &Path) -> Result<DatasetManifest> {
         let manifest: DatasetManifest = parse_toml(text, path)?;
-        check_identifier(&manifest.id, path)?;
+        check_name("id", &manifest.id, path)?;
         for file in &manifest.files {
             check_file(file, path)?;
         }

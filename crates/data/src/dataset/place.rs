@@ -20,8 +20,7 @@ const COPY_BYTES: usize = 1 << 20;
 /// # Errors
 /// [`Error::Io`].
 pub fn tree_digest(folder: &Path) -> Result<(String, usize, u64)> {
-    let mut names = Vec::new();
-    list(folder, "", 0, &mut names)?;
+    let mut names = list(folder)?;
     names.sort();
     let (mut hasher, mut total) = (Sha256::new(), 0);
     for name in &names {
@@ -32,20 +31,11 @@ pub fn tree_digest(folder: &Path) -> Result<(String, usize, u64)> {
     Ok((hex(&hasher.finalize()), names.len(), total))
 }
 
-fn list(folder: &Path, prefix: &str, depth: usize, names: &mut Vec<String>) -> Result<()> {
-    if depth > MAX_DEPTH {
-        return Err(Error::io(folder, std::io::Error::other(format!("more than {MAX_DEPTH} folders deep"))));
-    }
-    for entry in fs::read_dir(folder).map_err(|e| Error::io(folder, e))? {
-        let entry = entry.map_err(|e| Error::io(folder, e))?;
-        let name = format!("{prefix}{}", entry.file_name().to_string_lossy());
-        if entry.path().is_dir() {
-            list(&entry.path(), &format!("{name}/"), depth + 1, names)?;
-        } else {
-            names.push(name);
-        }
-    }
-    Ok(())
+/// Relative paths of the files below a folder, with `/`.
+fn list(folder: &Path) -> Result<Vec<String>> {
+    let files = ventral_input::walk(folder, MAX_DEPTH).map_err(|e| Error::io(folder, e))?;
+    let relative = |path: &PathBuf| path.strip_prefix(folder).ok().map(|p| p.to_string_lossy().into_owned());
+    Ok(files.iter().filter_map(relative).collect())
 }
 
 /// Makes the folder that a file goes into.
@@ -96,7 +86,7 @@ pub(super) fn copy_file(
 
 /// Copies at most one byte more than expected: the digest of anything longer is wrong anyway.
 fn copy(source: &Path, target: &Path, bytes: u64, report: &dyn Fn(u64)) -> std::io::Result<()> {
-    let (mut from, mut to) = (File::open(source)?.take(bytes + 1), File::create(target)?);
+    let (mut from, mut to) = (ventral_input::open(source)?.take(bytes + 1), File::create(target)?);
     let (mut buffer, mut done) = (vec![0; COPY_BYTES], 0);
     loop {
         let n = from.read(&mut buffer)?;
@@ -136,8 +126,7 @@ fn copy_checked(
     target: &Path,
     progress: &dyn Fn(FetchProgress<'_>),
 ) -> Result<()> {
-    let mut names = Vec::new();
-    list(source, "", 0, &mut names)?;
+    let names = list(source)?;
     let mut done = 0;
     for name in &names {
         let to = temporary.join(name);

@@ -47,7 +47,7 @@ pub(super) fn variables(bytes: &[u8]) -> Parsed<Vec<(String, MatValue)>> {
     };
     let mut reader = Reader { rest: &bytes[HEADER_BYTES..], big_endian };
     let mut inflated_left = limits::MAX_INFLATED_BYTES;
-    let mut variables = Vec::new();
+    let (mut variables, mut nested) = (Vec::new(), 0);
     while !reader.rest.is_empty() {
         let element = reader.element()?;
         let named = match element.kind {
@@ -59,9 +59,9 @@ pub(super) fn variables(bytes: &[u8]) -> Parsed<Vec<(String, MatValue)>> {
                         "a compressed element holds something else than an array",
                     ));
                 }
-                matrix(inner.data, big_endian, 0)?
+                matrix(inner.data, big_endian, 0, &mut nested)?
             }
-            MI_MATRIX => matrix(element.data, big_endian, 0)?,
+            MI_MATRIX => matrix(element.data, big_endian, 0, &mut nested)?,
             // Other top-level elements carry no variables.
             _ => continue,
         };
@@ -152,7 +152,8 @@ impl<'a> Reader<'a> {
     }
 }
 
-fn matrix(data: &[u8], big_endian: bool, depth: usize) -> Parsed<(String, MatValue)> {
+/// Name and value of an array; `nested` counts the elements of all cells and structs of the file.
+fn matrix(data: &[u8], big_endian: bool, depth: usize, nested: &mut u64) -> Parsed<(String, MatValue)> {
     ParseError::check(
         "nesting of cells and structs",
         depth as u64,
@@ -179,9 +180,9 @@ fn matrix(data: &[u8], big_endian: bool, depth: usize) -> Parsed<(String, MatVal
     let shape: Vec<usize> = shape.into_iter().map(|d| d as usize).collect();
     let name = String::from_utf8_lossy(reader.expect(MI_INT8, "the name")?).into_owned();
     let value = match class {
-        MX_CELL => MatValue::Cell(shape, children(&mut reader, count, depth)?),
-        MX_STRUCT => structure(&mut reader, shape, count, depth)?,
-        MX_CHAR => text(&mut reader, &shape)?,
+        MX_CELL => MatValue::Cell(shape, children(&mut reader, count, depth, nested)?),
+        MX_STRUCT => structure(&mut reader, shape, count, depth, nested)?,
+        MX_CHAR => text(&mut reader, &shape, nested)?,
         3 => MatValue::Other("an object"),
         5 => MatValue::Other("a sparse matrix"),
         16 => MatValue::Other("a function handle"),
@@ -216,19 +217,33 @@ fn numbers(reader: &mut Reader<'_>) -> Parsed<Numbers> {
 }
 
 /// Nested arrays; each needs a tag, which bounds how many the bytes can hold.
-fn children(reader: &mut Reader<'_>, count: usize, depth: usize) -> Parsed<Vec<MatValue>> {
+fn children(reader: &mut Reader<'_>, count: usize, depth: usize, nested: &mut u64) -> Parsed<Vec<MatValue>> {
     let possible = reader.rest.len() / TAG_BYTES;
     if count > possible {
         let (needed, found) = (count as u64 * TAG_BYTES as u64, reader.rest.len() as u64);
         return Err(ParseError::Truncated { what: "the elements of a cell or struct", needed, found });
     }
+    count_nested(count, nested)?;
     let big_endian = reader.big_endian;
     (0..count)
-        .map(|_| Ok(matrix(reader.expect(MI_MATRIX, "a nested array")?, big_endian, depth + 1)?.1))
+        .map(|_| Ok(matrix(reader.expect(MI_MATRIX, "a nested array")?, big_endian, depth + 1, nested)?.1))
         .collect()
 }
 
-fn structure(reader: &mut Reader<'_>, shape: Vec<usize>, count: usize, depth: usize) -> Parsed<MatValue> {
+/// A few bytes, and none once they are inflated, make a value of many.
+fn count_nested(count: usize, nested: &mut u64) -> Parsed<()> {
+    *nested += count as u64;
+    let what = "number of elements of cells, structs and texts";
+    ParseError::check(what, *nested, limits::MAX_NESTED_VALUES, "MAX_NESTED_VALUES")
+}
+
+fn structure(
+    reader: &mut Reader<'_>,
+    shape: Vec<usize>,
+    count: usize,
+    depth: usize,
+    nested: &mut u64,
+) -> Parsed<MatValue> {
     let length = reader.expect(MI_INT32, "the length of field names")?;
     let length = reader.words(length).first().copied().unwrap_or(0) as usize;
     let names = reader.expect(MI_INT8, "the field names")?;
@@ -239,12 +254,12 @@ fn structure(reader: &mut Reader<'_>, shape: Vec<usize>, count: usize, depth: us
         |raw: &[u8]| String::from_utf8_lossy(raw.split(|&b| b == 0).next().unwrap_or_default()).into_owned();
     let fields: Vec<String> = names.chunks_exact(length.max(1)).map(decode).collect();
     let total = count.saturating_mul(fields.len());
-    let values = children(reader, total, depth)?;
+    let values = children(reader, total, depth, nested)?;
     Ok(MatValue::Struct(MatStruct { shape, fields, values }))
 }
 
 /// Characters are stored column by column; the result is one text per row.
-fn text(reader: &mut Reader<'_>, shape: &[usize]) -> Parsed<MatValue> {
+fn text(reader: &mut Reader<'_>, shape: &[usize], nested: &mut u64) -> Parsed<MatValue> {
     let element = reader.element()?;
     let bad = || ParseError::invalid("text that is not valid Unicode");
     let chars: Vec<char> = match element.kind {
@@ -272,6 +287,7 @@ fn text(reader: &mut Reader<'_>, shape: &[usize]) -> Parsed<MatValue> {
         }));
     }
     ParseError::check("rows of text", rows as u64, chars.len() as u64, "the characters there are")?;
+    count_nested(rows, nested)?;
     let row = |r: usize| chars.iter().skip(r).step_by(rows).collect::<String>().trim_end().to_string();
     Ok(MatValue::Text((0..rows).map(row).collect()))
 }

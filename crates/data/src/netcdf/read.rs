@@ -1,7 +1,9 @@
 //! From a NetCDF-4 file to an assembly.
 
 use std::path::Path;
+use std::sync::Arc;
 
+use hdf5_reader::Hdf5File;
 use ndarray::{Array3, ArrayD};
 use netcdf_reader::{NcDimension, NcFile, NcGroup, NcOpenOptions, NcReadable, NcType, NcVariable};
 
@@ -12,6 +14,8 @@ use crate::table::{Table, Values};
 
 type Parsed<T> = std::result::Result<T, ParseError>;
 
+/// NetCDF-3: everything else is HDF5, perhaps behind a block of the user's.
+const CLASSIC_MAGIC: &[u8] = b"CDF";
 const FORMAT: &str = "NetCDF assembly";
 /// Names that writers give to the main variable, in order of preference.
 const MAIN_NAMES: [&str; 2] = ["data", "__xarray_dataarray_variable__"];
@@ -48,6 +52,10 @@ pub fn parse_assembly(bytes: Vec<u8>, name: &str) -> Parsed<Assembly> {
     let decoded = (bytes.len() as u64).saturating_mul(MAX_INFLATION).saturating_add(SMALL_READ_BYTES);
     let max_read_bytes = decoded.min(limits::MAX_ELEMENTS * 8) as usize;
     let options = NcOpenOptions { max_read_bytes, ..NcOpenOptions::default() };
+    let bytes = Shared(Arc::new(bytes));
+    if !bytes.as_ref().starts_with(CLASSIC_MAGIC) {
+        check_groups(&bytes)?;
+    }
     let file = NcFile::from_owner(bytes, options).map_err(invalid)?;
     let root = file.root_group().map_err(invalid)?;
     let main = main_variable(root, name)?;
@@ -73,6 +81,34 @@ pub fn parse_assembly(bytes: Vec<u8>, name: &str) -> Parsed<Assembly> {
     }
     assembly.time_bins = if axes.time.is_some() { time_bins(&time)? } else { Vec::new() };
     Ok(assembly)
+}
+
+/// The bytes of a file, read by two readers.
+#[derive(Clone)]
+struct Shared(Arc<Vec<u8>>);
+
+impl AsRef<[u8]> for Shared {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+/// The reader follows every link to a group, and a group may contain itself: what it will visit is counted before.
+fn check_groups(bytes: &Shared) -> Parsed<()> {
+    let damaged = |e: hdf5_reader::error::Error| invalid(e.into());
+    let file = Hdf5File::from_owner(bytes.clone(), hdf5_reader::OpenOptions::default()).map_err(damaged)?;
+    let mut open = vec![(file.root_group().map_err(damaged)?, 0)];
+    let (mut groups, mut variables) = (0, 0);
+    while let Some((group, depth)) = open.pop() {
+        let (children, datasets) = group.members().map_err(damaged)?;
+        groups += children.len() as u64;
+        variables += datasets.len() as u64;
+        ParseError::check("nesting of groups", depth, limits::MAX_NESTING as u64, "MAX_NESTING")?;
+        ParseError::check("number of groups", groups, limits::MAX_GROUPS, "MAX_GROUPS")?;
+        ParseError::check("number of variables", variables, limits::MAX_VARIABLES, "MAX_VARIABLES")?;
+        open.extend(children.into_iter().map(|child| (child, depth + 1)));
+    }
+    Ok(())
 }
 
 fn invalid(e: netcdf_reader::Error) -> ParseError {

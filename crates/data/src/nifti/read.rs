@@ -1,6 +1,5 @@
 //! Reading one volume at a time, so that a long time series is never in memory whole.
 
-use std::fs::File;
 use std::io::{BufReader, Cursor, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
@@ -39,11 +38,8 @@ impl NiftiReader {
     /// [`Error::Io`], or [`Error::Parse`] for a header that contradicts the format or itself, more than four axes, complex and
     /// colour types, sizes beyond [`crate::limits`], an uncompressed file shorter than its header says.
     pub fn open(path: &Path) -> Result<Self> {
-        let file = File::open(path).map_err(|e| Error::io(path, e))?;
+        let file = crate::files::open(path)?;
         let metadata = file.metadata().map_err(|e| Error::io(path, e))?;
-        if metadata.is_dir() {
-            return Err(Error::io(path, std::io::Error::other("is a directory, a NIfTI file is needed")));
-        }
         let reader = Self::new(file, path)?;
         let header = &reader.header;
         let needed = header.data_offset + header.volumes as u64 * header.volume_bytes() as u64;

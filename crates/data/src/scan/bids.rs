@@ -125,27 +125,15 @@ pub fn write_json(path: &Path, value: &serde_json::Value) -> Result<()> {
 
 /// The files of a subject with a name after BIDS, sorted by path.
 pub(super) fn files_of(root: &Path, subject: &str) -> Result<Vec<(PathBuf, BidsName)>> {
-    let mut found = Vec::new();
-    let mut folders = vec![(root.join(format!("sub-{subject}")), 0)];
-    let mut seen = 0u64;
-    while let Some((folder, depth)) = folders.pop() {
-        for entry in std::fs::read_dir(&folder).map_err(|e| Error::io(&folder, e))? {
-            let path = entry.map_err(|e| Error::io(&folder, e))?.path();
-            seen += 1;
-            ParseError::check("number of files", seen, limits::MAX_BIDS_FILES as u64, "MAX_BIDS_FILES")
-                .map_err(|e| Error::parse(&folder, "BIDS directory", e))?;
-            if path.is_dir() {
-                if depth < MAX_DEPTH {
-                    folders.push((path, depth + 1));
-                }
-                continue;
-            }
-            let name = path.file_name().and_then(|name| BidsName::parse(name.to_str()?));
-            found.extend(name.filter(|name| name.entity("sub") == Some(subject)).map(|name| (path, name)));
-        }
-    }
-    found.sort_by(|a, b| a.0.cmp(&b.0));
-    Ok(found)
+    let folder = root.join(format!("sub-{subject}"));
+    let files = ventral_input::walk(&folder, MAX_DEPTH).map_err(|e| Error::io(&folder, e))?;
+    ParseError::check("number of files", files.len() as u64, limits::MAX_BIDS_FILES as u64, "MAX_BIDS_FILES")
+        .map_err(|e| Error::parse(&folder, "BIDS directory", e))?;
+    let named = |path: PathBuf| {
+        let name = BidsName::parse(path.file_name()?.to_str()?)?;
+        (name.entity("sub") == Some(subject)).then_some((path, name))
+    };
+    Ok(files.into_iter().filter_map(named).collect())
 }
 
 /// Labels of the subjects of a directory, sorted.

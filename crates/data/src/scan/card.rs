@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::benchmark::StimuliCard;
-use crate::benchmark::parse::{check_identifier, parse_toml};
+use crate::benchmark::parse::{check_name, parse_toml};
 use crate::error::{Error, ParseError, Result};
 use crate::limits;
 
@@ -205,10 +205,8 @@ impl ScanCard {
     /// [`Error::UnknownField`] with the nearest known name, or [`Error::Field`].
     pub fn parse(text: &str, path: &Path) -> Result<Self> {
         let card: Self = parse_toml(text, path)?;
-        check_identifier(&card.identifier, path)?;
-        if card.version.trim().is_empty() {
-            return Err(Error::field(path, "version", "is empty; say which"));
-        }
+        check_name("identifier", &card.identifier, path)?;
+        check_name("version", &card.version, path)?;
         if let Some(space) = &card.space {
             check_label(path, "space", space)?;
         }
@@ -251,7 +249,7 @@ impl ScanCard {
     /// [`Error::Io`], or as [`ScanCard::parse`].
     pub fn load(path: &Path) -> Result<Self> {
         let path = &super::card_file(path);
-        Self::parse(&crate::files::read_text(path)?, path)
+        Self::parse(&crate::files::read_card(path)?, path)
     }
 }
 

@@ -85,20 +85,17 @@ impl Cells {
     /// Commas in `.csv`, tabs in `.tsv`, otherwise blanks.
     fn parse(text: &str, path: &Path, names: Option<&[String]>) -> Result<Self> {
         let invalid = |problem: String| Error::parse(path, "table", ParseError::Invalid(problem));
-        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let is = |extension: &str| path.extension().is_some_and(|e| e.eq_ignore_ascii_case(extension));
         let mut rows: Vec<Vec<String>> = Vec::new();
         if is("csv") || is("tsv") {
             let delimiter = if is("csv") { b',' } else { b'\t' };
-            let mut reader = csv::ReaderBuilder::new()
-                .delimiter(delimiter)
-                .has_headers(false)
-                .trim(csv::Trim::All)
-                .from_reader(text.as_bytes());
-            for record in reader.records() {
-                rows.push(record.map_err(|e| invalid(e.to_string()))?.iter().map(str::to_owned).collect());
+            let columns = crate::csv::columns(text, delimiter).map_err(|e| Error::parse(path, "table", e))?;
+            for column in &columns {
+                rows.resize(column.iter().count(), Vec::new());
+                rows.iter_mut().zip(column.iter()).for_each(|(row, cell)| row.push(cell.trim().to_owned()));
             }
         } else {
+            let text = text.strip_prefix('\u{feff}').unwrap_or(text);
             let lines = text.lines().filter(|line| !line.trim().is_empty());
             rows.extend(lines.map(|line| line.split_whitespace().map(str::to_owned).collect()));
         }

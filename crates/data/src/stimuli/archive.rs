@@ -22,7 +22,7 @@ pub(crate) struct Archive {
 
 impl Archive {
     pub(crate) fn open(path: &Path) -> Result<Archive> {
-        let file = File::open(path).map_err(|e| Error::io(path, e))?;
+        let file = crate::files::open(path)?;
         let damaged =
             |e: zip::result::ZipError| Error::parse(path, FORMAT, ParseError::Invalid(e.to_string()));
         let zip = ZipArchive::new(BufReader::new(file)).map_err(damaged)?;

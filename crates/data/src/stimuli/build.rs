@@ -10,8 +10,7 @@ use ndarray::{Array3, Ix3};
 use super::archive::{Archive, is_inside};
 use super::{Source, StimulusSet};
 use crate::assembly::STIMULUS_ID;
-use crate::error::{Error, ParseError, Result, other_side};
-use crate::limits;
+use crate::error::{Error, Result, other_side};
 use crate::mat::{numeric, read_mat};
 use crate::table::{Table, Values, read_table};
 
@@ -29,8 +28,7 @@ impl StimulusSet {
     /// [`Error::Io`], a bad pattern, no image, or two images with the same identifier.
     pub fn from_directory(identifier: &str, folder: &Path, pattern: &str) -> Result<StimulusSet> {
         let matcher = glob(folder, pattern)?;
-        let mut names = Vec::new();
-        list(folder, folder, 0, &mut names)?;
+        let mut names = list(folder)?;
         names.retain(|name| matcher.is_match(name));
         names.sort();
         let sources = names.iter().map(|name| Source::File(folder.join(name))).collect();
@@ -120,29 +118,14 @@ fn glob(path: &Path, pattern: &str) -> Result<GlobMatcher> {
 }
 
 /// Relative paths with `/` of the files below a folder.
-fn list(root: &Path, folder: &Path, depth: usize, names: &mut Vec<String>) -> Result<()> {
-    let check = |count: usize| {
-        ParseError::check(
-            "number of files",
-            count as u64,
-            limits::MAX_ARCHIVE_ENTRIES as u64,
-            "MAX_ARCHIVE_ENTRIES",
-        )
+fn list(root: &Path) -> Result<Vec<String>> {
+    let files = ventral_input::walk(root, MAX_FOLDER_DEPTH).map_err(|e| Error::io(root, e))?;
+    let relative = |path: &PathBuf| {
+        let relative = path.strip_prefix(root).ok()?.components();
+        let parts: Vec<String> = relative.map(|c| c.as_os_str().to_string_lossy().into_owned()).collect();
+        Some(parts.join("/"))
     };
-    for entry in std::fs::read_dir(folder).map_err(|e| Error::io(folder, e))? {
-        let path = entry.map_err(|e| Error::io(folder, e))?.path();
-        if path.is_dir() {
-            if depth < MAX_FOLDER_DEPTH {
-                list(root, &path, depth + 1, names)?;
-            }
-        } else if let Ok(relative) = path.strip_prefix(root) {
-            let parts: Vec<String> =
-                relative.components().map(|c| c.as_os_str().to_string_lossy().into_owned()).collect();
-            names.push(parts.join("/"));
-            check(names.len()).map_err(|e| Error::parse(root, "stimulus folder", e))?;
-        }
-    }
-    Ok(())
+    Ok(files.iter().filter_map(relative).collect())
 }
 
 fn named_set(identifier: &str, path: &Path, names: &[String], sources: Vec<Source>) -> Result<StimulusSet> {

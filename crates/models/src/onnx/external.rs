@@ -1,7 +1,6 @@
 //! Weights that are stored beside the model file.
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::{Component, Path, PathBuf};
 
@@ -157,8 +156,8 @@ fn locate(path: &Path, tensor: &TensorProto) -> Result<Location, Error> {
 
 fn read_range(path: &Path, name: &str, location: &Location) -> Result<Vec<u8>, Error> {
     let failed = |source| Error::Read { path: location.file.clone(), source };
-    // Opening a pipe would wait for somebody to write into it.
-    let metadata = std::fs::metadata(&location.file).map_err(failed)?;
+    let file = ventral_input::open(&location.file).map_err(failed)?;
+    let metadata = file.metadata().map_err(failed)?;
     let size = if metadata.is_file() { metadata.len() } else { 0 };
     let length = location.length.unwrap_or_else(|| size.saturating_sub(location.offset));
     let within = location.offset.checked_add(length).is_some_and(|end| end <= size);

@@ -1,4 +1,3 @@
-use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
@@ -124,14 +123,8 @@ pub(super) fn invalid(path: &Path, message: String) -> Error {
 /// Reads a file of at most `limit` bytes.
 pub(crate) fn read_bounded(path: &Path, limit: u64) -> Result<Vec<u8>, Error> {
     let failed = |source| Error::Read { path: path.to_owned(), source };
-    // Opening a pipe would wait for somebody to write into it.
-    let metadata = std::fs::metadata(path).map_err(failed)?;
-    if !metadata.is_file() {
-        let source = std::io::Error::new(std::io::ErrorKind::InvalidInput, "not a regular file");
-        return Err(failed(source));
-    }
-    let file = File::open(path).map_err(failed)?;
-    let length = metadata.len();
+    let file = ventral_input::open(path).map_err(failed)?;
+    let length = file.metadata().map_err(failed)?.len();
     let mut bytes = Vec::new();
     if length <= limit {
         bytes.reserve_exact(usize::try_from(length).unwrap_or(0));

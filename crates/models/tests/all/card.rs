@@ -1,4 +1,5 @@
-use ventral_models::{MAX_IDENTIFIER_BYTES, ModelCard};
+use ventral_input::MAX_NAME_BYTES;
+use ventral_models::ModelCard;
 
 use crate::support::{TINY_INPUT, card, fixture};
 
@@ -45,7 +46,7 @@ fn impossible_values_are_refused_by_field() {
     let cases = [
         (format!("identifier = \"a b\"\nfile = \"m\"\n{TINY_INPUT}"), "identifier"),
         (
-            format!("identifier = \"{}\"\nfile = \"m\"\n{TINY_INPUT}", "a".repeat(MAX_IDENTIFIER_BYTES + 1)),
+            format!("identifier = \"{}\"\nfile = \"m\"\n{TINY_INPUT}", "a".repeat(MAX_NAME_BYTES + 1)),
             "identifier",
         ),
         (format!("{head}sha256 = \"12\"\n{TINY_INPUT}"), "sha256"),
@@ -70,7 +71,7 @@ fn impossible_values_are_refused_by_field() {
     }
     load(&format!(
         "identifier = \"{}\"\nfile = \"m\"\n{}",
-        "a".repeat(MAX_IDENTIFIER_BYTES),
+        "a".repeat(MAX_NAME_BYTES),
         TINY_INPUT.replace("[16, 16]", "[8192, 1]")
     ))
     .unwrap();

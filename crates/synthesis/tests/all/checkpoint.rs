@@ -128,3 +128,31 @@ fn every_flipped_bit_is_noticed() {
     }
     assert!(matches!(refused(settings(), b"\x89PNG\r\n\x1a\n"), CheckpointError::Foreign { bytes: 8 }));
 }
+
+/// Whoever can write into a store can make the checksum right.
+#[test]
+fn damage_under_a_right_checksum_ends_nothing() {
+    use sha2::{Digest, Sha256};
+    let bytes = after(2).checkpoint();
+    let end = bytes.len() - 32;
+    let mut state = 1u64;
+    let mut next = |below: usize| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) as usize % below
+    };
+    for _ in 0..1000 {
+        let mut damaged = bytes.clone();
+        for _ in 0..=next(3) {
+            // Behind magic, revision and length; half of it where the other lengths and the records are.
+            let range = if next(2) == 0 { end.min(600) } else { end };
+            let place = 20 + next(range - 20);
+            damaged[place] = if next(3) == 0 { 0xff } else { damaged[place] ^ 1 << next(8) };
+        }
+        let checksum = Sha256::digest(&damaged[..end]);
+        damaged[end..].copy_from_slice(&checksum);
+        if let Ok(mut run) = Run::<f32>::resume(settings(), &damaged) {
+            // Numbers may still be absurd: then a step says so.
+            let _ = run.step(&net());
+        }
+    }
+}

@@ -90,11 +90,8 @@ pub fn open_models_with(command: OpenerCommand) {
 /// [`Error::Opening`] with the reason that the process gave, or with how it ended.
 pub fn try_model(card: &ModelCard, data_dir: Option<&Path>, spec: Option<&JobSpec>) -> Result<(), Error> {
     let Some(opener) = OPENER.get().filter(|_| card.activations.is_none()) else { return Ok(()) };
-    let request = Request {
-        card: card.path().to_owned(),
-        data_dir: data_dir.map(Path::to_owned),
-        spec: spec.cloned(),
-    };
+    let request =
+        Request { card: card.path().to_owned(), data_dir: data_dir.map(Path::to_owned), spec: spec.cloned() };
     let mut opener: MutexGuard<'_, Opener> = opener.lock().unwrap_or_else(PoisonError::into_inner);
     match opener.ask(&request) {
         Ok(Reply::Opened) => Ok(()),
@@ -202,7 +199,8 @@ impl Running {
                 words.join("; ")
             );
         }
-        let words = if words.is_empty() { String::new() } else { format!("; its last words: {}", words.join("; ")) };
+        let words =
+            if words.is_empty() { String::new() } else { format!("; its last words: {}", words.join("; ")) };
         format!("the process that opened the model {how}: {ended}{words}")
     }
 }

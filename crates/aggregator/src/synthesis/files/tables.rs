@@ -16,7 +16,7 @@ fn table(header: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> Result
     let mut writer = csv::Writer::from_writer(Vec::new());
     writer.write_record(header)?;
     for row in rows {
-        writer.write_record(row)?;
+        crate::export::write_row(&mut writer, row)?;
     }
     Ok(writer.into_inner().map_err(|error| error.into_error())?)
 }

@@ -43,7 +43,7 @@ pub(super) fn read(card: &TrialsCard, roots: &Roots<'_>) -> Result<Vec<Table>> {
 }
 
 fn from_tar(path: &Path, name: &str, matcher: &GlobMatcher) -> Result<Vec<(String, Table)>> {
-    let file = std::fs::File::open(path).map_err(|e| Error::io(path, e))?;
+    let file = crate::files::open(path)?;
     let reader: Box<dyn Read> =
         if name.ends_with(".tar") { Box::new(file) } else { Box::new(GzDecoder::new(file)) };
     let mut archive = tar::Archive::new(reader.take(limits::MAX_INFLATED_BYTES));
