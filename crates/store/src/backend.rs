@@ -41,6 +41,9 @@ pub(crate) trait Backend: Send + Sync + fmt::Debug {
     /// Copies the bytes of a key into a new file beside `target` and moves it there if their digest is `expected`.
     fn fetch(&self, key: &Key, expected: &Digest, target: &Path) -> Result<bool, Error>;
 
+    /// The keys below a directory of the store, two levels down, sorted.
+    fn list(&self, directory: &str) -> Result<Vec<Key>, Error>;
+
     /// Size in bytes; `None` if there is no such key.
     fn size(&self, key: &Key) -> Result<Option<u64>, Error>;
 

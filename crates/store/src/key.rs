@@ -10,6 +10,9 @@ pub const MAX_NAME_BYTES: usize = 128;
 /// How much of a refused name an error repeats, in characters.
 const SHOWN_CHARS: usize = 80;
 
+/// Directory of what tenants have uploaded.
+pub(crate) const TENANTS: &str = "tenants";
+
 /// Directory of jobs.
 pub(crate) const JOBS: &str = "jobs";
 
@@ -40,9 +43,25 @@ impl Key {
         Self("ping".to_owned())
     }
 
+    pub fn holding(tenant: &Digest, name: &str) -> Self {
+        Self(format!("{TENANTS}/{tenant}/{name}"))
+    }
+
+    /// What a listing found: it need not be a name that this store gives.
+    pub fn listed(path: String) -> Self {
+        Self(path)
+    }
+
     fn addressed(kind: &str, digest: &Digest) -> Self {
         let name = digest.as_str();
         Self(format!("{kind}/{}/{name}", &name[..2]))
+    }
+
+    /// Directory, shelf or job, and name.
+    pub fn parts(&self) -> Option<(&str, &str, &str)> {
+        let (directory, rest) = self.0.split_once('/')?;
+        let (shelf, name) = rest.split_once('/')?;
+        Some((directory, shelf, name))
     }
 
     pub fn as_str(&self) -> &str {

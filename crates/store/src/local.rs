@@ -114,6 +114,20 @@ impl Backend for Local {
         read_pieces(&mut file, size, head, limit).map(Some).map_err(read_error)
     }
 
+    fn list(&self, directory: &str) -> Result<Vec<Key>, Error> {
+        let mut listed = Vec::new();
+        for shelf in names(&self.root.join(directory))? {
+            let path = self.root.join(directory).join(&shelf);
+            if !path.is_dir() {
+                continue;
+            }
+            let keys =
+                names(&path)?.into_iter().map(|name| Key::listed(format!("{directory}/{shelf}/{name}")));
+            listed.extend(keys);
+        }
+        Ok(listed)
+    }
+
     fn fetch(&self, key: &Key, expected: &Digest, target: &Path) -> Result<bool, Error> {
         link_verified(&self.path(key), expected, target)
     }
@@ -141,20 +155,8 @@ impl Backend for Local {
 
     fn job_ids(&self) -> Result<Vec<String>, Error> {
         let directory = self.root.join(JOBS);
-        let entries = match fs::read_dir(&directory) {
-            Ok(entries) => entries,
-            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(e) => return Err(Error::io("cannot list", &directory, e)),
-        };
-        let mut ids = Vec::new();
-        for entry in entries {
-            let entry = entry.map_err(|e| Error::io("cannot list", &directory, e))?;
-            let id = entry.file_name().to_string_lossy().into_owned();
-            if check_name("job id", &id).is_ok() && entry.path().is_dir() {
-                ids.push(id);
-            }
-        }
-        ids.sort();
+        let mut ids = names(&directory)?;
+        ids.retain(|id| check_name("job id", id).is_ok() && directory.join(id).is_dir());
         Ok(ids)
     }
 
@@ -221,6 +223,21 @@ fn open(path: &Path) -> Result<Option<File>, Error> {
         Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(e) => Err(Error::io("cannot read", path, e)),
     }
+}
+
+/// Names in a directory, sorted; none if it is not there.
+fn names(directory: &Path) -> Result<Vec<String>, Error> {
+    let list_error = |e| Error::io("cannot list", directory, e);
+    let entries = match fs::read_dir(directory) {
+        Ok(entries) => entries,
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(e) => return Err(list_error(e)),
+    };
+    let name = |entry: fs::DirEntry| entry.file_name().to_string_lossy().into_owned();
+    let names: io::Result<Vec<String>> = entries.map(|entry| entry.map(name)).collect();
+    let mut names = names.map_err(list_error)?;
+    names.sort();
+    Ok(names)
 }
 
 /// Removes temporary files that no living process can still need.

@@ -30,6 +30,8 @@ const MULTIPART_BYTES: u64 = 64 << 20;
 const CONCURRENT: usize = 64;
 /// A request may take as long as its bytes at this rate, beyond the time for silence.
 const SLOWEST_BYTES_PER_SECOND: u64 = 1 << 20;
+/// Parts of every key: its directory, shelf or job, and name.
+const LISTED_PARTS: usize = 3;
 /// Pause before another attempt, doubled each time.
 const PAUSE: Duration = Duration::from_millis(200);
 
@@ -128,6 +130,30 @@ impl Remote {
         stream::iter(look).buffered(CONCURRENT).try_collect().await
     }
 
+    async fn list_keys(&self, directory: String) -> Result<Vec<Key>, Error> {
+        let listed = self.attempt("cannot list", &directory, |inner, path| {
+            Box::pin(async move {
+                let depth = inner.prefix.parts().count();
+                let (mut found, mut metas) = (Vec::new(), inner.client.list(Some(&path)));
+                while let Some(meta) = tokio::time::timeout(inner.idle, metas.next())
+                    .await
+                    .map_err(|_| Trouble::Silent(inner.idle))?
+                {
+                    let meta = meta?;
+                    let parts: Vec<_> = meta.location.parts().skip(depth).collect();
+                    let parts: Vec<&str> = parts.iter().map(AsRef::as_ref).collect();
+                    if parts.len() == LISTED_PARTS {
+                        found.push(Key::listed(parts.join("/")));
+                    }
+                }
+                Ok(found)
+            })
+        });
+        let mut listed = listed.await?;
+        listed.sort_by(|a, b| a.as_str().cmp(b.as_str()));
+        Ok(listed)
+    }
+
     async fn list_jobs(&self) -> Result<Vec<String>, Error> {
         let listed = self.attempt("cannot list", JOBS, |inner, path| {
             Box::pin(async move {
@@ -207,6 +233,11 @@ impl Backend for Remote {
         let (remote, key) = (self.clone(), key.clone());
         let (expected, target) = (expected.clone(), target.to_owned());
         runtime::wait(async move { remote.download_to(key.as_str(), expected, target).await })
+    }
+
+    fn list(&self, directory: &str) -> Result<Vec<Key>, Error> {
+        let (remote, directory) = (self.clone(), directory.to_owned());
+        runtime::wait(async move { remote.list_keys(directory).await })
     }
 
     fn size(&self, key: &Key) -> Result<Option<u64>, Error> {
