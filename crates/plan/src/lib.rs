@@ -42,7 +42,7 @@ pub use facts::{
 };
 pub use fit::{Unfit, UnitRef};
 pub use maps::{CENTRES_PER_UNIT, CommonFacts, MapSource, MapUnit, ScanFacts, ScanStimuli, SubjectFacts};
-pub use planned::{CardKind, PLAN_DOCUMENT, PlannedJob, Refused};
+pub use planned::{CardKind, MAPS_DOCUMENT, PLAN_DOCUMENT, PlannedJob, Refused, SYNTHESIS_DOCUMENT};
 pub use planner::{Error, Facts, Plan, plan, plan_without};
 pub use searchlight::{Correction, GroupSpec, Method, SearchlightSpec, StimulusSets, Threshold};
 pub use spec::{JobSpec, Preset, Selection, SpecError};

@@ -6,6 +6,10 @@ use crate::{Digest, Plan};
 
 /// Name of the document of a job that holds its [`PlannedJob`].
 pub const PLAN_DOCUMENT: &str = "plan.json";
+/// Name of the document of a job that names the files of its maps.
+pub const MAPS_DOCUMENT: &str = "maps.json";
+/// Name of the document of a job that names the files of its sets of synthesised images.
+pub const SYNTHESIS_DOCUMENT: &str = "synthesis.json";
 
 /// A plan, and where the cards it was made from are in the job's bundle.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

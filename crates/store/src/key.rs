@@ -18,6 +18,8 @@ pub(crate) const BLOBS: &str = "blobs";
 
 /// Directory of checkpoints.
 pub(crate) const CHECKPOINTS: &str = "checkpoints";
+/// Directory of what tenants have uploaded.
+pub(crate) const TENANTS: &str = "tenants";
 
 /// Directory of jobs.
 pub(crate) const JOBS: &str = "jobs";
@@ -47,6 +49,10 @@ impl Key {
 
     pub fn probe() -> Self {
         Self("ping".to_owned())
+    }
+
+    pub fn holding(tenant: &Digest, name: &str) -> Self {
+        Self(format!("{TENANTS}/{tenant}/{name}"))
     }
 
     /// What a listing found: it need not be a name that this store gives.

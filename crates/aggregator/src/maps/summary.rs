@@ -11,8 +11,8 @@ use super::stage::{Source, Stage, stage};
 use crate::Error;
 use crate::output::{FileEntry, JobFile, entries, save};
 
-/// Name of the document with a job's [`Maps`].
-pub const MAPS_DOCUMENT: &str = "maps.json";
+pub use ventral_plan::MAPS_DOCUMENT;
+
 /// Name of the page among the files.
 const PAGE: &str = "report.html";
 

@@ -10,8 +10,7 @@ use super::files::files;
 use crate::Error;
 use crate::output::{FileEntry, JobFile, entries, save};
 
-/// Name of the document with a job's [`Syntheses`].
-pub const SYNTHESIS_DOCUMENT: &str = "synthesis.json";
+pub use ventral_plan::SYNTHESIS_DOCUMENT;
 
 /// The synthesised images of a job.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
+use ventral_coordinator::limits::{BLOB_DAYS, MAX_CONNECTIONS, MAX_CONNECTIONS_PER_ADDRESS};
 use ventral_queue::{BACKOFF_MS, LEASE_MS, MAX_BACKOFF_MS, Timing, TlsFiles};
 
 use crate::telemetry::LogFormat;
@@ -152,7 +153,7 @@ pub struct ServerArgs {
     /// File of identities (TOML): tokens as SHA-256, certificate names, roles, tenants; everybody is the operator `local` when absent.
     #[arg(long, env = "VENTRAL_TOKENS", value_name = "FILE")]
     pub tokens: Option<PathBuf>,
-    /// File of tenants (TOML): weight, max_in_flight, max_jobs under [default] and [tenant.NAME].
+    /// File of tenants (TOML): weight, max_in_flight, max_jobs, max_stored_bytes under [default] and [tenant.NAME].
     #[arg(long, env = "VENTRAL_TENANTS", value_name = "FILE")]
     pub tenants: Option<PathBuf>,
     /// Certificate (PEM) of the server.
@@ -170,6 +171,15 @@ pub struct ServerArgs {
     /// Listen beyond this machine even without TLS or identities.
     #[arg(long, env = "VENTRAL_INSECURE")]
     pub insecure: bool,
+    /// Connections at a time; fewer where fewer files may be open (`ulimit -n`).
+    #[arg(long, env = "VENTRAL_MAX_CONNECTIONS", default_value_t = MAX_CONNECTIONS as u32, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub max_connections: u32,
+    /// Connections of one address at a time; everybody behind one NAT or load balancer is one address.
+    #[arg(long, env = "VENTRAL_MAX_CONNECTIONS_PER_ADDRESS", default_value_t = MAX_CONNECTIONS_PER_ADDRESS as u32, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub max_connections_per_address: u32,
+    /// Days that uploaded files stay which no job needs, and that an ended job needs its files.
+    #[arg(long, env = "VENTRAL_BLOB_DAYS", default_value_t = BLOB_DAYS, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=36_500))]
+    pub blob_days: u32,
     /// Let anybody ask for the backlog as KEDA's external scaler does, which has no tokens.
     #[arg(long, env = "VENTRAL_OPEN_SCALER")]
     pub open_scaler: bool,

@@ -78,13 +78,13 @@ fn policies(file: &Path) -> Outcome<Policies> {
 /// Serves gRPC and drives the core until told to stop.
 pub async fn run(core: Core, arguments: &ServerArgs, stopped: watch::Receiver<bool>) -> Outcome {
     let config = config(arguments);
-    let insecure = config.tls.is_none() || config.identities.is_none();
+    let exposed = exposed(&config);
     let server = Server::bind(config, Arc::new(core.clone())).await;
     let server = server.map_err(Exit::input)?;
-    if insecure {
-        tracing::warn!("without TLS or identities whoever reaches this address can do anything");
-    }
     tracing::info!(address = %server.address(), "serving");
+    if let Some(exposed) = exposed {
+        tracing::warn!("{exposed}");
+    }
     let driving = {
         let stopped = stopped.clone();
         tokio::spawn(async move { core.drive(stopped).await })
@@ -99,6 +99,17 @@ pub async fn run(core: Core, arguments: &ServerArgs, stopped: watch::Receiver<bo
     served.map_err(|error| Exit::Machine(error.into()))?;
     tracing::info!("ending; workers go on");
     Ok(())
+}
+
+/// What strangers can do, if anything.
+fn exposed(config: &ServerConfig) -> Option<&'static str> {
+    match (&config.tls, &config.identities) {
+        (Some(_), Some(_)) => None,
+        (None, Some(_)) => Some(
+            "without TLS whoever is on the way can read along, tokens included; add --tls-cert and --tls-key",
+        ),
+        (_, None) => Some("without --tokens whoever reaches this address can do anything"),
+    }
 }
 
 fn config(arguments: &ServerArgs) -> ServerConfig {
@@ -116,6 +127,11 @@ fn config(arguments: &ServerArgs) -> ServerConfig {
         identities: arguments.tokens.clone(),
         insecure: arguments.insecure,
         open_scaler: arguments.open_scaler,
-        limits: Limits::default(),
+        limits: Limits {
+            connections: arguments.max_connections as usize,
+            connections_per_address: arguments.max_connections_per_address as usize,
+            blob_age: Duration::from_secs(u64::from(arguments.blob_days) * 24 * 3600),
+            ..Limits::default()
+        },
     }
 }

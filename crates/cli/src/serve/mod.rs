@@ -14,6 +14,7 @@ use args::Role;
 
 /// Runs a role until it is asked to end.
 pub fn serve(context: &Context, role: Role) -> Outcome {
+    ventral_coordinator::server::raise_open_files();
     match role {
         Role::Coordinator(arguments) => coordinator::serve(context, &arguments),
         Role::All(arguments) => all::serve(context, &arguments),

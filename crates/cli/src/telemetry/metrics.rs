@@ -2,14 +2,24 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::middleware::map_response;
+use axum::response::Response;
 use axum::routing::get;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use tokio::net::TcpListener;
+use ventral_coordinator::server::{Caps, Connections, Counted, accept};
 
 use crate::exit::{Exit, Outcome};
+
+/// Connections at a time: the oldest goes when another one comes.
+const MAX_CONNECTIONS: usize = 256;
+
+/// Longest connection: a scrape takes milliseconds, and what is slower is no scraper.
+const MAX_CONNECTION_TIME: Duration = Duration::from_secs(10);
 
 /// Bounds of durations of units, in seconds.
 const SECONDS: [f64; 12] = [0.05, 0.2, 0.5, 1.0, 2.0, 5.0, 15.0, 60.0, 300.0, 900.0, 3600.0, 14_400.0];
@@ -60,6 +70,11 @@ fn describe() {
         "ventral_alarms_total",
         "Units that gave other bytes than before: look into it at once."
     );
+    describe_gauge!("ventral_connections", "Connections, by listener (grpc, metrics).");
+    describe_counter!(
+        "ventral_connections_closed_total",
+        "Connections closed by the server, by listener and reason (NO_CALL, IDLE, ROOM)."
+    );
     describe_gauge!("ventral_slots", "Units this process runs at a time.");
     describe_gauge!("ventral_slots_busy", "Units in hand.");
     describe_gauge!("ventral_build_info", "1, with the version of the program.");
@@ -104,12 +119,47 @@ pub async fn serve(
     let router = Router::new()
         .route("/metrics", get(metrics))
         .route("/healthz", get(|| async { "ok" }))
-        .route("/readyz", get(readiness));
+        .route("/readyz", get(readiness))
+        .layer(map_response(last_of_its_connection));
     tracing::info!(%address, "metrics and probes");
+    let connections = Connections::new(Caps {
+        name: "metrics",
+        most: MAX_CONNECTIONS,
+        per_address: MAX_CONNECTIONS,
+        first_call: MAX_CONNECTION_TIME,
+        idle: MAX_CONNECTION_TIME,
+    });
+    let watched = connections.clone();
+    tokio::spawn(async move { watched.watch().await });
     tokio::spawn(async move {
-        if let Err(error) = axum::serve(listener, router).await {
+        if let Err(error) = axum::serve(Probes { listener, connections }, router).await {
             tracing::error!(%error, "metrics and probes have ended");
         }
     });
     Ok(address)
+}
+
+/// Nobody needs to keep a connection between two scrapes.
+async fn last_of_its_connection(mut response: Response) -> Response {
+    response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    response
+}
+
+/// The listener of metrics and probes: it has a budget of its own, and no connection lives long.
+struct Probes {
+    listener: TcpListener,
+    connections: Arc<Connections>,
+}
+
+impl axum::serve::Listener for Probes {
+    type Io = Counted;
+    type Addr = SocketAddr;
+
+    async fn accept(&mut self) -> (Counted, SocketAddr) {
+        accept(&self.listener, &self.connections).await
+    }
+
+    fn local_addr(&self) -> std::io::Result<SocketAddr> {
+        self.listener.local_addr()
+    }
 }

@@ -10,14 +10,15 @@ use http::header::AUTHORIZATION;
 use http::{HeaderMap, Request, Response};
 use http_body::{Frame, SizeHint};
 use tonic::body::Body;
-use tonic::transport::server::{TcpConnectInfo, TlsConnectInfo};
+use tonic::transport::server::TlsConnectInfo;
 use tonic::{Code, Status};
 use tower::{Layer, Service};
 
 use super::table::{Access, Method, Shape, find};
 use super::{Identities, Identity, Role};
 use crate::limits::{Gate, Pass, Refusal};
-use crate::services::status::{Reason, refuse};
+use crate::server::{OnLine, Peer};
+use crate::services::status::{Reason, refuse, undecoded};
 
 /// Longest `authorization` header in bytes.
 const MAX_AUTHORIZATION_BYTES: usize = 1_024;
@@ -152,16 +153,19 @@ fn bearer(headers: &HeaderMap) -> Option<Result<&str, &'static str>> {
     Some(token.map(|(_, token)| token.trim()).ok_or("write 'authorization: Bearer TOKEN'"))
 }
 
-fn address(request: &Request<Body>) -> Option<IpAddr> {
+fn peer(request: &Request<Body>) -> Option<&Peer> {
     let extensions = request.extensions();
-    let tcp = extensions.get::<TcpConnectInfo>();
-    let tls = || extensions.get::<TlsConnectInfo<TcpConnectInfo>>().map(TlsConnectInfo::get_ref);
-    tcp.or_else(tls)?.remote_addr().map(|address| address.ip())
+    let tls = || extensions.get::<TlsConnectInfo<Peer>>().map(TlsConnectInfo::get_ref);
+    extensions.get::<Peer>().or_else(tls)
+}
+
+fn address(request: &Request<Body>) -> Option<IpAddr> {
+    peer(request)?.address.map(|address| address.ip())
 }
 
 /// The client's own certificate; the TLS layer has verified that the client CA signed it.
 fn leaf(request: &Request<Body>) -> Option<Vec<u8>> {
-    let info = request.extensions().get::<TlsConnectInfo<TcpConnectInfo>>()?;
+    let info = request.extensions().get::<TlsConnectInfo<Peer>>()?;
     Some(info.peer_certs()?.first()?.as_ref().to_vec())
 }
 
@@ -187,6 +191,7 @@ where
                 Ok(admitted) => admitted,
                 Err(status) => return Ok(refused(&request, status)),
             };
+            let on_line = peer(&request).map(|peer| peer.line.call(identity.is_some()));
             if let Some(identity) = identity {
                 request.extensions_mut().insert(identity);
             }
@@ -201,10 +206,11 @@ where
                     }
                 },
             };
-            let (parts, body) = response.into_parts();
+            let (mut parts, body) = response.into_parts();
+            undecoded(&mut parts.headers);
             let code =
                 parts.headers.get("grpc-status").and_then(|value| value.to_str().ok()).map(str::to_owned);
-            let held = Held { body, _pass: pass, path: method.path, started, code };
+            let held = Held { body, _pass: pass, _on_line: on_line, path: method.path, started, code };
             Ok(Response::from_parts(parts, Body::new(held)))
         })
     }
@@ -223,6 +229,7 @@ fn refused(request: &Request<Body>, status: Status) -> Response<Body> {
 struct Held {
     body: Body,
     _pass: Pass,
+    _on_line: Option<OnLine>,
     path: &'static str,
     started: Instant,
     code: Option<String>,
@@ -236,10 +243,11 @@ impl http_body::Body for Held {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
-        let frame = Pin::new(&mut self.body).poll_frame(context);
-        if let Poll::Ready(Some(Ok(frame))) = &frame
-            && let Some(trailers) = frame.trailers_ref()
+        let mut frame = Pin::new(&mut self.body).poll_frame(context);
+        if let Poll::Ready(Some(Ok(frame))) = &mut frame
+            && let Some(trailers) = frame.trailers_mut()
         {
+            undecoded(trailers);
             let code = trailers.get("grpc-status").and_then(|value| value.to_str().ok());
             self.code = code.map(str::to_owned);
         }

@@ -8,7 +8,7 @@ use ventral_plan::{Digest, Plan};
 use ventral_store::{Failure, Store};
 
 use super::job::ControlDocument;
-use super::{Error, Submission};
+use super::{Error, JobRequest, Submission};
 
 /// What was submitted; written once.
 pub const SUBMISSION: &str = "submission.json";
@@ -77,6 +77,30 @@ pub fn load_all(store: &Store) -> Result<Vec<Stored>, Error> {
         jobs.push(Stored { id, submission, control });
     }
     Ok(jobs)
+}
+
+/// What a job was submitted with.
+pub struct Bundle {
+    /// Digest of the manifest.
+    pub digest: Digest,
+    /// When the job ended (Unix time in milliseconds), if it has.
+    pub ended_ms: Option<u64>,
+}
+
+/// The bundles of all jobs.
+///
+/// # Errors
+/// [`Error::Document`] for a job whose documents are damaged: who asks must not take its bundle for one that is not needed.
+pub fn bundles(store: &Store) -> Result<Vec<Bundle>, Error> {
+    let mut bundles = Vec::new();
+    for id in store.job_ids()? {
+        let Some(submission) = read::<Submission>(store, &id, SUBMISSION)? else { continue };
+        if let JobRequest::Evaluation { bundle, .. } = submission.request {
+            let control = read::<ControlDocument>(store, &id, CONTROL)?.unwrap_or_default();
+            bundles.push(Bundle { digest: bundle, ended_ms: control.end.map(|end| end.ended_ms) });
+        }
+    }
+    Ok(bundles)
 }
 
 /// A job's plan with the results of it that are in the store; `None` before it is planned.

@@ -7,6 +7,9 @@ use serde::{Deserialize, Serialize};
 /// Largest weight of a tenant.
 pub const MAX_WEIGHT: u32 = 1_000;
 
+/// Bytes of blobs a tenant may keep in the store, unless the operator says otherwise: those of the largest bundle.
+pub const MAX_STORED_BYTES: u64 = 1 << 40;
+
 /// What a tenant may use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -17,11 +20,13 @@ pub struct Policy {
     pub max_in_flight: u64,
     /// Most jobs that have not ended.
     pub max_jobs: u64,
+    /// Most bytes of uploaded blobs in the store.
+    pub max_stored_bytes: u64,
 }
 
 impl Default for Policy {
     fn default() -> Self {
-        Self { weight: 1, max_in_flight: 100_000, max_jobs: 1_000 }
+        Self { weight: 1, max_in_flight: 100_000, max_jobs: 1_000, max_stored_bytes: MAX_STORED_BYTES }
     }
 }
 
@@ -41,7 +46,8 @@ impl Policies {
         self.tenant.get(tenant).copied().unwrap_or(self.default)
     }
 
-    /// Reads the TOML of a tenants file: `[default]` and `[tenant.NAME]`, each with `weight`, `max_in_flight`, `max_jobs`.
+    /// Reads the TOML of a tenants file: `[default]` and `[tenant.NAME]`, each with `weight`, `max_in_flight`, `max_jobs`,
+    /// `max_stored_bytes`.
     ///
     /// # Errors
     /// The syntax error, or the tenant with a weight out of bounds.

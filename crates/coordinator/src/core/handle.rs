@@ -203,6 +203,11 @@ impl Core {
         Ok(sender.subscribe())
     }
 
+    /// Most bytes of uploaded blobs that a tenant may keep in the store.
+    pub fn max_stored_bytes(&self, tenant: &str) -> u64 {
+        self.lock().policies.of(tenant).max_stored_bytes
+    }
+
     /// Workers that were heard of lately.
     pub async fn workers(&self) -> Result<Vec<WorkerRecord>, Error> {
         Ok(self.inner.queue.workers().await?)

@@ -18,7 +18,8 @@ mod types;
 mod units;
 mod views;
 
-pub use fair::{MAX_WEIGHT, Policies, Policy, Turns};
+pub use documents::{Bundle, bundles};
+pub use fair::{MAX_STORED_BYTES, MAX_WEIGHT, Policies, Policy, Turns};
 pub use handle::{Core, MAX_DRILL_UNITS, MAX_NAME_BYTES, MAX_REQUEST_ID_BYTES, job_id};
 pub use job::{ControlDocument, End, Job, MAX_INPUT_RETURNS, Phase};
 pub use state::{MAX_WINDOW, MIN_WINDOW, State, WINDOW_PER_SLOT};

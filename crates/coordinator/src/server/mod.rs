@@ -1,9 +1,14 @@
 //! The gRPC server: listens, decides who comes in, and runs the services until it is told to end.
 
 mod config;
+mod connections;
+mod files;
 mod listener;
 
 pub use config::{ConfigError, ServerConfig, TlsFiles};
+pub use connections::{Caps, Connections, Line, OnLine, Place};
+pub use files::raise_open_files;
+pub use listener::{Counted, Peer, accept};
 
 use std::future::Future;
 use std::net::SocketAddr;
@@ -11,7 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tonic::service::Routes;
 use tonic::transport::ServerTlsConfig;
 use tonic_health::ServingStatus;
@@ -26,7 +31,7 @@ use ventral_proto::v1::scores_server::ScoresServer;
 
 use crate::auth::{Door, GuardLayer, Identities};
 use crate::limits::{Gate, Limits};
-use crate::services::artifacts::{Files, Partials};
+use crate::services::artifacts::{Files, Holdings};
 use crate::services::catalog::Index;
 use crate::services::evaluations::Jobs;
 use crate::services::fleet::Machines;
@@ -34,7 +39,7 @@ use crate::services::page::Pages;
 use crate::services::requests::Requests;
 use crate::services::scaler::Scaler;
 use crate::services::scores::Reports;
-use crate::services::{CoreApi, Shared};
+use crate::services::{CoreApi, MANIFESTS, Shared};
 
 /// Time between pings of a silent connection.
 const PING_EVERY: Duration = Duration::from_secs(30);
@@ -46,8 +51,6 @@ const MAX_HEADER_BYTES: u32 = 16 << 10;
 const HANDSHAKE_TIME: Duration = Duration::from_secs(10);
 /// Time between looks at the core's readiness.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
-/// Time between sweeps of unfinished uploads.
-const SWEEP_EVERY: Duration = Duration::from_secs(600);
 /// How long calls may go on after the server was told to end.
 const GRACE: Duration = Duration::from_secs(10);
 
@@ -60,6 +63,7 @@ pub struct Server {
     core: Arc<dyn CoreApi>,
     profile: String,
     limits: Limits,
+    connections: Arc<Connections>,
 }
 
 /// Why a server ends, other than well.
@@ -103,7 +107,15 @@ impl Server {
             gate: Gate::new(config.limits),
             call_time: config.limits.call_time,
         });
-        Ok(Self { listener, address, tls, door, core, profile: config.profile, limits: config.limits })
+        let limits = config.limits;
+        let connections = Connections::new(Caps {
+            name: "grpc",
+            most: files::connections(limits.connections),
+            per_address: limits.connections_per_address,
+            first_call: limits.first_call,
+            idle: limits.idle,
+        });
+        Ok(Self { listener, address, tls, door, core, profile: config.profile, limits, connections })
     }
 
     /// Where it listens.
@@ -123,11 +135,13 @@ impl Server {
             requests: Requests::default(),
             profile: self.profile,
             limits: self.limits,
+            holdings: Arc::new(Holdings::new(self.core.store().clone())),
+            manifests: Semaphore::new(MANIFESTS),
             stop: stopped.clone(),
         });
         let (health, health_service) = tonic_health::server::health_reporter();
         let files = Files::new(shared.clone());
-        let partials = files.partials();
+        let tending = files.tending();
         let routes = routes(shared, files)?.add_service(health_service);
         let mut builder = tonic::transport::Server::builder()
             .http2_keepalive_interval(Some(PING_EVERY))
@@ -138,13 +152,13 @@ impl Server {
         if let Some(tls) = self.tls {
             builder = builder.tls_config(tls)?;
         }
-        let incoming = listener::accept(self.listener, self.limits.connections);
+        let incoming = listener::incoming(self.listener, self.connections.clone());
         let serving = builder
             .layer(GuardLayer(self.door))
             .add_routes(routes)
             .serve_with_incoming_shutdown(incoming, wait(stopped.clone()));
         let background = async {
-            tokio::join!(report_health(&health, self.core.as_ref()), sweep(partials));
+            tokio::join!(report_health(&health, self.core.as_ref()), tending.run(), self.connections.watch());
         };
         let ending = async {
             shutdown.await;
@@ -198,13 +212,5 @@ async fn report_health(health: &HealthReporter, core: &dyn CoreApi) {
             health.set_service_status("", status).await;
         }
         tokio::time::sleep(LOOK_EVERY).await;
-    }
-}
-
-async fn sweep(partials: Arc<Partials>) {
-    loop {
-        let partials = partials.clone();
-        let _ = tokio::task::spawn_blocking(move || partials.sweep()).await;
-        tokio::time::sleep(SWEEP_EVERY).await;
     }
 }

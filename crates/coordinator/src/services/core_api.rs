@@ -39,6 +39,8 @@ pub trait CoreApi: Send + Sync + 'static {
     async fn dead(&self, after: Option<UnitId>, limit: usize) -> Result<Vec<DeadUnit>, Error>;
     /// Name of this life of the coordinator; revisions of jobs count from its start.
     fn generation(&self) -> String;
+    /// Most bytes of uploaded blobs that a tenant may keep in the store.
+    fn max_stored_bytes(&self, tenant: &str) -> u64;
     /// The store.
     fn store(&self) -> &Store;
     /// Whether jobs are loaded and this process leads.
@@ -103,6 +105,10 @@ impl CoreApi for Core {
 
     fn generation(&self) -> String {
         Core::generation(self).to_owned()
+    }
+
+    fn max_stored_bytes(&self, tenant: &str) -> u64 {
+        Core::max_stored_bytes(self, tenant)
     }
 
     fn store(&self) -> &Store {

@@ -37,13 +37,7 @@ impl Jobs {
         check::job_name(&body.name)?;
         let bundle = check::digest("bundle", &body.bundle)?;
         check::profile(&body.profile)?;
-        let manifest = bundle.clone();
-        if !self.0.on_store(move |store| store.has_blob(&manifest)).await? {
-            let message = format!(
-                "bundle: blob {bundle} is not in the store; upload the manifest and all it names first"
-            );
-            return Err(refuse(Code::NotFound, Reason::ArtifactNotFound, message));
-        }
+        self.0.check_bundle(&caller.tenant, &bundle).await?;
         let work = JobRequest::Evaluation { name: body.name.clone(), bundle };
         let submission = self.submission(&caller, &body.request_id, work, body.priority, &body.profile)?;
         let submission = Submission { dry_run, traceparent, ..submission };
@@ -100,6 +94,11 @@ impl Jobs {
         check::request_id(&body.request_id)?;
         check::job_id("job", &body.job)?;
         let (core, scope, job) = (&self.0.core, caller.scope(), body.job.as_str());
+        if control == Control::Retry
+            && let Ok(view) = core.get(scope, job).await
+        {
+            self.0.holdings.touch_all(&view.tenant);
+        }
         let act = |again| async move {
             let view =
                 if again { core.get(scope, job).await } else { core.control(scope, job, control).await };

@@ -5,6 +5,7 @@
 //! - [`evaluations`], [`scores`], [`catalog`], [`artifacts`], [`fleet`], [`scaler`]: the services themselves
 
 pub mod artifacts;
+mod bundle;
 pub mod catalog;
 pub mod check;
 mod convert;
@@ -24,4 +25,4 @@ pub mod status;
 mod stream;
 
 pub use core_api::CoreApi;
-pub use shared::Shared;
+pub use shared::{MANIFESTS, Shared};

@@ -1,15 +1,19 @@
 use std::sync::Arc;
 
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tonic::Status;
 use ventral_store::Store;
 
 use super::CoreApi;
+use super::artifacts::Holdings;
 use super::page::Pages;
 use super::requests::Requests;
 use super::status::{Reason, of_core, of_store, refuse_for};
 use crate::core::Error;
 use crate::limits::Limits;
+
+/// Manifests that are read at a time.
+pub const MANIFESTS: usize = 4;
 
 /// What all services share.
 pub struct Shared {
@@ -23,6 +27,10 @@ pub struct Shared {
     pub profile: String,
     /// The limits.
     pub limits: Limits,
+    /// What tenants have uploaded.
+    pub holdings: Arc<Holdings>,
+    /// Manifests that are read at a time: each may take many megabytes.
+    pub manifests: Semaphore,
     /// Turns true when the server ends: streams end then.
     pub stop: watch::Receiver<bool>,
 }

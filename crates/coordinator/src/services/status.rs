@@ -85,6 +85,10 @@ reasons! {
     DigestMismatch = "DIGEST_MISMATCH",
     /// The tenant has too many unfinished uploads.
     UploadQuota = "UPLOAD_QUOTA",
+    /// The tenant keeps too much in the store.
+    StorageQuota = "STORAGE_QUOTA",
+    /// The message cannot be decoded.
+    MessageInvalid = "MESSAGE_INVALID",
     /// The coordinator is starting, ending, or another one leads.
     NotReady = "NOT_READY",
     /// The queue does not answer or is being rebuilt.
@@ -118,6 +122,16 @@ pub fn invalid(field: &str, problem: impl Into<String>) -> Status {
     let mut details = details(Reason::FieldInvalid);
     details.add_bad_request_violation(field, problem.clone());
     Status::with_error_details(Code::InvalidArgument, format!("{field}: {problem}"), details)
+}
+
+/// Says whose fault it is when a message cannot be decoded: the transport calls that an internal error, and gives no reason.
+pub fn undecoded(headers: &mut http::HeaderMap) {
+    let Some(status) = Status::from_header_map(headers) else { return };
+    if status.code() == Code::Internal && status.details().is_empty() {
+        let message = format!("the message cannot be decoded: {}", status.message());
+        // What cannot be told in headers stays as it was.
+        let _ = refuse(Code::InvalidArgument, Reason::MessageInvalid, message).add_header(headers);
+    }
 }
 
 /// The reason of a status, empty if it has none.

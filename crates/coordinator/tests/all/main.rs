@@ -1,5 +1,6 @@
 //! Tests of ventral-coordinator.
 
+mod collect;
 mod core;
 mod evaluation;
 mod maps;

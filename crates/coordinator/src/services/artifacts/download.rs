@@ -10,13 +10,18 @@ use ventral_plan::Digest;
 use ventral_proto::limits::MAX_CHUNK_BYTES;
 use ventral_proto::v1;
 
+use crate::auth::Identity;
 use crate::services::shared::ending;
 use crate::services::status::{Reason, internal, invalid, refuse};
 use crate::services::stream::{Messages, chunks};
 use crate::services::{Shared, check};
 
 /// The stream of a download.
-pub async fn send(shared: &Shared, request: &v1::DownloadRequest) -> Result<Messages<v1::DataChunk>, Status> {
+pub async fn send(
+    shared: &Shared,
+    caller: &Identity,
+    request: &v1::DownloadRequest,
+) -> Result<Messages<v1::DataChunk>, Status> {
     let digest = check::digest("digest", &request.digest)?;
     let beyond = |size: u64| invalid("offset", format!("{}; it has {size} bytes", request.offset));
     if request.kind() == v1::ArtifactKind::Object {
@@ -27,6 +32,11 @@ pub async fn send(shared: &Shared, request: &v1::DownloadRequest) -> Result<Mess
         let offset = usize::try_from(request.offset).ok().filter(|offset| *offset <= payload.len());
         let offset = offset.ok_or_else(|| beyond(payload.len() as u64))?;
         return Ok(chunks(Bytes::from(payload), offset));
+    }
+    shared.holdings.load().await?;
+    // Operators see all; others what their tenant has uploaded, and are not told of more.
+    if caller.scope().is_some() && shared.holdings.bytes(&caller.tenant, &digest).is_none() {
+        return Err(absent("blob", &digest));
     }
     let (mut file, total) = blob(shared, digest).await?;
     if request.offset > total {

@@ -1,9 +1,10 @@
 //! Unfinished uploads: a file each, private to its tenant, removed when nobody goes on with it.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tonic::{Code, Status};
 use ventral_plan::Digest;
@@ -18,7 +19,8 @@ const MAX_PARTIALS: usize = 10_000;
 pub struct Partials {
     folder: PathBuf,
     limits: Limits,
-    busy: Mutex<HashSet<PathBuf>>,
+    /// Those that a stream writes, with the bytes that they will have.
+    busy: Mutex<HashMap<PathBuf, u64>>,
 }
 
 /// The right to write an unfinished upload; ends when dropped.
@@ -39,41 +41,65 @@ impl Partials {
         fs::metadata(self.path(tenant, digest)).map_or(0, |metadata| metadata.len())
     }
 
-    /// Claims an upload for one stream.
+    /// Claims an upload of `total` bytes for one stream, and the room that it will need: what is claimed counts as if it were there, so
+    /// that many announcements at once cannot pass a quota. `stored` are bytes and number of the blobs that the tenant has in the store,
+    /// `quota` the most bytes of them.
     ///
     /// # Errors
-    /// `UPLOAD_BUSY` while another stream has it.
-    pub fn claim(self: &Arc<Self>, tenant: &str, digest: &Digest) -> Result<Claim, Status> {
+    /// `UPLOAD_BUSY` while another stream has it; `UPLOAD_QUOTA`, `STORAGE_QUOTA`.
+    pub fn claim(
+        self: &Arc<Self>,
+        tenant: &str,
+        digest: &Digest,
+        total: u64,
+        quota: u64,
+        stored: impl FnOnce() -> (u64, usize),
+    ) -> Result<Claim, Status> {
         let path = self.path(tenant, digest);
-        if self.busy.lock().unwrap_or_else(PoisonError::into_inner).insert(path.clone()) {
-            return Ok(Claim { partials: self.clone(), path });
+        let mut busy = self.lock();
+        if busy.contains_key(&path) {
+            let (wait, message) = (Duration::from_secs(1), "another stream uploads this blob; wait for it");
+            return Err(refuse_for(wait, Code::Aborted, Reason::UploadBusy, message));
         }
-        let wait = std::time::Duration::from_secs(1);
-        Err(refuse_for(
-            wait,
-            Code::Aborted,
-            Reason::UploadBusy,
-            "another stream uploads this blob; wait for it",
-        ))
-    }
-
-    /// Whether the tenant may keep `more` bytes of unfinished uploads.
-    ///
-    /// # Errors
-    /// `UPLOAD_QUOTA`.
-    pub fn check_quota(&self, tenant: &str, more: u64) -> Result<(), Status> {
-        let sizes = files(&self.tenant(tenant)).into_iter().map(|(_, metadata)| metadata.len());
+        let folder = self.tenant(tenant);
+        let claimed = busy.iter().filter(|(path, _)| path.parent() == Some(&folder));
+        let (claims, claimed) =
+            claimed.fold((0, 0_u64), |(n, sum), (_, more)| (n + 1, sum.saturating_add(*more)));
+        let waiting =
+            files(&folder).into_iter().filter(|(other, _)| *other != path && !busy.contains_key(other));
         let (count, kept) =
-            sizes.fold((0_usize, 0_u64), |(count, sum), size| (count + 1, sum.saturating_add(size)));
+            waiting.fold((claims, claimed), |(n, sum), (_, file)| (n + 1, sum.saturating_add(file.len())));
         let limit = self.limits.partial_bytes;
-        if count >= MAX_PARTIALS || kept.saturating_add(more) > limit {
+        if count >= MAX_PARTIALS || kept.saturating_add(total) > limit {
             let message = format!(
-                "the tenant has {count} unfinished uploads of {kept} bytes, at most {MAX_PARTIALS} of {limit} may be kept; \
-                 finish them or wait until they are a day old"
+                "the tenant has {count} unfinished uploads of {kept} bytes and asks for {total} more, at most {MAX_PARTIALS} of {limit} \
+                 may be kept; finish them or wait until they are a day old"
             );
             return Err(refuse(Code::ResourceExhausted, Reason::UploadQuota, message));
         }
-        Ok(())
+        let ((bytes, blobs), most) = (stored(), self.limits.stored_blobs);
+        let bytes = bytes.saturating_add(claimed);
+        if blobs.saturating_add(claims) >= most || bytes.saturating_add(total) > quota {
+            let message = format!(
+                "the tenant keeps {blobs} files of {bytes} bytes, unfinished ones included, and asks for {total} more; it may keep {most} of \
+                 {quota}. Files that no job needs go after a while; the operator can allow more (max_stored_bytes)"
+            );
+            return Err(refuse(Code::ResourceExhausted, Reason::StorageQuota, message));
+        }
+        busy.insert(path.clone(), total);
+        drop(busy);
+        Ok(Claim { partials: self.clone(), path })
+    }
+
+    /// Does something while no stream of any tenant uploads this blob; `None` if one does.
+    pub fn unless_arriving<T>(&self, digest: &Digest, act: impl FnOnce() -> T) -> Option<T> {
+        let (busy, name) = (self.lock(), name(digest));
+        let arriving = busy.keys().any(|path| path.ends_with(&name));
+        (!arriving).then(act)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<PathBuf, u64>> {
+        self.busy.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Removes uploads that nothing was added to for too long.
@@ -82,7 +108,7 @@ impl Partials {
         for tenant in tenants.flatten() {
             for (path, metadata) in files(&tenant.path()) {
                 let age = metadata.modified().ok().and_then(|time| time.elapsed().ok());
-                let busy = self.busy.lock().unwrap_or_else(PoisonError::into_inner).contains(&path);
+                let busy = self.lock().contains_key(&path);
                 if !busy && age.is_some_and(|age| age > self.limits.partial_age) {
                     tracing::info!(path = %path.display(), "an unfinished upload is removed");
                     let _ = fs::remove_file(path);
@@ -96,14 +122,18 @@ impl Partials {
     }
 
     fn path(&self, tenant: &str, digest: &Digest) -> PathBuf {
-        self.tenant(tenant).join(format!("{digest}.part"))
+        self.tenant(tenant).join(name(digest))
     }
 }
 
 impl Drop for Claim {
     fn drop(&mut self) {
-        self.partials.busy.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.path);
+        self.partials.lock().remove(&self.path);
     }
+}
+
+fn name(digest: &Digest) -> String {
+    format!("{digest}.part")
 }
 
 fn files(folder: &Path) -> Vec<(PathBuf, fs::Metadata)> {

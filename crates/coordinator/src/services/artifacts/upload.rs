@@ -3,16 +3,14 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::Write as _;
 use std::path::Path;
-use std::sync::Arc;
 
 use tonic::{Code, Status, Streaming};
 use ventral_plan::Digest;
 use ventral_proto::limits::{MAX_BLOB_BYTES, MAX_UPLOAD_DATA_BYTES};
 use ventral_proto::v1;
 use ventral_proto::v1::upload_request::Part;
-use ventral_store::Put;
 
-use super::Partials;
+use super::Files;
 use super::partial::Claim;
 use crate::auth::Identity;
 use crate::services::shared::ending;
@@ -21,11 +19,11 @@ use crate::services::{Shared, check};
 
 /// Receives the messages of one stream; what has arrived is kept if it is cut.
 pub async fn receive(
-    shared: &Shared,
-    partials: &Arc<Partials>,
+    files: &Files,
     caller: &Identity,
     mut stream: Streaming<v1::UploadRequest>,
 ) -> Result<v1::UploadResponse, Status> {
+    let shared = files.shared.as_ref();
     let Some(Part::Header(header)) = next(shared, &mut stream).await? else {
         return Err(invalid("header", "the first message must be the header"));
     };
@@ -34,12 +32,10 @@ pub async fn receive(
     if total > MAX_BLOB_BYTES {
         return Err(invalid("header.total_bytes", format!("{total}; at most {MAX_BLOB_BYTES}")));
     }
-    let wanted = digest.clone();
-    if shared.on_store(move |store| store.has_blob(&wanted)).await? {
+    if files.missing(&caller.tenant, vec![digest.clone()]).await?.is_empty() {
         return Ok(v1::UploadResponse { existed: true });
     }
-    let claim = partials.claim(&caller.tenant, &digest)?;
-    partials.check_quota(&caller.tenant, total.saturating_sub(header.offset))?;
+    let claim = claim(files, caller, digest.clone(), total).await?;
     let mut file = open(&claim.path, header.offset, total)?;
     let mut arrived = header.offset;
     while arrived < total {
@@ -63,8 +59,19 @@ pub async fn receive(
         return Err(invalid("data", format!("more bytes than the {total} that the header announced")));
     }
     drop(file);
-    let existed = keep(shared, claim, digest).await?;
-    Ok(v1::UploadResponse { existed })
+    keep(shared, claim, caller.tenant.clone(), digest, total).await?;
+    Ok(v1::UploadResponse { existed: false })
+}
+
+/// Claims an upload, with all the room that it will need.
+async fn claim(files: &Files, caller: &Identity, digest: Digest, total: u64) -> Result<Claim, Status> {
+    let (partials, holdings) = (files.partials.clone(), files.shared.holdings.clone());
+    let quota = files.shared.core.max_stored_bytes(&caller.tenant);
+    let tenant = caller.tenant.clone();
+    let claimed = tokio::task::spawn_blocking(move || {
+        partials.claim(&tenant, &digest, total, quota, || holdings.totals(&tenant))
+    });
+    claimed.await.map_err(|_| ending())?
 }
 
 /// The next message; `None` at the end. A client that says nothing for too long is let go.
@@ -112,11 +119,18 @@ async fn write(mut file: File, data: bytes::Bytes) -> Result<File, Status> {
     written.map_err(|_| ending())?.map_err(|error| unwritable(Path::new("an upload"), &error))
 }
 
-/// Moves a complete upload into the store, which verifies it.
-async fn keep(shared: &Shared, claim: Claim, digest: Digest) -> Result<bool, Status> {
-    let store = shared.core.store().clone();
+/// Moves a complete upload into the store, which verifies it. Whether another tenant had uploaded it before is not told.
+async fn keep(
+    shared: &Shared,
+    claim: Claim,
+    tenant: String,
+    digest: Digest,
+    total: u64,
+) -> Result<(), Status> {
+    let (store, holdings) = (shared.core.store().clone(), shared.holdings.clone());
     let kept = tokio::task::spawn_blocking(move || {
         let put = store.put_blob_file(&claim.path, &digest);
+        let put = put.and_then(|_| holdings.add(&tenant, &digest, total));
         let lost =
             matches!(put, Err(ventral_store::Error::Changed { .. } | ventral_store::Error::TooLarge { .. }));
         if put.is_ok() || lost {
@@ -125,7 +139,7 @@ async fn keep(shared: &Shared, claim: Claim, digest: Digest) -> Result<bool, Sta
         put
     });
     match kept.await.map_err(|_| ending())? {
-        Ok(put) => Ok(put == Put::Identical),
+        Ok(()) => Ok(()),
         Err(ventral_store::Error::Changed { expected, found, .. }) => {
             let message = format!(
                 "the bytes have the SHA-256 {found}, announced was {expected}; nothing is kept, upload it anew"

@@ -13,8 +13,8 @@ use ventral_coordinator::server::{ServerConfig, TlsFiles};
 use super::fake::Fake;
 use super::support::{Running, refused_call, start_with, tokens};
 
-struct Authority {
-    pem: PathBuf,
+pub struct Authority {
+    pub pem: PathBuf,
     issuer: Issuer<'static, KeyPair>,
 }
 
@@ -55,6 +55,16 @@ impl Authority {
 }
 
 async fn server(folder: &Path, client_ca: Option<&Authority>, required: bool) -> (Running, Authority) {
+    server_with(folder, client_ca, required, |_| {}).await
+}
+
+/// A server under TLS.
+pub async fn server_with(
+    folder: &Path,
+    client_ca: Option<&Authority>,
+    required: bool,
+    more: impl FnOnce(&mut ServerConfig),
+) -> (Running, Authority) {
     let authority = authority(folder, "server-ca");
     let (certificate, key) =
         authority.issue(folder, "coordinator", &["localhost"], ExtendedKeyUsagePurpose::ServerAuth);
@@ -71,11 +81,13 @@ async fn server(folder: &Path, client_ca: Option<&Authority>, required: bool) ->
     let change = |config: &mut ServerConfig| {
         config.tls = Some(tls);
         config.identities = Some(identities);
+        more(config);
     };
     (start_with(Fake::new(), change).await, authority)
 }
 
-fn client(server: &Running, ca: Option<&Authority>, change: impl FnOnce(&mut Target)) -> Client {
+/// A client under TLS.
+pub fn client(server: &Running, ca: Option<&Authority>, change: impl FnOnce(&mut Target)) -> Client {
     let mut target = Target::new(&format!("https://localhost:{}", server.address.port()));
     target.ca = ca.map(|ca| ca.pem.clone());
     target.patience = Duration::from_millis(300);

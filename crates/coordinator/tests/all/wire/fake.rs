@@ -1,4 +1,4 @@
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
@@ -20,6 +20,8 @@ pub struct Fake {
     pub store: Store,
     pub generation: String,
     pub ready: AtomicBool,
+    /// Quota of every tenant.
+    pub max_stored_bytes: AtomicU64,
     /// Calls that reached the core with a job id.
     pub asked: AtomicUsize,
     /// Controls that were carried out.
@@ -28,12 +30,18 @@ pub struct Fake {
     pub pools: Mutex<Vec<PoolView>>,
     pub workers: Mutex<Vec<WorkerRecord>>,
     /// Directory of the store.
-    _folder: tempfile::TempDir,
+    _folder: Option<tempfile::TempDir>,
 }
 
 impl Fake {
     pub fn new() -> Self {
         let folder = tempfile::tempdir().expect("a directory");
+        let store = Store::open(folder.path()).expect("a store");
+        Self { _folder: Some(folder), ..Self::over(&store) }
+    }
+
+    /// Another coordinator over the same store.
+    pub fn over(store: &Store) -> Self {
         let worker = |name: &str| WorkerRecord {
             name: name.into(),
             pools: vec!["p/m28".into()],
@@ -45,15 +53,16 @@ impl Fake {
             silent_ms: 10,
         };
         Self {
-            store: Store::open(folder.path()).expect("a store"),
+            store: store.clone(),
             generation: "first".into(),
             ready: AtomicBool::new(true),
+            max_stored_bytes: AtomicU64::new(1 << 40),
             asked: AtomicUsize::new(0),
             steered: AtomicUsize::new(0),
             jobs: Mutex::default(),
             pools: Mutex::default(),
             workers: Mutex::new(vec![worker("one"), worker("two"), worker("three")]),
-            _folder: folder,
+            _folder: None,
         }
     }
 
@@ -219,6 +228,10 @@ impl CoreApi for Fake {
 
     fn generation(&self) -> String {
         self.generation.clone()
+    }
+
+    fn max_stored_bytes(&self, _: &str) -> u64 {
+        self.max_stored_bytes.load(Ordering::SeqCst)
     }
 
     fn store(&self) -> &Store {

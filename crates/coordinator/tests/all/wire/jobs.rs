@@ -12,8 +12,9 @@ use ventral_testkit::TcpProxy;
 
 use super::fake::{Fake, UNITS, drill};
 use super::support::{client_at, refused, refused_call, start, start_with};
+use super::tenants::upload_bundle;
 
-fn submission(bundle: &str) -> v1::SubmitRequest {
+pub fn submission(bundle: &str) -> v1::SubmitRequest {
     v1::SubmitRequest {
         request_id: request_id(),
         name: "job".into(),
@@ -27,7 +28,8 @@ fn submission(bundle: &str) -> v1::SubmitRequest {
 async fn a_submission_reaches_the_core_once() {
     let server = start().await;
     let client = server.client("submitter-a");
-    let bundle = server.core.store.put_blob(b"manifest").expect("a blob").to_string();
+    let bundle = upload_bundle(&server, "submitter-a", b"spec").await.to_string();
+    upload_bundle(&server, "submitter-b", b"spec").await;
     let request = submission(&bundle);
     let job = client.submit(&request).await.expect("accepted");
     assert_eq!((job.tenant.as_str(), job.profile.as_str(), job.priority), ("a", "p", 7));

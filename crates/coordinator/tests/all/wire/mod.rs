@@ -9,4 +9,8 @@ mod jobs;
 mod reflection;
 mod scaler;
 mod scores;
+mod silent;
 mod support;
+mod tenants;
+
+pub use tenants::manifest;
