@@ -1,3 +1,5 @@
+use std::collections::HashMap;
+
 use ndarray::{Array3, ArrayViewMut1};
 use rten::{NodeId, Value};
 use rten_tensor::Layout as _;

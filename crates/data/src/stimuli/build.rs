@@ -162,13 +162,8 @@ fn in_folder(table: &Path, images: &Path, names: &[String]) -> Result<Vec<Source
         ));
     }
     let find = |name: &String| Some(images.join(name)).filter(|p: &PathBuf| p.is_file()).map(Source::File);
-    let there = || {
-        let mut files = Vec::new();
-        // A folder that cannot be listed has no example.
-        list(images, images, 0, &mut files).ok()?;
-        files.sort();
-        other_side(names, &files)
-    };
+    // A folder that cannot be listed has no example.
+    let there = || other_side(names, &list(images).ok()?);
     all_found(table, images, names, find, there)
 }
 

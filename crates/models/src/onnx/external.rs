@@ -173,7 +173,6 @@ fn read_range(path: &Path, name: &str, location: &Location) -> Result<Vec<u8>, E
         ));
     };
     let mut bytes = vec![0; wanted];
-    let file = File::open(&location.file).map_err(failed)?;
     file.read_exact_at(&mut bytes, location.offset).map_err(failed)?;
     Ok(bytes)
 }

@@ -11,7 +11,6 @@ mod scan;
 mod softmax;
 
 pub use external::MAX_EXTERNAL_FILES;
-pub(crate) use file::read_bounded;
 pub use file::{MAX_EXTENT, MAX_MODEL_BYTES, MAX_NESTING, MAX_NODES, MAX_RANK, OnnxFile};
 pub(crate) use graph::{GraphSummary, InputShape, names_used};
 pub(crate) use proto::{AttributeProto, GraphProto, NodeProto};
