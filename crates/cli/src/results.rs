@@ -166,6 +166,29 @@ pub fn scores(context: &Context, job: Option<&str>, model: Option<&str>, benchma
     if results.missing == 0 { Ok(()) } else { Err(Exit::Partial) }
 }
 
+/// What ± is, a line per kind of error bar.
+fn error_bars<'a>(benchmarks: impl Iterator<Item = &'a BenchmarkFacts>) -> String {
+    let mut kinds: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    benchmarks.for_each(|b| kinds.entry(error_bar(b)).or_default().push(&b.identifier));
+    kinds.into_iter().map(|(kind, of)| format!("± {kind}: {}\n", of.join(", "))).collect()
+}
+
+/// A line for each score that passes over undefined values.
+fn footnotes(notes: impl Iterator<Item = (String, impl AsRef<str>)>) -> String {
+    let mut text = String::new();
+    let mut left = 0;
+    for (number, (what, note)) in notes.enumerate() {
+        match number < MAX_FOOTNOTES {
+            true => text.push_str(&format!("{UNDEFINED_MARK} {what}: {}\n", note.as_ref())),
+            false => left += 1,
+        }
+    }
+    match left {
+        0 => text,
+        _ => text + &format!("{UNDEFINED_MARK} and {left} more; `ventral export --what layers` has all\n"),
+    }
+}
+
 fn known<'a>(what: &str, asked: Option<&str>, names: impl Iterator<Item = &'a str>) -> Outcome {
     let Some(asked) = asked else { return Ok(()) };
     let names: Vec<&str> = names.collect();

@@ -15,4 +15,5 @@ mod serve;
 mod site;
 mod support;
 mod synthesis;
+mod undefined;
 mod units;
