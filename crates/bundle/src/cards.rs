@@ -102,7 +102,9 @@ fn matching(base: &Path, pattern: &str, file_name: &str) -> Result<Vec<PathBuf>,
     let (cards, directories) = (glob(&whole)?, glob(&whole.join(file_name))?);
     // A spec that is named without a folder lies in this one, whose name is empty.
     let here = literal.as_os_str().is_empty();
-    let found = find_cards(if here { Path::new(".") } else { &literal }, file_name);
-    let found = found.into_iter().map(|path| path.strip_prefix("./").map(Path::to_owned).unwrap_or(path));
-    Ok(found.filter(|path| cards.is_match(path) || directories.is_match(path)).collect())
+    let mut found = find_cards(if here { Path::new(".") } else { &literal }, file_name);
+    if here {
+        found.iter_mut().for_each(|path| *path = path.strip_prefix(".").unwrap_or(path).to_owned());
+    }
+    Ok(found.into_iter().filter(|path| cards.is_match(path) || directories.is_match(path)).collect())
 }
