@@ -24,6 +24,11 @@ pub fn install(memory_bytes: Option<u64>, seconds: u64) -> Outcome {
     let program = std::env::current_exe()
         .map_err(|error| Exit::Machine(anyhow::anyhow!("cannot find this program's file: {error}")))?;
     let arguments = vec![OsString::from(COMMAND)];
-    open_models_with(OpenerCommand { program, arguments, memory_bytes, patience: Duration::from_secs(seconds) });
+    open_models_with(OpenerCommand {
+        program,
+        arguments,
+        memory_bytes,
+        patience: Duration::from_secs(seconds),
+    });
     Ok(())
 }

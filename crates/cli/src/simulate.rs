@@ -6,8 +6,7 @@ use ventral_data::{StimulusSet, write_assembly};
 use ventral_metrics::Simulation;
 use ventral_models::ModelCard;
 use ventral_worker::{
-    Event, LoadedModel, Observer, SimulationRequest, default_memory_bytes, simulate as record,
-    try_model,
+    Event, LoadedModel, Observer, SimulationRequest, default_memory_bytes, simulate as record, try_model,
 };
 
 use crate::args::SimulateArgs;

@@ -91,9 +91,7 @@ impl Kind {
             (Self::Type, 5) => Message("types", Self::Map, size_of::<TypeProto>()),
             (Self::TypeOfElements, 1) | (Self::Map, 2) => kind("types"),
             (Self::TypeOfElements, 2) => Message("shapes", Self::Shape, size_of::<TypeProto>()),
-            (Self::Shape, 1) => {
-                Message("dimensions", Self::Pair, size_of::<tensor_shape_proto::Dimension>())
-            }
+            (Self::Shape, 1) => Message("dimensions", Self::Pair, size_of::<tensor_shape_proto::Dimension>()),
             (Self::Training, 1 | 2) => graph("graphs of training steps"),
             (Self::Graph, 16)
             | (Self::Node, 9)

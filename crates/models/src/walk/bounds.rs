@@ -60,7 +60,8 @@ fn size(node: &NodeProto, inputs: &dyn Inputs, all: f64) -> Option<f64> {
     let numbers = |input: usize, name: &str| inputs.numbers(input).or_else(|| list(node, name));
     Some(match node.op_type() {
         "Add" | "Sub" | "Mul" | "Div" | "Pow" | "Mod" | "PRelu" | "And" | "Or" | "Xor" | "Equal"
-        | "Greater" | "GreaterOrEqual" | "Less" | "LessOrEqual" | "Where" | "Max" | "Min" | "Mean" | "Sum" => {
+        | "Greater" | "GreaterOrEqual" | "Less" | "LessOrEqual" | "Where" | "Max" | "Min" | "Mean"
+        | "Sum" => {
             product(&broadcast(&(0..node.input.len()).filter_map(|i| inputs.shape(i)).collect::<Vec<_>>()))
         }
         "Expand" => product(&broadcast(&[inputs.shape(0)?, inputs.numbers(1)?])),
@@ -179,7 +180,9 @@ fn conv_transpose(node: &NodeProto, inputs: &dyn Inputs) -> Option<Bound> {
     let result: Vec<f64> = spatial.iter().enumerate().map(length).collect();
     let channels = weight.get(1)? * number(node, "group", 1.0);
     let columns = channels * product(kernel) * product(spatial);
-    let elements = image.first()? * channels * product(&result).max(list(node, "output_shape").map_or(0.0, |shape| product(&shape)));
+    let elements = image.first()?
+        * channels
+        * product(&result).max(list(node, "output_shape").map_or(0.0, |shape| product(&shape)));
     Some(Bound::with(elements + columns, columns * weight.first()?))
 }
 
@@ -218,7 +221,8 @@ fn mat_mul_bits(node: &NodeProto, inputs: &dyn Inputs) -> Option<Bound> {
 /// The work of a sum over all letters at once, which is also what may lie between more than two factors.
 fn einsum(node: &NodeProto, inputs: &dyn Inputs) -> Option<Bound> {
     let equation = String::from_utf8_lossy(text(node, "equation")?).replace(' ', "");
-    let shapes: Vec<Vec<f64>> = (0..node.input.len()).map(|input| inputs.shape(input)).collect::<Option<_>>()?;
+    let shapes: Vec<Vec<f64>> =
+        (0..node.input.len()).map(|input| inputs.shape(input)).collect::<Option<_>>()?;
     let worst: f64 = shapes.iter().map(|shape| product(shape)).product();
     let terms = equation.split("->").next()?.split(',');
     let mut lengths: Vec<(char, f64)> = Vec::new();

@@ -104,9 +104,8 @@ fn check(
     spent: &mut Bound,
 ) -> Result<(), String> {
     let inputs = Known { engine, live, node };
-    let missing = |name: &&String| {
-        !name.is_empty() && !live.contains_key(name.as_str()) && !engine.is_constant(name)
-    };
+    let missing =
+        |name: &&String| !name.is_empty() && !live.contains_key(name.as_str()) && !engine.is_constant(name);
     if let Some(name) = node.input.iter().find(missing) {
         return Err(format!("it reads {name:?}, which no operator before it makes; export the model again"));
     }
@@ -136,7 +135,10 @@ fn check(
     spent.elements += needs.elements;
     spent.operations += needs.operations;
     if spent.elements * element > MAX_PASS_BYTES as f64 {
-        return Err(format!("with it all tensors of one image take more than {}", gib(MAX_PASS_BYTES as f64)));
+        return Err(format!(
+            "with it all tensors of one image take more than {}",
+            gib(MAX_PASS_BYTES as f64)
+        ));
     }
     if spent.operations > MAX_PASS_OPERATIONS as f64 {
         return Err(format!(

@@ -13,8 +13,8 @@ fn sizing(operator: &str) -> &'static [usize] {
         "ConstantOfShape" | "NonZero" | "If" => &[0],
         "Loop" => &[0, 1],
         "Range" | "NonMaxSuppression" => &[0, 1, 2],
-        "Expand" | "Tile" | "Reshape" | "OneHot" | "TopK" | "Split" | "Squeeze" | "Unsqueeze" | "Upsample"
-        | "DFT" | "SplitToSequence" => &[1],
+        "Expand" | "Tile" | "Reshape" | "OneHot" | "TopK" | "Split" | "Squeeze" | "Unsqueeze"
+        | "Upsample" | "DFT" | "SplitToSequence" => &[1],
         "Pad" | "STFT" => &[1, 3],
         "Resize" => &[2, 3],
         "Slice" => &[1, 2, 3, 4],
