@@ -16,6 +16,9 @@ use crate::walk::{fixed, walk};
 pub(crate) const ENGINE: &str =
     "rten 0.27.0, not optimised, prepacked, one image and one thread per run; rewrites 1";
 
+/// Stack that the engine's planner takes for each operator of a chain, generously.
+const STACK_BYTES: usize = 1 << 10;
+
 /// A graph ready to run.
 ///
 /// Same bytes always: each run has one image and one thread, so neither other images nor the number of threads can change how a
@@ -86,7 +89,9 @@ impl Engine {
         let data = standard.as_slice().unwrap_or_default();
         let input = NdTensorView::from_data([a, b, c, d], data);
         let options = RunOptions::default().with_thread_pool(Some(worker.0.clone()));
-        match guarded(|| self.model.run(vec![(self.input, input.into())], tensors, Some(options))) {
+        let run = || self.model.run(vec![(self.input, input.into())], tensors, Some(options));
+        let stack = STACK_BYTES * (self.nodes.len() + 256);
+        match guarded(|| stacker::maybe_grow(stack, 2 * stack, run)) {
             Ok(result) => result.map_err(|error| self.explain(&error)),
             // One operator at a time, to see which it is.
             Err(panic) => match walk(self, image, &mut |_, _| ()) {

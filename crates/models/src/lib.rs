@@ -27,8 +27,8 @@ pub use gradient::{Differentiable, Real, Trace};
 pub use layers::select_layers;
 pub use network::*;
 pub use onnx::{
-    MAX_DECODING_BYTES, MAX_EXTENT, MAX_EXTERNAL_FILES, MAX_MODEL_BYTES, MAX_NESTING, MAX_NODES, MAX_RANK,
-    OnnxFile,
+    MAX_DECODING_BYTES, MAX_EXTENT, MAX_EXTERNAL_FILES, MAX_INNER_NODES, MAX_MODEL_BYTES, MAX_NESTING,
+    MAX_NODES, MAX_RANK, OnnxFile,
 };
 pub use preprocess::*;
 pub use screen::*;

@@ -13,6 +13,7 @@ mod files;
 mod matlab;
 mod names;
 mod netcdf;
+mod onnx;
 mod run;
 mod table;
 mod tables;
@@ -35,6 +36,7 @@ pub fn families() -> Vec<Case> {
         netcdf::cases,
         files::cases,
         damage::cases,
+        onnx::cases,
     ]
     .into_iter()
     .flat_map(|cases| cases())

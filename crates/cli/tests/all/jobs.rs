@@ -216,3 +216,72 @@ fn stopping_by_signal_is_clean() {
     assert!(sent != 0 || code == Some(130), "{code:?}: {}", String::from_utf8_lossy(&output.stderr));
     assert_eq!(fs::read_dir(store.join("tmp")).map_or(0, Iterator::count), 0, "nothing is left behind");
 }
+
+#[test]
+fn a_model_that_ends_whoever_opens_it_leaves_the_others_their_scores() {
+    let store = tempfile::tempdir().expect("a folder");
+    let folder = tempfile::tempdir().expect("a folder");
+    // A chain of additions of a tensor with itself inside a loop of 60 rounds: 2^60 times the image.
+    std::fs::write(folder.path().join("bomb.onnx"), doubling()).expect("a model");
+    let card = "identifier = \"bomb\"\nfile = \"bomb.onnx\"\n[input]\nsize = [8, 8]\nchannels = \"rgb\"\nscale = \"1/255\"\nmean = [0.0, 0.0, 0.0]\nstd = [1.0, 1.0, 1.0]\n";
+    std::fs::write(folder.path().join("model.toml"), card).expect("a card");
+    let demo = root().join("examples/demo");
+    let spec = folder.path().join("job.toml");
+    let text = format!(
+        "name = \"bombed\"\nmodels = [{:?}, {:?}]\nbenchmarks = [{:?}]\n",
+        demo.join("models/gabor_v1"),
+        folder.path(),
+        demo.join("benchmarks/v1")
+    );
+    std::fs::write(&spec, text).expect("a spec");
+    let (out, errors, code) =
+        finish(ventral(store.path()).arg("--memory").arg("1GiB").arg("run").arg(&spec).arg("--no-report"));
+    assert_eq!(code, 3, "{out}{errors}");
+    assert!(out.contains("gabor_v1") && out.contains("bomb.onnx") && out.contains("GiB"), "{out}{errors}");
+    assert!(!format!("{out}{errors}").contains("panicked"), "{out}{errors}");
+}
+
+/// `Loop` over a body that concatenates its value with itself.
+fn doubling() -> Vec<u8> {
+    fn field(number: u8, content: &[u8]) -> Vec<u8> {
+        let mut bytes = vec![number << 3 | 2];
+        let mut length = content.len();
+        while length >= 0x80 {
+            bytes.push(length as u8 | 0x80);
+            length >>= 7;
+        }
+        bytes.push(length as u8);
+        bytes.extend(content);
+        bytes
+    }
+    let texts = |number: u8, names: &[&str]| -> Vec<u8> {
+        names.iter().flat_map(|name| field(number, name.as_bytes())).collect()
+    };
+    let ports = |number: u8, names: &[&str]| -> Vec<u8> {
+        names.iter().flat_map(|name| field(number, &texts(1, &[name]))).collect()
+    };
+    let node = |operator: &str, inputs: &[&str], output: &str, attributes: &[u8]| {
+        [texts(1, inputs), texts(2, &[output]), texts(4, &[operator]), attributes.to_vec()].concat()
+    };
+    let axis = field(5, &[texts(1, &["axis"]), vec![0x18, 0, 0xa0, 1, 2]].concat());
+    let body = [
+        field(1, &node("Identity", &["go"], "went", &[])),
+        field(1, &node("Concat", &["value", "value"], "next", &axis)),
+        ports(11, &["round", "go", "value"]),
+        ports(12, &["went", "next"]),
+    ]
+    .concat();
+    let body = field(5, &[texts(1, &["body"]), field(6, &body), vec![0xa0, 1, 5]].concat());
+    let number = |name: &str, kind: u8, raw: &[u8]| {
+        field(5, &[vec![0x10, kind], texts(8, &[name]), field(9, raw)].concat())
+    };
+    let graph = [
+        field(1, &node("Loop", &["trips", "yes", "x"], "y", &body)),
+        number("trips", 7, &60i64.to_le_bytes()),
+        number("yes", 9, &[1]),
+        ports(11, &["x"]),
+        ports(12, &["y"]),
+    ]
+    .concat();
+    [vec![0x08, 8], field(7, &graph), field(8, &[0x10, 17])].concat()
+}

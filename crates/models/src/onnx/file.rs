@@ -14,6 +14,8 @@ use crate::hex::hex;
 pub const MAX_MODEL_BYTES: u64 = (1 << 31) - 1;
 /// Most operators, those of nested graphs included. The largest networks of vision have a few thousand.
 pub const MAX_NODES: usize = 20_000;
+/// Most operators of a graph inside an operator: they are planned on the small stack of a thread.
+pub const MAX_INNER_NODES: usize = 2_000;
 /// Deepest nesting of graphs in operators such as `If` and `Loop`.
 pub const MAX_NESTING: usize = 8;
 /// Most dimensions of a stored tensor.
@@ -173,6 +175,12 @@ fn decode(path: &Path, bytes: &[u8]) -> Result<ModelProto, Error> {
 fn check_graph(path: &Path, graph: &GraphProto, depth: usize, nodes: &mut usize) -> Result<(), Error> {
     if depth > MAX_NESTING {
         return Err(invalid(path, format!("graphs are nested more than {MAX_NESTING} deep")));
+    }
+    if depth > 0 && graph.node.len() > MAX_INNER_NODES {
+        return Err(invalid(
+            path,
+            format!("a graph inside an operator has more than {MAX_INNER_NODES} operators"),
+        ));
     }
     *nodes += graph.node.len();
     if *nodes > MAX_NODES {

@@ -11,7 +11,7 @@ mod scan;
 mod softmax;
 
 pub use external::MAX_EXTERNAL_FILES;
-pub use file::{MAX_EXTENT, MAX_MODEL_BYTES, MAX_NESTING, MAX_NODES, MAX_RANK, OnnxFile};
+pub use file::{MAX_EXTENT, MAX_INNER_NODES, MAX_MODEL_BYTES, MAX_NESTING, MAX_NODES, MAX_RANK, OnnxFile};
 pub(crate) use graph::{GraphSummary, InputShape, names_used};
 pub(crate) use proto::{AttributeProto, GraphProto, NodeProto};
 pub(crate) use rewrite::{Executable, NodeLabels, executable, label as node_label};

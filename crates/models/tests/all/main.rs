@@ -6,6 +6,7 @@ mod derivatives;
 mod differentiable;
 mod gradient;
 mod graphs;
+mod limits;
 mod network;
 mod onnx;
 mod opsets;

@@ -137,6 +137,8 @@ impl Running {
         let memory_bytes = memory_bytes.max(MIN_MEMORY_BYTES);
         let mut spawning = Command::new(&command.program);
         spawning.args(&command.arguments).arg(memory_bytes.to_string());
+        // Last words are few.
+        spawning.env("RUST_BACKTRACE", "0");
         spawning.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         // Ctrl-C is for us; it ends when we do.
         #[cfg(unix)]
@@ -194,10 +196,12 @@ impl Running {
         let words: Vec<String> = tail.into_iter().collect();
         if words.iter().any(|line| line.starts_with("memory allocation of")) {
             return format!(
-                "opening the model needed more than {:.1} GiB, the memory that it may take here ({})",
-                self.memory_bytes as f64 / (1u64 << 30) as f64,
-                words.join("; ")
+                "opening the model needed more than {:.1} GiB, the memory that it may take here; see --memory",
+                self.memory_bytes as f64 / (1u64 << 30) as f64
             );
+        }
+        if words.iter().any(|line| line.contains("has overflowed its stack")) {
+            return "opening the model needed more stack than there is: its graph is too deep".to_owned();
         }
         let words =
             if words.is_empty() { String::new() } else { format!("; its last words: {}", words.join("; ")) };
