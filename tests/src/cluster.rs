@@ -8,7 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use tempfile::TempDir;
-use ventral_testkit::{RedisOptions, RedisServer, free_port, wait_until};
+use ventral_testkit::{RedisOptions, RedisServer, RedisUsers, free_port, wait_until};
 
 use crate::binary::{repository, ventral};
 use crate::process::Process;
@@ -29,7 +29,7 @@ pub struct Options {
     pub slots: usize,
     /// Length of a lease; beats and reaps follow from it.
     pub lease_ms: u64,
-    /// Whether Redis keeps an append-only file.
+    /// Whether Redis keeps an append-only file, behind the users that are shipped for Kubernetes.
     pub append_only: bool,
     /// Redis as the workers see it: another port than its own, such as a proxy's. Port by worker; Redis' own beyond the end.
     pub worker_redis_ports: Vec<u16>,
@@ -80,7 +80,8 @@ impl Cluster {
     /// # Panics
     /// When a part does not start.
     pub fn start(options: &Options) -> Option<Self> {
-        let redis = RedisOptions { append_only: options.append_only, ..RedisOptions::default() };
+        let users = options.append_only.then(|| RedisUsers::shipped().expect("deploy/secrets.sh makes users"));
+        let redis = RedisOptions { append_only: options.append_only, users, ..RedisOptions::default() };
         let redis = RedisServer::start_or_skip(redis).expect("redis-server starts")?;
         let mut cluster = Self::prepare(redis, options).expect("a folder and ports");
         cluster.start_all();

@@ -57,6 +57,8 @@ impl Config {
             slot_bytes: self.slot_bytes,
             version: self.version.clone(),
             leases: u32::try_from(leases).unwrap_or(u32::MAX),
+            trouble: String::new(),
+            quarantined: false,
             draining: false,
             silent_ms: 0,
         }

@@ -146,6 +146,7 @@ fn failure_name(kind: FailureKind) -> &'static str {
         FailureKind::Crash => "crash",
         FailureKind::Permanent => "permanent",
         FailureKind::Input => "input",
+        FailureKind::Machine => "machine",
     }
 }
 

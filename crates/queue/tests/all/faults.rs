@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use ventral_queue::redis::link::CALL_LIMIT;
 use ventral_queue::{Admission, Error, Finished, LeaseRef, Loss, Queue, Redis, Timing, TlsFiles, UnitState};
-use ventral_testkit::{RedisOptions, RedisServer, TcpProxy, wait_until_async};
+use ventral_testkit::{RedisOptions, RedisServer, RedisUsers, TcpProxy, wait_until_async};
 
 use crate::support::{
     TIMING, admit, all_events, connect, connect_at, entry, lease, record, server, status, take,
@@ -84,6 +84,32 @@ async fn opening_clears_what_an_earlier_life_left() {
     assert_eq!(queue.depths().await.unwrap(), []);
     assert_eq!(status(&queue, "u7").await, None);
     assert_eq!(server.command(&["DBSIZE"]).unwrap(), ":2", "the generation and the foreign key");
+}
+
+#[tokio::test]
+async fn the_shipped_users_let_nobody_else_in_and_keep_the_queue_over_a_restart() {
+    let users = RedisUsers::shipped().unwrap();
+    let options = RedisOptions { append_only: true, users: Some(users), ..RedisOptions::default() };
+    let Some(mut server) = RedisServer::start_or_skip(options).unwrap() else { return };
+    let queue = Redis::connect(&server.url(), "ventral", TIMING, &TlsFiles::default()).await.unwrap();
+    queue.open().await.unwrap();
+    for unit in ["done", "held", "ready"] {
+        admit(&queue, unit).await;
+    }
+    let done = lease(&queue, "w").await;
+    queue.finish(&done, "w", b"report").await.unwrap();
+    lease(&queue, "w").await;
+    let depths = queue.depths().await.unwrap();
+    server.restart().unwrap();
+    until_answers(&queue).await;
+    assert!(!server.log().contains("NOPERM"), "{}", server.log());
+    assert_eq!(queue.depths().await.unwrap(), depths);
+    assert_eq!(all_events(&queue).await.len(), 1);
+    for login in ["", "default:@", "default:x@", "ventral:x@"] {
+        let stranger = connect_at(&format!("redis://{login}127.0.0.1:{}/", server.port())).await;
+        let error = stranger.open().await.unwrap_err();
+        assert!(matches!(error, Error::Unavailable(_)), "{login}: {error}");
+    }
 }
 
 #[tokio::test]
