@@ -39,6 +39,10 @@ pub struct Options {
     pub cache: Option<PathBuf>,
     /// More arguments of the coordinator.
     pub coordinator: Vec<String>,
+    /// More arguments of the aggregator.
+    pub aggregator: Vec<String>,
+    /// More arguments of the workers.
+    pub worker: Vec<String>,
 }
 
 impl Default for Options {
@@ -52,6 +56,8 @@ impl Default for Options {
             store: None,
             cache: None,
             coordinator: Vec::new(),
+            aggregator: Vec::new(),
+            worker: Vec::new(),
         }
     }
 }
@@ -116,7 +122,9 @@ impl Cluster {
         listen.extend(options.coordinator.iter().cloned());
         let coordinator = role("coordinator", "coordinator", here, listen)?;
         let cache = options.cache.clone().unwrap_or_else(|| dir.path().join("cache"));
-        let aggregator = role("aggregator", "aggregator", here, cache_of(&cache, "aggregator"))?;
+        let mut more = cache_of(&cache, "aggregator");
+        more.extend(options.aggregator.iter().cloned());
+        let aggregator = role("aggregator", "aggregator", here, more)?;
         let mut workers = Vec::new();
         for index in 0..options.workers {
             let name = format!("worker-{index}");
@@ -124,6 +132,7 @@ impl Cluster {
             let mut more = cache_of(&cache, &name);
             more.extend([format!("--slots={}", options.slots), format!("--name={name}")]);
             more.extend(["--memory=2GiB".to_owned(), "--drain-seconds=20".to_owned()]);
+            more.extend(options.worker.iter().cloned());
             workers.push(role("worker", &name, redis_port, more)?);
         }
         Ok(Self { redis, coordinator, aggregator, workers, store, port, metrics_ports, dir: Some(dir) })
@@ -174,6 +183,11 @@ impl Cluster {
     /// URL of its coordinator.
     pub fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// Whether a role says that it is ready.
+    pub fn is_ready(&self, name: &str) -> bool {
+        self.metrics_ports.iter().any(|(other, port)| other == name && answers_ok(*port, "/readyz"))
     }
 
     /// Metrics of a role, as Prometheus reads them.

@@ -173,6 +173,25 @@ impl RedisServer {
         self.run()
     }
 
+    /// Kills the server if it runs, cuts so many bytes off the end of its append-only file (half of it at most), as a loss of power does, and
+    /// starts it on the same port with what is left; the bytes cut off.
+    ///
+    /// # Errors
+    /// As [`RedisServer::start`]; also when it keeps no such file.
+    pub fn restart_cut(&mut self, bytes: u64) -> io::Result<u64> {
+        self.kill()?;
+        let files = fs::read_dir(self.dir.path().join("appendonlydir"))?.filter_map(Result::ok);
+        let grows = |path: &PathBuf| path.to_string_lossy().ends_with(".incr.aof");
+        let last = files.map(|entry| entry.path()).filter(grows).max();
+        let path = last.ok_or_else(|| io::Error::other("no append-only file"))?;
+        let file = File::options().write(true).open(path)?;
+        let length = file.metadata()?.len();
+        let cut = bytes.min(length / 2);
+        file.set_len(length - cut)?;
+        self.run()?;
+        Ok(cut)
+    }
+
     /// Kills the server if it runs, removes its files, starts it empty on the same port, waits until it answers.
     ///
     /// # Errors

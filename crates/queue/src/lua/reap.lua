@@ -39,8 +39,20 @@ call('ZREMRANGEBYSCORE', CANCELLED, '-inf', long_ago)
 
 -- Now and then streams that are empty go, as pools come and go with the versions of the program, and counts that a server has lost are made
 -- anew: of a stream's entries those that are pending are leased.
+local function drop_orphans(stream)
+  for _, pending in ipairs(call('XPENDING', stream, 'w', '-', '+', MAX_REAP)) do
+    local entry = pending[1]
+    local held = call('XRANGE', stream, entry, entry)[1]
+    local found = held and call('HMGET', UNIT .. held[2][2], 'place', 'entry') or {}
+    if found[1] ~= 'leased' or found[2] ~= entry then
+      call('XACK', stream, 'w', entry)
+      call('XDEL', stream, entry)
+    end
+  end
+end
+
 local function sweep()
-  local depths, shards, total = {}, {}, 0
+  local depths, shards, total, pending = {}, {}, 0, 0
   local function sum(field, by)
     depths[field] = (depths[field] or 0) + by
   end
@@ -58,7 +70,13 @@ local function sweep()
       local pool = string.match(name, '^%d+:(.*)$')
       sum('ready:' .. pool, length - leased)
       sum('leased:' .. pool, leased)
+      pending = pending + leased
       shards[name] = length - leased
+    end
+  end
+  if pending ~= call('ZCARD', LEASED) then
+    for _, name in ipairs(call('SMEMBERS', STREAMS)) do
+      drop_orphans(READY .. name)
     end
   end
   local known, delayed = call('HGETALL', COUNTS), {}

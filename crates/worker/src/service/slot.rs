@@ -11,6 +11,7 @@ use ventral_store::Store;
 
 use super::bundles::Bundles;
 use super::compute;
+use super::executor::work_kind;
 use super::jobs::JobCache;
 use super::protocol::{Reply, Request};
 
@@ -65,6 +66,7 @@ pub fn serve_slot(
         let span = tracing::info_span!("unit", %job, unit = request.unit, epoch = request.epoch);
         let reply = span.in_scope(|| {
             fault::unit(&request.unit);
+            fault::kind(work_kind(&request.assignment.work));
             answer(&mut slot, &request)
         });
         serde_json::to_writer(&mut output, &reply)?;
