@@ -192,7 +192,8 @@ fn redis_comes_back_with_half_of_its_file() {
 /// Nobody is disconnected, the generation stays.
 #[test]
 fn redis_loses_every_unit_and_nothing_else() {
-    let script = "for _, key in ipairs(redis.call('KEYS', '{ventral}:unit:*')) do redis.call('DEL', key) end return 1";
+    let script =
+        "for _, key in ipairs(redis.call('KEYS', '{ventral}:unit:*')) do redis.call('DEL', key) end return 1";
     with_redis(&Options::default(), |redis| {
         assert_eq!(redis.command(&["EVAL", script, "0"]).expect("it answers"), ":1");
     });
@@ -392,8 +393,8 @@ fn an_assembly_that_hangs_is_given_up_with_the_reason() {
         return;
     };
     let aggregator = vec!["--assemble-limit-seconds=1".to_owned()];
-    let mut cluster =
-        Cluster::prepare(redis, &Options { workers: 2, aggregator, ..Options::default() }).expect("a cluster");
+    let mut cluster = Cluster::prepare(redis, &Options { workers: 2, aggregator, ..Options::default() })
+        .expect("a cluster");
     cluster.aggregator.set(FAULT, "hang:assemble");
     cluster.start_all();
     let api = Api::new(&cluster.url());

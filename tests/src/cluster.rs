@@ -86,7 +86,8 @@ impl Cluster {
     /// # Panics
     /// When a part does not start.
     pub fn start(options: &Options) -> Option<Self> {
-        let users = options.append_only.then(|| RedisUsers::shipped().expect("deploy/secrets.sh makes users"));
+        let users =
+            options.append_only.then(|| RedisUsers::shipped().expect("deploy/secrets.sh makes users"));
         let redis = RedisOptions { append_only: options.append_only, users, ..RedisOptions::default() };
         let redis = RedisServer::start_or_skip(redis).expect("redis-server starts")?;
         let mut cluster = Self::prepare(redis, options).expect("a folder and ports");

@@ -72,11 +72,12 @@ impl Executor for Assembler {
         let started = std::time::Instant::now();
         let store = self.store.clone();
         let span = tracing::Span::current();
-        let assembling =
-            tokio::task::spawn_blocking(move || span.in_scope(|| {
+        let assembling = tokio::task::spawn_blocking(move || {
+            span.in_scope(|| {
                 fault::kind("assemble");
                 assemble_job(&store, &assignment.job)
-            }));
+            })
+        });
         tokio::select! {
             joined = assembling => match joined {
                 Ok(Ok(results)) => finished(&results, started.elapsed().as_secs_f64()),

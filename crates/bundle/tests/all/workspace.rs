@@ -98,8 +98,7 @@ fn what_cannot_be_fetched_is_named() {
     assert!(matches!(&missing, Error::Missing { path, .. } if path == spec[0]), "{missing}");
     let failed = workspace.need(&spec, &|_, _| Err("no route".into())).expect_err("refused");
     assert!(failed.to_string().contains("no route") && failed.to_string().contains(spec[0]), "{failed}");
-    let cut =
-        workspace.need(&spec, &|_, path| fs::write(path, "cut").map(|()| true).map_err(Into::into));
+    let cut = workspace.need(&spec, &|_, path| fs::write(path, "cut").map(|()| true).map_err(Into::into));
     assert!(matches!(cut, Err(Error::Fetch { .. })), "{cut:?}");
     assert!(!workspace.spec().exists());
     assert_eq!(fs::read_dir(place.path().join("tmp")).expect("there").count(), 0);

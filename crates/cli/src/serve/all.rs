@@ -37,7 +37,12 @@ pub fn serve(context: &Context, arguments: &AllArgs) -> Outcome {
         if let Some(listen) = common.metrics_listen {
             let ready = core.clone();
             let metrics = telemetry::metrics::install()?;
-            telemetry::metrics::serve(listen, metrics, Arc::new(move || ready.ready().map_err(|error| error.to_string()))).await?;
+            telemetry::metrics::serve(
+                listen,
+                metrics,
+                Arc::new(move || ready.ready().map_err(|error| error.to_string())),
+            )
+            .await?;
         }
         let (stop, stopped) = watch::channel(false);
         let controls = [Control::default(), Control::default()];

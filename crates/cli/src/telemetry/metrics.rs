@@ -55,7 +55,10 @@ fn describe() {
         "Units that gave other bytes than before: look into it at once."
     );
     describe_counter!("ventral_machine_faults_total", "Units that this machine failed, by cause.");
-    describe_gauge!("ventral_quarantined", "1 while this process takes nothing because its machine failed units.");
+    describe_gauge!(
+        "ventral_quarantined",
+        "1 while this process takes nothing because its machine failed units."
+    );
     describe_gauge!("ventral_slots", "Units this process runs at a time.");
     describe_gauge!("ventral_slots_busy", "Units in hand.");
     describe_histogram!("ventral_unit_seconds", "Time of a unit from take to result in seconds, by kind.");

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 use ventral_queue::{
-    Admission, Cursor, Entry, Error as QueueError, Event, Failure, FailureKind, Happening, MAX_ADMIT, MAX_BATCH,
-    UnitId,
+    Admission, Cursor, Entry, Error as QueueError, Event, Failure, FailureKind, Happening, MAX_ADMIT,
+    MAX_BATCH, UnitId,
 };
 
 use super::documents::{self, blocking};

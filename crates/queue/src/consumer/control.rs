@@ -135,7 +135,9 @@ impl Control {
     fn tell_of(&self, health: &Health) {
         metrics::gauge!("ventral_quarantined").set(if health.is_quarantined() { 1.0 } else { 0.0 });
         match health.trouble() {
-            trouble if trouble.is_empty() => tracing::info!("the machine passed its test: units are taken again"),
+            trouble if trouble.is_empty() => {
+                tracing::info!("the machine passed its test: units are taken again")
+            }
             trouble => tracing::error!(trouble, "the machine fails units"),
         }
     }

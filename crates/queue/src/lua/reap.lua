@@ -37,8 +37,7 @@ end
 call('ZREMRANGEBYSCORE', FINISHED, '-inf', long_ago)
 call('ZREMRANGEBYSCORE', CANCELLED, '-inf', long_ago)
 
--- Now and then streams that are empty go, as pools come and go with the versions of the program, and counts that a server has lost are made
--- anew: of a stream's entries those that are pending are leased.
+-- Entries that look leased, of units that are not.
 local function drop_orphans(stream)
   for _, pending in ipairs(call('XPENDING', stream, 'w', '-', '+', MAX_REAP)) do
     local entry = pending[1]
@@ -51,6 +50,8 @@ local function drop_orphans(stream)
   end
 end
 
+-- Now and then streams that are empty go, as pools come and go with the versions of the program, and counts that a server has lost are made
+-- anew: of a stream's entries those that are pending are leased.
 local function sweep()
   local depths, shards, total, pending = {}, {}, 0, 0
   local function sum(field, by)

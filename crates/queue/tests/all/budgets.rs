@@ -3,8 +3,7 @@
 use ventral_queue::machine::backoff::backoff_ms;
 use ventral_queue::{
     Admission, BACKOFF_MS, FailureKind, Finished, Happening, MAX_ATTEMPTS, MAX_BACKOFF_MS, MAX_CRASHES,
-    MAX_MACHINE_FAULTS,
-    Queue, Timing, UnitState,
+    MAX_MACHINE_FAULTS, Queue, Timing, UnitState,
 };
 
 use crate::conformance::scenario;

@@ -7,7 +7,8 @@ use ventral_queue::{Admission, Error, Finished, LeaseRef, Loss, Queue, Redis, Ti
 use ventral_testkit::{RedisOptions, RedisServer, RedisUsers, TcpProxy, wait_until_async};
 
 use crate::support::{
-    ATTEMPT, TIMING, admit, all_events, connect, connect_at, entry, failure, lease, record, server, status, take,
+    ATTEMPT, TIMING, admit, all_events, connect, connect_at, entry, failure, lease, record, server, status,
+    take,
 };
 
 const LONG: Duration = Duration::from_secs(20);
@@ -117,8 +118,21 @@ async fn the_shipped_users_let_nobody_else_in_and_keep_the_queue_over_a_restart(
 async fn whatever_key_is_lost_every_unit_gets_done() {
     let Some(server) = server() else { return };
     let keys = [
-        "unit:u1", "unit:u3", "unit:u5", "ready:0:p", "ready:1:p", "streams", "counts", "shards", "delayed", "leased",
-        "epoch", "swept", "workers", "records", "taken",
+        "unit:u1",
+        "unit:u3",
+        "unit:u5",
+        "ready:0:p",
+        "ready:1:p",
+        "streams",
+        "counts",
+        "shards",
+        "delayed",
+        "leased",
+        "epoch",
+        "swept",
+        "workers",
+        "records",
+        "taken",
     ];
     for (number, lost) in keys.iter().enumerate() {
         let name = format!("lost-{number}");

@@ -3,8 +3,7 @@
 use ventral_queue::{
     Error, Finished, LeaseRef, MAX_ADMIT, MAX_ADMIT_BYTES, MAX_BATCH, MAX_BEAT, MAX_DEAD, MAX_EVENT_BYTES,
     MAX_NAME_BYTES, MAX_PAYLOAD_BYTES, MAX_POOLS, MAX_REASON_CHARS, MAX_REPORT_BYTES, MAX_TAKE,
-    MAX_TROUBLE_CHARS, Queue, Redis,
-    SHARDS, Timing, TlsFiles, UnitId,
+    MAX_TROUBLE_CHARS, Queue, Redis, SHARDS, Timing, TlsFiles, UnitId,
 };
 
 use crate::conformance::scenario;

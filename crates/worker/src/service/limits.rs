@@ -66,7 +66,8 @@ mod tests {
     #[test]
     fn the_prediction_decides_from_half_a_minute_on() {
         let limits = TimeLimits::default();
-        let cases = [(None, 600), (Some(0.0), 600), (Some(30.0), 600), (Some(31.0), 620), (Some(3_600.0), 72_000)];
+        let cases =
+            [(None, 600), (Some(0.0), 600), (Some(30.0), 600), (Some(31.0), 620), (Some(3_600.0), 72_000)];
         let odd = [f64::NAN, f64::INFINITY, -1.0].map(|seconds| (Some(seconds), 600));
         for (predicted, limit) in cases.into_iter().chain(odd) {
             let of = limits.of(&assignment(Work::Score { index: 0 }, predicted));

@@ -298,7 +298,8 @@ async fn a_unit_that_hangs_is_ended_and_says_how_long_it_ran() {
     let failure = status.failure.expect("a failure");
     assert_eq!((failure.kind, status.crashes), (FailureKind::Attempt, 0));
     assert_eq!(failure.reason, "ran 1 s, limit 1 s, predicted 0.0 s: it was ended");
-    lab.until("it is given up", async |lab| lab.queue.dead(None, 10).await.expect("dead units").len() == 1).await;
+    lab.until("it is given up", async |lab| lab.queue.dead(None, 10).await.expect("dead units").len() == 1)
+        .await;
     lab.until("the other is done", async |lab| lab.finished("good").await).await;
     lab.drain(serving).await;
 }
