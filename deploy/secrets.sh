@@ -15,9 +15,10 @@ sha256() { printf '%s' "$1" | sha256sum | cut -d' ' -f1; }
 
 password=$(random)
 printf 'redis://ventral:%s@redis:6379/0' "$password" > "$folder/ventral-redis/url"
-# Only the keys of the queue, nothing that administers the server.
+# Only the keys of the queue, nothing that administers the server. The default user lets nobody in, but needs its rights: as it the server
+# replays its append-only file after a restart, and drops every transaction of it that the user may not run.
 cat > "$folder/ventral-redis-users/users.acl" <<ACL
-user default off
+user default off resetpass ~* &* +@all
 user ventral on #$(sha256 "$password") ~{ventral}* &* +@all -@admin -@dangerous +info
 ACL
 

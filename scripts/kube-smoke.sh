@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # One pod of each role, started by podman from the rendered manifests of overlays/lab; the demo submitted from outside; the worker's pod
-# killed on the way; the scores compared with those of 'ventral run'. Needs root, podman, kubectl and redis-server; says so where it cannot.
+# and Redis killed on the way; the scores compared with those of 'ventral run'. Needs root, podman, kubectl and redis-server; says so where it cannot.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export PATH="$HOME/.cargo/bin:$PATH"
@@ -116,6 +116,16 @@ wait_for "five results are stored" some_objects
 podman kill --signal KILL worker-pod-0-worker >/dev/null
 echo "killed: worker, with $(objects) results stored"
 podman start worker-pod-0-worker >/dev/null # as the kubelet does
+some_more_objects() { [ "$(objects)" -ge 10 ]; }
+wait_for "ten results are stored" some_more_objects
+podman kill --signal KILL redis-pod-0-redis >/dev/null
+podman start redis-pod-0-redis >/dev/null
+wait_for "redis listens again" bash -c "exec 3<>/dev/tcp/${address[redis]}/6379"
+if podman logs redis-pod-0-redis 2>&1 | grep -E 'NOPERM|AOF-loading-client'; then
+  echo "redis cannot replay its append-only file with the users of deploy/secrets.sh" >&2
+  exit 1
+fi
+echo "killed: redis, with $(objects) results stored; it has its queue again"
 if ! wait "$submit"; then
   cat "$work/submit.out" >&2
   exit 1

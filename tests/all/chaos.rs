@@ -17,6 +17,8 @@ const SECONDS: &str = "VENTRAL_CHAOS_SECONDS";
 const FAULTS: usize = 8;
 /// Longest time between two faults in milliseconds.
 const GAP_MS: u64 = 900;
+/// Bytes that a power cut takes off the append-only file.
+const CUT_BYTES: u64 = 40_000;
 /// Faults of a round that may cost a unit one of its three crashes: one less than that, so that no unit may be given up.
 const HARMFUL: usize = 2;
 
@@ -45,17 +47,19 @@ enum Fault {
     KillAggregator,
     KillRedis,
     EmptyRedis,
+    CutRedis,
     FlushAll,
     FlushScripts,
 }
 
-const ALL: [Fault; 8] = [
+const ALL: [Fault; 9] = [
     Fault::KillWorker,
     Fault::StopWorker,
     Fault::KillCoordinator,
     Fault::KillAggregator,
     Fault::KillRedis,
     Fault::EmptyRedis,
+    Fault::CutRedis,
     Fault::FlushAll,
     Fault::FlushScripts,
 ];
@@ -96,7 +100,7 @@ fn round(seed: u64) -> bool {
             break;
         }
         let mut fault = ALL[usize::try_from(random.below(ALL.len() as u64)).unwrap_or(0)];
-        if matches!(fault, Fault::KillWorker | Fault::StopWorker) {
+        if matches!(fault, Fault::KillWorker | Fault::StopWorker | Fault::CutRedis) {
             harmful += 1;
             if harmful > HARMFUL {
                 fault = Fault::FlushAll;
@@ -122,6 +126,8 @@ fn harm(cluster: &mut Cluster, fault: Fault, worker: usize, lease_ms: u64) {
         Fault::KillAggregator => cluster.aggregator.start().expect("it starts again"),
         Fault::KillRedis => cluster.redis.restart().expect("it starts again"),
         Fault::EmptyRedis => cluster.redis.restart_empty().expect("it starts again"),
+        // A power cut: what was leased in the meantime looks as if its worker had vanished.
+        Fault::CutRedis => drop(cluster.redis.restart_cut(CUT_BYTES).expect("it starts again")),
         Fault::FlushAll => drop(cluster.redis.command(&["FLUSHALL"]).expect("it answers")),
         Fault::FlushScripts => drop(cluster.redis.command(&["SCRIPT", "FLUSH"]).expect("it answers")),
     }

@@ -179,6 +179,34 @@ fn redis_is_flushed() {
     with_redis(&Options::default(), |redis| drop(redis.command(&["FLUSHALL"]).expect("it answers")));
 }
 
+/// The file lost its end, as in a power cut: the generation is there, units are not.
+#[test]
+fn redis_comes_back_with_half_of_its_file() {
+    let options = Options { append_only: true, ..Options::default() };
+    with_redis(&options, |redis| {
+        let cut = redis.restart_cut(u64::MAX).expect("redis-server starts");
+        assert!(cut > 1_000, "{cut} bytes are no loss");
+    });
+}
+
+/// Nobody is disconnected, the generation stays.
+#[test]
+fn redis_loses_every_unit_and_nothing_else() {
+    let script =
+        "for _, key in ipairs(redis.call('KEYS', '{ventral}:unit:*')) do redis.call('DEL', key) end return 1";
+    with_redis(&Options::default(), |redis| {
+        assert_eq!(redis.command(&["EVAL", script, "0"]).expect("it answers"), ":1");
+    });
+}
+
+#[test]
+fn redis_loses_what_waits_for_workers() {
+    let script = "for _, key in ipairs(redis.call('KEYS', '{ventral}:ready:*')) do redis.call('DEL', key) end return 1";
+    with_redis(&Options::default(), |redis| {
+        assert_eq!(redis.command(&["EVAL", script, "0"]).expect("it answers"), ":1");
+    });
+}
+
 #[test]
 fn scripts_are_flushed() {
     with_redis(&Options::default(), |redis| drop(redis.command(&["SCRIPT", "FLUSH"]).expect("it answers")));
@@ -238,22 +266,34 @@ fn the_line_to_redis_is_cut_delayed_and_half_open() {
 }
 
 /// A file system of its own with `megabytes` of room; `None`, and a line that says so, where it cannot be mounted.
-struct SmallDisk(TempDir);
+struct SmallDisk(PathBuf, TempDir);
 
 impl SmallDisk {
     fn new(megabytes: u32) -> Option<Self> {
+        Self::at("", megabytes)
+    }
+
+    /// Below a folder of this name in a folder of its own.
+    fn at(name: &str, megabytes: u32) -> Option<Self> {
         let dir = tempfile::tempdir().expect("a folder");
+        let path = dir.path().join(name);
+        fs::create_dir_all(&path).expect("a folder");
         let mut mount = Command::new("mount");
-        mount.args(["-t", "tmpfs", "-o", &format!("size={megabytes}m"), "tmpfs"]).arg(dir.path());
+        mount.args(["-t", "tmpfs", "-o", &format!("size={megabytes}m"), "tmpfs"]).arg(&path);
         if mount.output().is_ok_and(|output| output.status.success()) {
-            return Some(Self(dir));
+            return Some(Self(path, dir));
         }
         eprintln!("SKIPPED: no right to mount a small file system");
         None
     }
 
     fn path(&self) -> &Path {
-        self.0.path()
+        &self.0
+    }
+
+    /// The folder that [`SmallDisk::at`] made the disk in.
+    fn parent(&self) -> &Path {
+        self.1.path()
     }
 
     /// Fills what is left; the file that does.
@@ -269,7 +309,7 @@ impl SmallDisk {
 impl Drop for SmallDisk {
     fn drop(&mut self) {
         // Nothing else can be done about a mount that stays.
-        let _ = Command::new("umount").arg("--lazy").arg(self.0.path()).status();
+        let _ = Command::new("umount").arg("--lazy").arg(&self.0).status();
     }
 }
 
@@ -301,4 +341,77 @@ fn the_disk_of_the_caches_is_full() {
     api.done(&id, 10);
     fs::remove_file(filler).expect("it is there");
     assert_as_reference(&cluster, &api, &id, SMALL);
+}
+
+/// One worker's disk is full from the start: it must not fail what the other one can compute.
+#[test]
+fn a_worker_with_a_full_disk_is_no_black_hole() {
+    let Some(disk) = SmallDisk::at("worker-0", 4) else { return };
+    let options = Options { workers: 2, cache: Some(disk.parent().to_owned()), ..Options::default() };
+    let Some(cluster) = Cluster::start(&options) else { return };
+    let filler = disk.fill();
+    let api = Api::new(&cluster.url());
+    let id = submit(&cluster, SMALL);
+    let sick = || api.workers().into_iter().find(|worker| worker.name == "worker-0");
+    wait_until("worker-0 is quarantined", JOB, || sick().is_some_and(|worker| worker.quarantined));
+    let listed = cluster.run(&["workers", "--json"]);
+    assert!(listed.contains("quarantined") && listed.contains("the disk is full"), "{listed}");
+    let metrics = cluster.metrics("worker-0");
+    assert!(metrics.contains("ventral_machine_faults_total{cause=\"the disk is full\"} 3"), "{metrics}");
+    assert!(metrics.contains("ventral_quarantined 1"), "{metrics}");
+    assert!(!cluster.is_ready("worker-0"));
+    assert_as_reference(&cluster, &api, &id, SMALL);
+    assert!(api.dead().is_empty());
+    fs::remove_file(filler).expect("it is there");
+    wait_until("worker-0 is well", SOON, || sick().is_some_and(|worker| worker.trouble.is_empty()));
+    wait_until("worker-0 says so", SOON, || cluster.is_ready("worker-0"));
+}
+
+/// Planning hangs in the only slot: it is ended, and the next try goes through.
+#[test]
+fn a_plan_that_hangs_does_not_hold_the_slot() {
+    let Some(redis) = RedisServer::start_or_skip(RedisOptions::default()).expect("redis-server starts")
+    else {
+        return;
+    };
+    let worker = vec!["--plan-limit-seconds=15".to_owned()];
+    let mut cluster =
+        Cluster::prepare(redis, &Options { workers: 1, worker, ..Options::default() }).expect("a cluster");
+    cluster.workers[0].set(FAULT, "hang:plan");
+    cluster.start_all();
+    let api = Api::new(&cluster.url());
+    let id = submit(&cluster, SMALL);
+    assert_as_reference(&cluster, &api, &id, SMALL);
+    let log = cluster.workers[0].log();
+    assert!(log.contains("ran 15 s, limit 15 s, predicted nothing: it was ended"), "{log}");
+}
+
+#[test]
+fn an_assembly_that_hangs_is_given_up_with_the_reason() {
+    let Some(redis) = RedisServer::start_or_skip(RedisOptions::default()).expect("redis-server starts")
+    else {
+        return;
+    };
+    let aggregator = vec!["--assemble-limit-seconds=1".to_owned()];
+    let mut cluster = Cluster::prepare(redis, &Options { workers: 2, aggregator, ..Options::default() })
+        .expect("a cluster");
+    cluster.aggregator.set(FAULT, "hang:assemble");
+    cluster.start_all();
+    let api = Api::new(&cluster.url());
+    let id = submit(&cluster, SMALL);
+    let job = api.ended(&id, JOB);
+    assert_eq!(job.state(), JobState::Failed);
+    assert_eq!(job.reason, "assembling ran 1 s, limit 1 s: it was given up");
+}
+
+/// Less than the 15 s for which a lead is held without renewal.
+#[test]
+fn a_coordinator_that_is_restarted_leads_at_once() {
+    let Some(mut cluster) = Cluster::start(&Options { workers: 0, ..Options::default() }) else { return };
+    cluster.coordinator.terminate().expect("it runs");
+    assert!(cluster.coordinator.wait(SOON).success());
+    let begin = std::time::Instant::now();
+    cluster.coordinator.start().expect("it starts again");
+    cluster.wait_ready();
+    assert!(begin.elapsed() < Duration::from_secs(10), "{:?}", begin.elapsed());
 }

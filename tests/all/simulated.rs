@@ -42,6 +42,8 @@ pub fn record(name: &str, slots: u32) -> WorkerRecord {
         slot_bytes: 1 << 30,
         version: "simulated".to_owned(),
         leases: 0,
+        trouble: String::new(),
+        quarantined: false,
         draining: false,
         silent_ms: 0,
     }

@@ -8,7 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use tempfile::TempDir;
-use ventral_testkit::{RedisOptions, RedisServer, free_port, wait_until};
+use ventral_testkit::{RedisOptions, RedisServer, RedisUsers, free_port, wait_until};
 
 use crate::binary::{repository, ventral};
 use crate::process::Process;
@@ -29,7 +29,7 @@ pub struct Options {
     pub slots: usize,
     /// Length of a lease; beats and reaps follow from it.
     pub lease_ms: u64,
-    /// Whether Redis keeps an append-only file.
+    /// Whether Redis keeps an append-only file, behind the users that are shipped for Kubernetes.
     pub append_only: bool,
     /// Redis as the workers see it: another port than its own, such as a proxy's. Port by worker; Redis' own beyond the end.
     pub worker_redis_ports: Vec<u16>,
@@ -39,6 +39,10 @@ pub struct Options {
     pub cache: Option<PathBuf>,
     /// More arguments of the coordinator.
     pub coordinator: Vec<String>,
+    /// More arguments of the aggregator.
+    pub aggregator: Vec<String>,
+    /// More arguments of the workers.
+    pub worker: Vec<String>,
 }
 
 impl Default for Options {
@@ -52,6 +56,8 @@ impl Default for Options {
             store: None,
             cache: None,
             coordinator: Vec::new(),
+            aggregator: Vec::new(),
+            worker: Vec::new(),
         }
     }
 }
@@ -80,7 +86,9 @@ impl Cluster {
     /// # Panics
     /// When a part does not start.
     pub fn start(options: &Options) -> Option<Self> {
-        let redis = RedisOptions { append_only: options.append_only, ..RedisOptions::default() };
+        let users =
+            options.append_only.then(|| RedisUsers::shipped().expect("deploy/secrets.sh makes users"));
+        let redis = RedisOptions { append_only: options.append_only, users, ..RedisOptions::default() };
         let redis = RedisServer::start_or_skip(redis).expect("redis-server starts")?;
         let mut cluster = Self::prepare(redis, options).expect("a folder and ports");
         cluster.start_all();
@@ -115,7 +123,9 @@ impl Cluster {
         listen.extend(options.coordinator.iter().cloned());
         let coordinator = role("coordinator", "coordinator", here, listen)?;
         let cache = options.cache.clone().unwrap_or_else(|| dir.path().join("cache"));
-        let aggregator = role("aggregator", "aggregator", here, cache_of(&cache, "aggregator"))?;
+        let mut more = cache_of(&cache, "aggregator");
+        more.extend(options.aggregator.iter().cloned());
+        let aggregator = role("aggregator", "aggregator", here, more)?;
         let mut workers = Vec::new();
         for index in 0..options.workers {
             let name = format!("worker-{index}");
@@ -123,6 +133,7 @@ impl Cluster {
             let mut more = cache_of(&cache, &name);
             more.extend([format!("--slots={}", options.slots), format!("--name={name}")]);
             more.extend(["--memory=2GiB".to_owned(), "--drain-seconds=20".to_owned()]);
+            more.extend(options.worker.iter().cloned());
             workers.push(role("worker", &name, redis_port, more)?);
         }
         Ok(Self { redis, coordinator, aggregator, workers, store, port, metrics_ports, dir: Some(dir) })
@@ -173,6 +184,11 @@ impl Cluster {
     /// URL of its coordinator.
     pub fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// Whether a role says that it is ready.
+    pub fn is_ready(&self, name: &str) -> bool {
+        self.metrics_ports.iter().any(|(other, port)| other == name && answers_ok(*port, "/readyz"))
     }
 
     /// Metrics of a role, as Prometheus reads them.

@@ -3,6 +3,8 @@ use std::path::PathBuf;
 
 use ventral_plan::Digest;
 
+use crate::FetchError;
+
 /// What can go wrong with a bundle.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -68,7 +70,8 @@ pub enum Error {
         /// The virtual path.
         path: String,
         /// Why not.
-        problem: String,
+        #[source]
+        problem: FetchError,
     },
     /// A card of a bundle leads out of it.
     #[error(

@@ -18,4 +18,4 @@ pub use manifest::{
     CardEntry, FileEntry, MAX_CARD_ENTRIES, MAX_CARDS, MAX_DEPTH, MAX_FILE_BYTES, MAX_FILES,
     MAX_MANIFEST_BYTES, MAX_PART_BYTES, MAX_PATH_BYTES, MAX_TOTAL_BYTES, Manifest, REVISION,
 };
-pub use workspace::{CONCURRENT_FETCHES, Fetch, Workspace};
+pub use workspace::{CONCURRENT_FETCHES, Fetch, FetchError, Workspace};

@@ -26,8 +26,11 @@ const TEMPORARY: &str = "tmp";
 /// Makes the names of temporary files differ within a process.
 static NEXT: AtomicUsize = AtomicUsize::new(0);
 
+/// Why a blob cannot be fetched.
+pub type FetchError = Box<dyn std::error::Error + Send + Sync>;
+
 /// Puts the blob of this digest at this path, verified; false if there is no such blob.
-pub type Fetch<'a> = dyn Fn(&ventral_plan::Digest, &Path) -> Result<bool, String> + Sync + 'a;
+pub type Fetch<'a> = dyn Fn(&ventral_plan::Digest, &Path) -> Result<bool, FetchError> + Sync + 'a;
 
 /// A directory with files of one bundle. Several processes may use it at the same time; only whole files are visible.
 #[derive(Debug, Clone)]
@@ -233,7 +236,7 @@ impl Workspace {
         let bytes = fs::metadata(temporary).map_err(write_error)?.len();
         if bytes != entry.bytes {
             let problem = format!("{bytes} bytes came, the manifest says {}", entry.bytes);
-            return Err(Error::Fetch { path: entry.path.clone(), problem });
+            return Err(Error::Fetch { path: entry.path.clone(), problem: problem.into() });
         }
         let target = self.path(&entry.path);
         let folder = target.parent().unwrap_or(&self.root);

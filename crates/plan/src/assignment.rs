@@ -14,6 +14,9 @@ pub struct Assignment {
     /// W3C trace context of the submission, when traces are on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub traceparent: Option<String>,
+    /// Predicted time of the unit in seconds, where something predicts it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub predicted_seconds: Option<f64>,
 }
 
 /// Kinds of work.

@@ -2,8 +2,8 @@
 
 use crate::types::{
     Cursor, Entry, Error, Failure, LeaseRef, MAX_ADMIT, MAX_ADMIT_BYTES, MAX_BATCH, MAX_BEAT, MAX_NAME_BYTES,
-    MAX_PAYLOAD_BYTES, MAX_POOLS, MAX_REASON_CHARS, MAX_REPORT_BYTES, MAX_TAKE, SHARDS, TakeRequest, UnitId,
-    WorkerRecord,
+    MAX_PAYLOAD_BYTES, MAX_POOLS, MAX_REASON_CHARS, MAX_REPORT_BYTES, MAX_TAKE, MAX_TROUBLE_CHARS, SHARDS,
+    TakeRequest, UnitId, WorkerRecord,
 };
 
 fn invalid(field: &'static str, problem: String) -> Error {
@@ -85,7 +85,8 @@ pub(crate) fn beat(worker: &WorkerRecord, leases: &[LeaseRef]) -> Result<WorkerR
     most("leases", "leases", leases.len(), MAX_BEAT)?;
     leases.iter().try_for_each(|lease| name("unit", &lease.unit.0))?;
     let held = u32::try_from(leases.len()).unwrap_or(u32::MAX);
-    Ok(WorkerRecord { leases: held, draining: false, silent_ms: 0, ..worker.clone() })
+    let trouble = worker.trouble.chars().take(MAX_TROUBLE_CHARS).collect();
+    Ok(WorkerRecord { leases: held, trouble, draining: false, silent_ms: 0, ..worker.clone() })
 }
 
 /// The record of a worker that took before its first beat.
@@ -97,6 +98,8 @@ pub(crate) fn newcomer(request: &TakeRequest) -> WorkerRecord {
         slot_bytes: 0,
         version: String::new(),
         leases: 0,
+        trouble: String::new(),
+        quarantined: false,
         draining: false,
         silent_ms: 0,
     }

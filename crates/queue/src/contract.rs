@@ -40,7 +40,8 @@ pub trait Queue: Send + Sync {
     async fn finish(&self, lease: &LeaseRef, worker: &str, report: &[u8]) -> Result<Finished, Error>;
 
     /// Records a failure against the attempts or the crashes of the unit: it is queued again after a backoff, or dead; for want of an input it
-    /// leaves the queue ([`Finished::Recorded`]). A failure of a lost lease is ignored.
+    /// leaves the queue ([`Finished::Recorded`]). After a fault of the machine ([`crate::FailureKind::Machine`]) it is queued again at once, and kept
+    /// from this worker as long as a well one takes from its pool. A failure of a lost lease is ignored.
     async fn fail(&self, lease: &LeaseRef, worker: &str, failure: &Failure) -> Result<Finished, Error>;
 
     /// Gives a unit back unharmed (drain, eviction): it is queued again at once, at the end of its shard.
@@ -63,6 +64,10 @@ pub trait Queue: Send + Sync {
 
     /// State of units, in their order; `None` for one the queue does not know.
     async fn status(&self, units: &[UnitId]) -> Result<Vec<Option<UnitStatus>>, Error>;
+
+    /// Which of these units the queue holds, in their order. A server may lose a part of its data (a cut file, evicted keys) and keep the generation:
+    /// what it holds of a unit by half is made whole; what it does not hold is to be admitted again.
+    async fn reconcile(&self, units: &[UnitId]) -> Result<Vec<bool>, Error>;
 
     /// Ready, delayed and leased units of every pool that has any.
     async fn depths(&self) -> Result<Vec<Depth>, Error>;

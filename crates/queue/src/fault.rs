@@ -1,7 +1,8 @@
 //! Faults on request, for tests of what must survive them; nothing in a release build without the feature `faults`.
 //!
 //! `VENTRAL_FAULT` is a list of `point:n` (the process aborts when it comes to `point` for the nth time), `worker-point:n` (its parent is killed
-//! as well), `poison:PREFIX` (the process aborts whenever it computes a unit whose name begins so), separated by commas.
+//! as well), `poison:PREFIX` (the process aborts whenever it computes a unit whose name begins so), `hang:KIND` (a unit of this kind never ends),
+//! separated by commas.
 
 /// Environment variable that asks for faults.
 pub const VARIABLE: &str = "VENTRAL_FAULT";
@@ -20,6 +21,15 @@ pub fn point(name: &str) {
 pub fn unit(name: &str) {
     #[cfg(any(debug_assertions, feature = "faults"))]
     active::unit(name);
+    #[cfg(not(any(debug_assertions, feature = "faults")))]
+    let _ = name;
+}
+
+/// Begins to compute a unit of a kind; this may never return.
+#[inline]
+pub fn kind(name: &str) {
+    #[cfg(any(debug_assertions, feature = "faults"))]
+    active::kind(name);
     #[cfg(not(any(debug_assertions, feature = "faults")))]
     let _ = name;
 }
@@ -50,6 +60,15 @@ mod active {
         if wanted().iter().any(|(point, prefix)| point == "poison" && name.starts_with(prefix.as_str())) {
             eprintln!("fault: poisoned unit {name}");
             std::process::abort();
+        }
+    }
+
+    pub fn kind(name: &str) {
+        if wanted().iter().any(|(point, kind)| point == "hang" && kind == name) {
+            eprintln!("fault: a unit of kind {name} hangs");
+            loop {
+                std::thread::park();
+            }
         }
     }
 

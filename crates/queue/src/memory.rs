@@ -90,6 +90,11 @@ impl Memory {
         *lock(&self.state) = State::new(self.timing);
     }
 
+    /// Loses units, as a cut file makes Redis do.
+    pub fn lose(&self, units: &[UnitId]) {
+        lock(&self.state).lose(units);
+    }
+
     fn with<T>(&self, run: impl FnOnce(&mut State, u64) -> T) -> Result<T, Error> {
         let opened = lock(&self.opened);
         let mut state = lock(&self.state);
@@ -173,6 +178,11 @@ impl Queue for Memory {
     async fn status(&self, units: &[UnitId]) -> Result<Vec<Option<UnitStatus>>, Error> {
         check::units(units)?;
         self.with(|state, _| state.status(units))
+    }
+
+    async fn reconcile(&self, units: &[UnitId]) -> Result<Vec<bool>, Error> {
+        check::units(units)?;
+        self.with(|state, _| state.reconcile(units))
     }
 
     async fn depths(&self) -> Result<Vec<Depth>, Error> {

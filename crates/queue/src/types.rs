@@ -46,6 +46,12 @@ pub const MAX_EVENT_BYTES: usize = 4 << 20;
 pub const MAX_REAP: usize = 1_000;
 /// Dead units kept; beyond, the oldest is forgotten.
 pub const MAX_DEAD: usize = 10_000;
+/// Faults of machines that cost a unit nothing; each one more counts as a failure of its own: a unit must not fill disk after disk for ever.
+pub const MAX_MACHINE_FAULTS: u32 = 30;
+/// Workers whose machine failed a unit that it remembers; beyond, the oldest is forgotten.
+pub const MAX_SHUNNED: usize = 16;
+/// Most characters of what ails a worker; more are cut.
+pub const MAX_TROUBLE_CHARS: usize = 500;
 /// A worker that was not heard of for this many leases is forgotten.
 pub const WORKER_LEASES: u64 = 4;
 
@@ -187,6 +193,9 @@ pub enum FailureKind {
     Permanent,
     /// An input is missing from the store or damaged: it leaves the queue, and the coordinator makes the input again.
     Input,
+    /// The machine failed, not the unit (a full disk, a missing device): it costs the unit nothing up to [`MAX_MACHINE_FAULTS`], and goes to
+    /// another worker as long as there is one.
+    Machine,
 }
 
 /// What became of a report about a unit.
@@ -359,6 +368,12 @@ pub struct WorkerRecord {
     pub version: String,
     /// Units it held at its last beat. Set by the queue.
     pub leases: u32,
+    /// What ails its machine, empty when nothing does. Units that it failed go to others.
+    #[serde(default)]
+    pub trouble: String,
+    /// Whether it takes nothing until its machine has passed a test.
+    #[serde(default)]
+    pub quarantined: bool,
     /// Whether it was asked to drain. Set by the queue.
     pub draining: bool,
     /// Milliseconds since it was last heard of. Set by the queue.

@@ -15,5 +15,5 @@ pub mod wait;
 pub use files::files_below;
 pub use ports::free_port;
 pub use proxy::TcpProxy;
-pub use redis::{RedisOptions, RedisServer};
+pub use redis::{RedisOptions, RedisServer, RedisUsers};
 pub use wait::{wait_until, wait_until_async};

@@ -16,6 +16,10 @@ use crate::free_port;
 const START_LIMIT: Duration = Duration::from_secs(20);
 /// Ports tried before the start fails.
 const PORT_TRIES: usize = 5;
+/// Name and password of the user that [`RedisServer::command`] is, where users have rights of their own.
+const OWN_USER: &str = "testkit";
+/// Name of the ACL file in the server's directory.
+const ACL_FILE: &str = "users.acl";
 /// Ends the server when the pipe to the shell closes: also when the test is killed.
 const KEEPER: &str =
     "redis-server \"$@\" >>server.log 2>&1 & server=$!; read -r _; kill -9 $server; wait $server";
@@ -27,10 +31,42 @@ pub struct RedisOptions {
     pub append_only: bool,
     /// Password of the default user.
     pub password: Option<String>,
+    /// Users by an ACL file instead of a password.
+    pub users: Option<RedisUsers>,
     /// Serve TLS instead of plain TCP.
     pub tls: Option<RedisTls>,
     /// More arguments of redis-server, such as `--maxmemory`, `50mb`.
     pub arguments: Vec<String>,
+}
+
+/// Users of the server.
+#[derive(Debug, Clone)]
+pub struct RedisUsers {
+    /// The ACL file; [`RedisServer::command`] has a user of its own beside those.
+    pub acl: String,
+    /// User and password, joined by `:`, that URLs of the server have.
+    pub login: String,
+}
+
+impl RedisUsers {
+    /// The users that `deploy/secrets.sh` makes for a cluster.
+    ///
+    /// # Errors
+    /// When the script fails.
+    pub fn shipped() -> io::Result<Self> {
+        let dir = tempfile::tempdir()?;
+        let secrets = dir.path().join("secrets");
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy/secrets.sh");
+        let made = Command::new("bash").arg(script).arg(&secrets).output()?;
+        if !made.status.success() {
+            return Err(io::Error::other(String::from_utf8_lossy(&made.stderr).into_owned()));
+        }
+        let url = fs::read_to_string(secrets.join("ventral-redis/url"))?;
+        let login = url.strip_prefix("redis://").and_then(|rest| rest.split_once('@'));
+        let (login, _) = login.ok_or_else(|| io::Error::other(format!("no login in {url}")))?;
+        let acl = fs::read_to_string(secrets.join("ventral-redis-users/users.acl"))?;
+        Ok(Self { acl, login: login.to_owned() })
+    }
 }
 
 /// TLS files of the server, PEM.
@@ -110,7 +146,9 @@ impl RedisServer {
     /// Its URL by way of another port of 127.0.0.1, such as a proxy's.
     pub fn url_at(&self, port: u16) -> String {
         let scheme = if self.options.tls.is_some() { "rediss" } else { "redis" };
-        let login = self.options.password.as_ref().map_or(String::new(), |password| format!(":{password}@"));
+        let password = self.options.password.as_ref().map(|password| format!(":{password}@"));
+        let user = self.options.users.as_ref().map(|users| format!("{}@", users.login));
+        let login = user.or(password).unwrap_or_default();
         format!("{scheme}://{login}127.0.0.1:{port}/")
     }
 
@@ -133,6 +171,25 @@ impl RedisServer {
     pub fn restart(&mut self) -> io::Result<()> {
         self.kill()?;
         self.run()
+    }
+
+    /// Kills the server if it runs, cuts so many bytes off the end of its append-only file (half of it at most), as a loss of power does, and
+    /// starts it on the same port with what is left; the bytes cut off.
+    ///
+    /// # Errors
+    /// As [`RedisServer::start`]; also when it keeps no such file.
+    pub fn restart_cut(&mut self, bytes: u64) -> io::Result<u64> {
+        self.kill()?;
+        let files = fs::read_dir(self.dir.path().join("appendonlydir"))?.filter_map(Result::ok);
+        let grows = |path: &PathBuf| path.to_string_lossy().ends_with(".incr.aof");
+        let last = files.map(|entry| entry.path()).filter(grows).max();
+        let path = last.ok_or_else(|| io::Error::other("no append-only file"))?;
+        let file = File::options().write(true).open(path)?;
+        let length = file.metadata()?.len();
+        let cut = bytes.min(length / 2);
+        file.set_len(length - cut)?;
+        self.run()?;
+        Ok(cut)
     }
 
     /// Kills the server if it runs, removes its files, starts it empty on the same port, waits until it answers.
@@ -159,10 +216,17 @@ impl RedisServer {
         if let Some(password) = &self.options.password {
             exchange(&mut socket, &["AUTH", password])?;
         }
+        if self.options.users.is_some() {
+            exchange(&mut socket, &["AUTH", OWN_USER, OWN_USER])?;
+        }
         exchange(&mut socket, words)
     }
 
     fn run(&mut self) -> io::Result<()> {
+        if let Some(users) = &self.options.users {
+            let own = format!("user {OWN_USER} on >{OWN_USER} ~* &* +@all\n");
+            fs::write(self.dir.path().join(ACL_FILE), format!("{}{own}", users.acl))?;
+        }
         let keeper = Command::new("sh")
             .args(["-c", KEEPER, "sh"])
             .args(self.arguments())
@@ -190,6 +254,9 @@ impl RedisServer {
         words.extend(["--appendfsync", "always"]);
         if let Some(password) = &self.options.password {
             words.extend(["--requirepass", password]);
+        }
+        if self.options.users.is_some() {
+            words.extend(["--aclfile", ACL_FILE]);
         }
         let mut words: Vec<String> = words.into_iter().map(str::to_owned).collect();
         match &self.options.tls {
@@ -222,6 +289,11 @@ impl RedisServer {
         ["Could not create server TCP listening socket", "FATAL", "Failed listening"]
             .iter()
             .any(|text| log.contains(text))
+    }
+
+    /// All that the server has logged.
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.dir.path().join("server.log")).unwrap_or_default()
     }
 
     fn log_end(&self) -> String {

@@ -75,6 +75,16 @@ pub enum Error {
     /// This machine's cache fails, or a document is not there yet.
     #[error("{0}")]
     Cache(String),
+    /// The disk of this machine's cache fails.
+    #[error("cannot {action} {path}: {source}", path = path.display())]
+    Disk {
+        /// What was tried.
+        action: &'static str,
+        /// On which path.
+        path: PathBuf,
+        /// Why it failed.
+        source: std::io::Error,
+    },
     /// This machine is not one that can run the unit.
     #[error("{0}")]
     TooSmall(String),

@@ -1,25 +1,38 @@
 //! Takes assemblies from a queue.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use ventral_plan::{Assignment, UnitReport, Work};
-use ventral_queue::consumer::{Executor, Link, Outcome, Stop, unit_span};
-use ventral_queue::{Failure, FailureKind, Lease};
+use ventral_queue::consumer::{Executor, Link, Outcome, Stop, machine_fault, unit_span};
+use ventral_queue::{Failure, FailureKind, Lease, fault};
 use ventral_store::{Error as StoreError, Store};
 
 use super::assemble_job;
 use crate::{Error, Results};
 
+/// Time that assembling a job may take, in seconds.
+pub const ASSEMBLE_SECONDS: u64 = 3_600;
+
 /// Assembles jobs, each on a thread of its own.
 pub struct Assembler {
     store: Store,
     link: Option<Link>,
+    limit: Duration,
 }
 
 impl Assembler {
     /// An assembler of the jobs of `store`.
     #[must_use]
     pub fn new(store: Store) -> Self {
-        Self { store, link: None }
+        Self { store, link: None, limit: Duration::from_secs(ASSEMBLE_SECONDS) }
+    }
+
+    /// Gives an assembly up that takes longer than this.
+    #[must_use]
+    pub fn with_limit(mut self, limit: Duration) -> Self {
+        self.limit = limit;
+        self
     }
 
     /// Links units to the traces of their submissions.
@@ -42,6 +55,12 @@ impl Executor for Assembler {
         unit_span(lease, worker, self.kind(lease), self.link.as_ref(), parent.as_deref())
     }
 
+    async fn probe(&self) -> Result<(), String> {
+        let store = self.store.clone();
+        let asked = tokio::task::spawn_blocking(move || store.ping()).await;
+        asked.map_err(|error| error.to_string())?.map_err(|error| error.to_string())
+    }
+
     async fn execute(&self, _: usize, lease: &Lease, mut stop: Stop) -> Outcome {
         let assignment = match serde_json::from_slice::<Assignment>(&lease.payload) {
             Ok(assignment) if assignment.work == Work::Assemble => assignment,
@@ -53,16 +72,27 @@ impl Executor for Assembler {
         let started = std::time::Instant::now();
         let store = self.store.clone();
         let span = tracing::Span::current();
-        let assembling =
-            tokio::task::spawn_blocking(move || span.in_scope(|| assemble_job(&store, &assignment.job)));
+        let assembling = tokio::task::spawn_blocking(move || {
+            span.in_scope(|| {
+                fault::kind("assemble");
+                assemble_job(&store, &assignment.job)
+            })
+        });
         tokio::select! {
             joined = assembling => match joined {
                 Ok(Ok(results)) => finished(&results, started.elapsed().as_secs_f64()),
-                Ok(Err(error)) => failed(kind_of(&error), error.to_string()),
+                Ok(Err(error)) => match machine_fault(&error) {
+                    Some(cause) => failed(FailureKind::Machine, format!("{cause}: {error}")),
+                    None => failed(kind_of(&error), error.to_string()),
+                },
                 Err(error) => failed(FailureKind::Crash, format!("assembling ended early: {error}")),
             },
             // It may go on for a while; that does no harm.
             _ = stop.requested() => Outcome::Stopped,
+            () = tokio::time::sleep(self.limit) => {
+                let (ran, limit) = (started.elapsed().as_secs(), self.limit.as_secs());
+                failed(FailureKind::Attempt, format!("assembling ran {ran} s, limit {limit} s: it was given up"))
+            }
         }
     }
 }

@@ -7,4 +7,4 @@ mod documents;
 mod executor;
 
 pub use documents::{RESULTS_DOCUMENT, assemble_job};
-pub use executor::Assembler;
+pub use executor::{ASSEMBLE_SECONDS, Assembler};

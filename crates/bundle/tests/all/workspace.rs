@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use ventral_bundle::{Collected, Error, Manifest, Workspace, collect};
+use ventral_bundle::{Collected, Error, FetchError, Manifest, Workspace, collect};
 use ventral_plan::{CardKind, Digest};
 
 use crate::{demo, root, write};
@@ -23,11 +23,11 @@ impl Blobs {
         Self { sources: digests.zip(collected.sources.clone()).collect(), fetched: AtomicUsize::new(0) }
     }
 
-    fn fetch(&self, digest: &Digest, path: &Path) -> Result<bool, String> {
+    fn fetch(&self, digest: &Digest, path: &Path) -> Result<bool, FetchError> {
         self.fetched.fetch_add(1, Ordering::Relaxed);
         match self.sources.get(digest.as_str()) {
             None => Ok(false),
-            Some(source) => fs::copy(source, path).map(|_| true).map_err(|error| error.to_string()),
+            Some(source) => Ok(fs::copy(source, path).map(|_| true)?),
         }
     }
 
@@ -96,10 +96,9 @@ fn what_cannot_be_fetched_is_named() {
     let spec = [demo.manifest.spec.as_str()];
     let missing = workspace.need(&spec, &|_, _| Ok(false)).expect_err("not uploaded");
     assert!(matches!(&missing, Error::Missing { path, .. } if path == spec[0]), "{missing}");
-    let failed = workspace.need(&spec, &|_, _| Err("no route".to_owned())).expect_err("refused");
+    let failed = workspace.need(&spec, &|_, _| Err("no route".into())).expect_err("refused");
     assert!(failed.to_string().contains("no route") && failed.to_string().contains(spec[0]), "{failed}");
-    let cut =
-        workspace.need(&spec, &|_, path| fs::write(path, "cut").map(|()| true).map_err(|e| e.to_string()));
+    let cut = workspace.need(&spec, &|_, path| fs::write(path, "cut").map(|()| true).map_err(Into::into));
     assert!(matches!(cut, Err(Error::Fetch { .. })), "{cut:?}");
     assert!(!workspace.spec().exists());
     assert_eq!(fs::read_dir(place.path().join("tmp")).expect("there").count(), 0);

@@ -19,6 +19,7 @@ struct WorkerLine {
     pools: Vec<String>,
     version: String,
     silent_ms: u64,
+    trouble: String,
 }
 
 /// Lists the workers.
@@ -28,13 +29,14 @@ pub fn workers(context: &Context, remote: &Remote) -> Outcome {
         .into_iter()
         .map(|worker| WorkerLine {
             name: worker.name,
-            state: if worker.draining { "draining" } else { "takes units" },
+            state: state(worker.draining, worker.quarantined, &worker.trouble),
             slots: worker.slots,
             leases: worker.leases,
             slot_bytes: worker.slot_bytes,
             pools: worker.pools,
             version: worker.version,
             silent_ms: worker.silent_ms,
+            trouble: worker.trouble,
         })
         .collect();
     context.print(&lines, || {
@@ -47,6 +49,7 @@ pub fn workers(context: &Context, remote: &Remote) -> Outcome {
             "silent for",
             "version",
             "largest pool",
+            "trouble",
         ]);
         for line in &lines {
             table.add_row([
@@ -58,10 +61,20 @@ pub fn workers(context: &Context, remote: &Remote) -> Outcome {
                 units::duration(line.silent_ms as f64 / 1e3),
                 line.version.clone(),
                 line.pools.first().cloned().unwrap_or_default(),
+                line.trouble.clone(),
             ]);
         }
         table.to_string()
     })
+}
+
+fn state(draining: bool, quarantined: bool, trouble: &str) -> &'static str {
+    match (draining, quarantined, trouble.is_empty()) {
+        (true, ..) => "draining",
+        (false, true, _) => "quarantined",
+        (false, false, false) => "pauses",
+        (false, false, true) => "takes units",
+    }
 }
 
 #[derive(Serialize)]

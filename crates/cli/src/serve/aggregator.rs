@@ -1,6 +1,7 @@
 //! `ventral serve aggregator`: assembles results.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use ventral_aggregator::service::Assembler;
 use ventral_plan::pool::ASSEMBLE_POOL;
@@ -20,10 +21,11 @@ pub fn serve(context: &Context, arguments: &AggregatorArgs) -> Outcome {
     let consumer = Consumer { role: "aggregator", common: &arguments.common, queue: &arguments.queue };
     let pools = vec![ASSEMBLE_POOL.to_owned()];
     let config = config(&arguments.queue, &arguments.consumer, pools, usize::from(arguments.slots));
-    consumer.serve(config, executor(store))
+    consumer.serve(config, executor(store, arguments.assemble_limit_seconds))
 }
 
 /// What assembles the results of a store's jobs.
-pub fn executor(store: Store) -> Arc<dyn Executor> {
-    Arc::new(Assembler::new(store).with_link(Box::new(telemetry::link)))
+pub fn executor(store: Store, limit_seconds: u64) -> Arc<dyn Executor> {
+    let limit = Duration::from_secs(limit_seconds);
+    Arc::new(Assembler::new(store).with_link(Box::new(telemetry::link)).with_limit(limit))
 }

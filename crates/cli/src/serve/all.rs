@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use tokio::sync::watch;
+use ventral_aggregator::service::ASSEMBLE_SECONDS;
 use ventral_plan::pool::ASSEMBLE_POOL;
 use ventral_queue::consumer::{self, Connect, Control};
 use ventral_queue::{Memory, Queue};
@@ -26,7 +27,7 @@ pub fn serve(context: &Context, arguments: &AllArgs) -> Outcome {
     let (work, executor) = worker::prepare(context, worker)?;
     let nameless = ConsumerArgs { name: None, ..worker.consumer.clone() };
     let assembly = config(&worker.queue, &nameless, vec![ASSEMBLE_POOL.to_owned()], ASSEMBLERS);
-    let assembler = aggregator::executor(cached);
+    let assembler = aggregator::executor(cached, ASSEMBLE_SECONDS);
     runtime()?.block_on(async {
         let common = &worker.common;
         let _traces = telemetry::init("all", common.log_format, common.otlp_endpoint.as_deref())?;
@@ -36,7 +37,12 @@ pub fn serve(context: &Context, arguments: &AllArgs) -> Outcome {
         if let Some(listen) = common.metrics_listen {
             let ready = core.clone();
             let metrics = telemetry::metrics::install()?;
-            telemetry::metrics::serve(listen, metrics, Arc::new(move || ready.ready().is_ok())).await?;
+            telemetry::metrics::serve(
+                listen,
+                metrics,
+                Arc::new(move || ready.ready().map_err(|error| error.to_string())),
+            )
+            .await?;
         }
         let (stop, stopped) = watch::channel(false);
         let controls = [Control::default(), Control::default()];

@@ -5,10 +5,15 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
+use ventral_aggregator::service::ASSEMBLE_SECONDS;
 use ventral_coordinator::limits::{BLOB_DAYS, MAX_CONNECTIONS, MAX_CONNECTIONS_PER_ADDRESS};
 use ventral_queue::{BACKOFF_MS, LEASE_MS, MAX_BACKOFF_MS, Timing, TlsFiles};
+use ventral_worker::service::{FACTOR, LEAST_SECONDS, PLAN_SECONDS, TimeLimits};
 
 use crate::telemetry::LogFormat;
+
+/// Longest limit of time: a year.
+const MAX_LIMIT_SECONDS: u64 = 365 * 24 * 3_600;
 
 /// Roles of a cluster.
 #[derive(Debug, Subcommand)]
@@ -126,6 +131,26 @@ pub struct WorkerArgs {
     /// How long a unit waits for a store that does not answer before it fails.
     #[arg(long, env = "VENTRAL_STORE_PATIENCE_SECONDS", default_value_t = 300, value_name = "N")]
     pub store_patience_seconds: u64,
+    /// A unit that runs for longer than this and than --time-limit-factor times its predicted time is ended: a failed attempt.
+    #[arg(long, env = "VENTRAL_TIME_LIMIT_SECONDS", default_value_t = LEAST_SECONDS, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=MAX_LIMIT_SECONDS))]
+    pub time_limit_seconds: u64,
+    /// How many times its predicted time a unit may take.
+    #[arg(long, env = "VENTRAL_TIME_LIMIT_FACTOR", default_value_t = FACTOR, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub time_limit_factor: u32,
+    /// Planning a job that runs for longer than this is ended.
+    #[arg(long, env = "VENTRAL_PLAN_LIMIT_SECONDS", default_value_t = PLAN_SECONDS, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=MAX_LIMIT_SECONDS))]
+    pub plan_limit_seconds: u64,
+}
+
+impl WorkerArgs {
+    /// How long units may run.
+    pub fn limits(&self) -> TimeLimits {
+        TimeLimits {
+            least: Duration::from_secs(self.time_limit_seconds),
+            factor: self.time_limit_factor,
+            plan: Duration::from_secs(self.plan_limit_seconds),
+        }
+    }
 }
 
 /// An aggregator.
@@ -142,6 +167,9 @@ pub struct AggregatorArgs {
     /// Jobs assembled at a time.
     #[arg(long, env = "VENTRAL_SLOTS", default_value_t = 2, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
     pub slots: u16,
+    /// Assembling a job that runs for longer than this is given up.
+    #[arg(long, env = "VENTRAL_ASSEMBLE_LIMIT_SECONDS", default_value_t = ASSEMBLE_SECONDS, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=MAX_LIMIT_SECONDS))]
+    pub assemble_limit_seconds: u64,
 }
 
 /// The gRPC server and what tenants may use.

@@ -47,7 +47,7 @@ impl Consumer<'_> {
             let control = Control::default();
             if let Some(listen) = self.common.metrics_listen {
                 let ready = control.clone();
-                telemetry::metrics::serve(listen, metrics, Arc::new(move || ready.is_ready())).await?;
+                telemetry::metrics::serve(listen, metrics, Arc::new(move || ready.ready())).await?;
             }
             let draining = control.clone();
             stop_on_signal(move || {

@@ -23,6 +23,9 @@ use crate::telemetry;
 /// Pause between tries to reach the queue for the first time.
 const RETRY: Duration = Duration::from_secs(1);
 
+/// How long giving up the lead may take at the end.
+const RELEASE: Duration = Duration::from_secs(5);
+
 /// Serves until SIGTERM or SIGINT.
 pub fn serve(context: &Context, arguments: &CoordinatorArgs) -> Outcome {
     let store = context.shared_store()?;
@@ -37,7 +40,8 @@ pub fn serve(context: &Context, arguments: &CoordinatorArgs) -> Outcome {
         if let Some(listen) = common.metrics_listen {
             let ready = core.clone();
             let metrics = telemetry::metrics::install()?;
-            telemetry::metrics::serve(listen, metrics, Arc::new(move || ready.ready().is_ok())).await?;
+            let ready = move || ready.ready().map_err(|error| error.to_string());
+            telemetry::metrics::serve(listen, metrics, Arc::new(ready)).await?;
         }
         run(core, &arguments.server, stopped).await
     })
@@ -95,7 +99,10 @@ pub async fn run(core: Core, arguments: &ServerArgs, stopped: watch::Receiver<bo
             let _ = shutdown.wait_for(|stopped| *stopped).await;
         })
         .await;
-    driving.abort();
+    // It gives up the lead, so that another coordinator need not wait for that to run out.
+    if tokio::time::timeout(RELEASE, driving).await.is_err() {
+        tracing::warn!("the lead was not given up in time");
+    }
     served.map_err(|error| Exit::Machine(error.into()))?;
     tracing::info!("ending; workers go on");
     Ok(())

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use ventral_plan::pool::{DRILL_POOL, MIN_CLASS, worker_pools};
 use ventral_queue::consumer::{Config, Executor};
-use ventral_worker::service::{SlotCommand, SlotExecutor};
+use ventral_worker::service::{Probe, SlotCommand, SlotExecutor};
 use ventral_worker::{default_memory_bytes, numeric_profile};
 
 use super::args::WorkerArgs;
@@ -39,10 +39,12 @@ pub fn prepare(context: &Context, arguments: &WorkerArgs) -> Outcome<(Config, Ar
     let mut config = config(&arguments.queue, &arguments.consumer, pools, usize::from(arguments.slots));
     config.slot_bytes = slot_bytes;
     let command = slot_command(context, arguments, &config.worker, slot_bytes, threads.max(1))?;
-    let executor =
-        SlotExecutor::new(command, usize::from(arguments.slots)).with_link(Box::new(telemetry::link));
     // A store that cannot be opened is a mistake to be told at once, not by every unit.
-    drop(context.shared_store()?);
+    let probe = Probe { cache: cache_dir(&arguments.cache), store: context.shared_store()? };
+    let executor = SlotExecutor::new(command, usize::from(arguments.slots))
+        .with_link(Box::new(telemetry::link))
+        .with_limits(arguments.limits())
+        .with_probe(probe);
     Ok((config, Arc::new(executor)))
 }
 

@@ -75,6 +75,11 @@ fn describe() {
         "ventral_connections_closed_total",
         "Connections closed by the server, by listener and reason (NO_CALL, IDLE, ROOM)."
     );
+    describe_counter!("ventral_machine_faults_total", "Units that this machine failed, by cause.");
+    describe_gauge!(
+        "ventral_quarantined",
+        "1 while this process takes nothing because its machine failed units."
+    );
     describe_gauge!("ventral_slots", "Units this process runs at a time.");
     describe_gauge!("ventral_slots_busy", "Units in hand.");
     describe_gauge!("ventral_build_info", "1, with the version of the program.");
@@ -101,7 +106,7 @@ fn describe() {
 pub async fn serve(
     listen: SocketAddr,
     handle: PrometheusHandle,
-    ready: Arc<dyn Fn() -> bool + Send + Sync>,
+    ready: Arc<dyn Fn() -> Result<(), String> + Send + Sync>,
 ) -> Outcome<SocketAddr> {
     let cannot = |error| Exit::Machine(anyhow::anyhow!("--metrics-listen {listen}: {error}"));
     let listener = TcpListener::bind(listen).await.map_err(cannot)?;
@@ -112,8 +117,10 @@ pub async fn serve(
         async move { ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text) }
     };
     let readiness = move || {
-        let answer =
-            if ready() { (StatusCode::OK, "ready") } else { (StatusCode::SERVICE_UNAVAILABLE, "not ready") };
+        let answer = match ready() {
+            Ok(()) => (StatusCode::OK, "ready".to_owned()),
+            Err(reason) => (StatusCode::SERVICE_UNAVAILABLE, format!("not ready: {reason}")),
+        };
         async move { answer }
     };
     let router = Router::new()

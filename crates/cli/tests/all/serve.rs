@@ -136,7 +136,7 @@ impl Lab {
     }
 
     fn admit(&self, unit: &str, pool: &str, job: &str, work: Work) {
-        let assignment = Assignment { job: job.to_owned(), work, traceparent: None };
+        let assignment = Assignment { job: job.to_owned(), work, traceparent: None, predicted_seconds: None };
         let entry = Entry {
             unit: UnitId(unit.to_owned()),
             pool: pool.to_owned(),

@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 use ventral_queue::{
-    Admission, Cursor, Entry, Error as QueueError, Event, Failure, FailureKind, Happening, MAX_ADMIT, UnitId,
+    Admission, Cursor, Entry, Error as QueueError, Event, Failure, FailureKind, Happening, MAX_ADMIT,
+    MAX_BATCH, UnitId,
 };
 
 use super::documents::{self, blocking};
@@ -26,16 +27,21 @@ const LEAD_TTL_MS: u64 = 15_000;
 /// Time between renewals of the role, and between looks at the workers.
 const RENEWAL: Duration = Duration::from_secs(2);
 
+/// Reaps between two looks whether the queue still holds what is believed to be in it: 30 s with the usual lease.
+const RECONCILE_REAPS: u32 = 6;
+
 /// What the loop remembers between steps.
 struct Loop {
     renewed: Option<Instant>,
     reaped: Instant,
+    /// `None` when the queue has been away since.
+    reconciled: Option<Instant>,
 }
 
 impl Core {
     /// Works until `stop` is true. Faults of the queue or the store are waited out.
     pub async fn drive(&self, mut stop: watch::Receiver<bool>) {
-        let mut state = Loop { renewed: None, reaped: Instant::now() };
+        let mut state = Loop { renewed: None, reaped: Instant::now(), reconciled: None };
         let mut complained = String::new();
         while !*stop.borrow() {
             let pause = match self.step(&mut state).await {
@@ -48,7 +54,7 @@ impl Core {
                         complained = message;
                     }
                     self.inner.ready.send_replace(false);
-                    state.renewed = None;
+                    (state.renewed, state.reconciled) = (None, None);
                     // An event may have been dealt with by half, or another coordinator has led. A queue that is away changes nothing.
                     if !matches!(error, Error::Queue(_)) {
                         self.inner.stale.store(true, Ordering::SeqCst);
@@ -68,6 +74,10 @@ impl Core {
             }
         }
         self.inner.ready.send_replace(false);
+        // Another coordinator need not wait until the lead runs out.
+        if let Err(error) = self.inner.queue.lead(&self.inner.name, 0).await {
+            tracing::warn!(%error, "cannot give up the lead; it runs out in time");
+        }
     }
 
     /// One round; whether there was something to do.
@@ -92,6 +102,11 @@ impl Core {
             self.measure().await?;
         }
         let heard = self.hear().await?;
+        let every = self.inner.reap_every * RECONCILE_REAPS;
+        if state.reconciled.is_none_or(|at| at.elapsed() >= every) {
+            self.reconcile().await?;
+            state.reconciled = Some(Instant::now());
+        }
         self.settle().await?;
         let admitted = self.admit().await?;
         for job in self.watched() {
@@ -111,6 +126,27 @@ impl Core {
             }
             state.lost_queue();
             state.generation = Some(generation);
+        }
+        Ok(())
+    }
+
+    /// Admits again what the queue does not hold. A server may have lost a part of its data and kept the generation, such as after a power cut.
+    async fn reconcile(&self) -> Result<(), Error> {
+        let believed = self.lock().in_flight();
+        let mut missing = Vec::new();
+        for page in believed.chunks(MAX_BATCH) {
+            let held = self.inner.queue.reconcile(page).await?;
+            missing.extend(page.iter().zip(held).filter(|(_, held)| !held).map(|(unit, _)| unit.clone()));
+        }
+        if missing.is_empty() {
+            return Ok(());
+        }
+        // Whatever ended before it was asked for has left an event.
+        while self.hear().await? > 0 {}
+        let lost = self.lock().put_back(&missing);
+        if lost > 0 {
+            tracing::warn!(lost, "the queue has lost units: they are admitted again");
+            metrics::counter!("ventral_units_lost_total").increment(lost as u64);
         }
         Ok(())
     }
@@ -286,7 +322,7 @@ impl Core {
         }
         let ids: Vec<UnitId> = dead.iter().map(|entry| entry.unit.clone()).collect();
         // Asked again when they are admitted again.
-        let status = self.inner.queue.status(&ids).await.inspect_err(|_| self.lock().put_back(&ids))?;
+        let status = self.inner.queue.status(&ids).await.inspect_err(|_| _ = self.lock().put_back(&ids))?;
         for (entry, status) in dead.into_iter().zip(status) {
             let failure = status.and_then(|status| status.failure).unwrap_or_else(|| Failure {
                 kind: FailureKind::Permanent,

@@ -4,6 +4,7 @@
 //! - [`handle`]: [`Core`], what the services ask
 //! - [`views`]: why a unit waits
 //! - [`state`], [`job`], [`units`], [`fair`]: all jobs in memory, pure
+//! - [`window`]: how much of a pool is in the queue
 //! - [`documents`]: the truth in the store
 //! - [`drive`]: the loop that hears events, admits and reaps
 
@@ -17,12 +18,14 @@ mod state;
 mod types;
 mod units;
 mod views;
+mod window;
 
 pub use documents::{Bundle, bundles};
 pub use fair::{MAX_STORED_BYTES, MAX_WEIGHT, Policies, Policy, Turns};
 pub use handle::{Core, MAX_DRILL_UNITS, MAX_NAME_BYTES, MAX_REQUEST_ID_BYTES, job_id};
 pub use job::{ControlDocument, End, Job, MAX_INPUT_RETURNS, Phase};
-pub use state::{MAX_WINDOW, MIN_WINDOW, State, WINDOW_PER_SLOT};
+pub use state::State;
 pub use types::*;
 pub use units::UnitRef;
 pub use views::{MAX_UNITS_PER_PAGE, MIN_PREFIX_CHARS};
+pub use window::{MAX_WINDOW, MIN_UNIT_MS, MIN_WINDOW, WINDOW_MS, WINDOW_PER_SLOT};

@@ -7,15 +7,9 @@ use ventral_queue::{Entry, Event, Generation, Happening, UnitId, WorkerRecord};
 
 use super::fair::{Policies, Turns};
 use super::job::Job;
-use super::units::{UnitRef, entry};
+use super::units::{UnitRef, entry, predicted_seconds};
+use super::window::Loads;
 use super::{JobState, PoolView};
-
-/// Units of a pool in the queue, at least.
-pub const MIN_WINDOW: u64 = 64;
-/// Units of a pool in the queue per slot of its workers.
-pub const WINDOW_PER_SLOT: u64 = 4;
-/// Units of a pool in the queue, at most.
-pub const MAX_WINDOW: u64 = 20_000;
 
 /// All jobs, and what of them is in the queue.
 #[derive(Debug, Default)]
@@ -29,7 +23,7 @@ pub struct State {
     /// What tenants may use.
     pub policies: Policies,
     in_flight: HashMap<UnitId, InFlight>,
-    per_pool: HashMap<String, u64>,
+    loads: Loads,
     turns: HashMap<String, Turns>,
     served: u64,
 }
@@ -37,6 +31,9 @@ pub struct State {
 #[derive(Debug)]
 struct InFlight {
     pool: String,
+    predicted_seconds: Option<f64>,
+    /// What it counts in the window of its pool.
+    work_ms: u64,
     waiters: Vec<(String, UnitRef)>,
 }
 
@@ -62,11 +59,15 @@ impl State {
         self.jobs.values().filter(|job| job.submission.tenant == tenant).map(|job| job.in_flight).sum()
     }
 
-    /// Most units of a pool in the queue: a few per slot, so that workers find work and fairness acts soon.
-    pub fn window(&self, pool: &str) -> u64 {
+    /// Slots that serve a pool.
+    pub fn slots(&self, pool: &str) -> u64 {
         let serves = |worker: &&WorkerRecord| worker.pools.iter().any(|name| name == pool);
-        let slots: u64 = self.workers.iter().filter(serves).map(|worker| u64::from(worker.slots)).sum();
-        (slots * WINDOW_PER_SLOT).clamp(MIN_WINDOW, MAX_WINDOW)
+        self.workers.iter().filter(serves).map(|worker| u64::from(worker.slots)).sum()
+    }
+
+    /// Units in flight.
+    pub fn in_flight(&self) -> Vec<UnitId> {
+        self.in_flight.keys().cloned().collect()
     }
 
     /// Takes at most `limit` units for admission: per pool up to its window, tenants in turn by weight, in a tenant the highest priority
@@ -82,9 +83,13 @@ impl State {
         pools.sort_unstable();
         pools.dedup();
         for pool in pools {
-            let window = self.window(&pool);
+            let slots = self.slots(&pool);
+            let wants = |job: &&Job| job.wanted_pools().any(|(name, _)| *name == pool);
+            let mut tenants = self.jobs.values().filter(wants).map(|job| &job.submission.tenant);
+            let first = tenants.next();
+            let alone = tenants.all(|tenant| Some(tenant) == first);
             let mut turns = self.turns.remove(&pool).unwrap_or_default();
-            while entries.len() < limit && self.per_pool.get(&pool).copied().unwrap_or(0) < window {
+            while entries.len() < limit && self.loads.has_room(&pool, slots, alone) {
                 let Some(id) = self.next_job(&pool, &mut turns, &in_flight) else { break };
                 let Some(found) = self.admit_next(&id, &pool, &mut in_flight) else { break };
                 entries.extend(found);
@@ -126,21 +131,25 @@ impl State {
             known.waiters.push(waiter);
             return Some(None);
         }
-        *self.per_pool.entry(pool.to_owned()).or_default() += 1;
-        let held = InFlight { pool: pool.to_owned(), waiters: vec![waiter] };
+        let predicted_seconds = predicted_seconds(&job.body, unit);
+        let work_ms = self.loads.add(pool, predicted_seconds);
+        let held = InFlight { pool: pool.to_owned(), predicted_seconds, work_ms, waiters: vec![waiter] };
         self.in_flight.insert(entry.unit.clone(), held);
         Some(Some(entry))
     }
 
-    /// Entries that could not be queued: they are selected again.
-    pub fn put_back(&mut self, units: &[UnitId]) {
-        for unit in units {
-            for (job, unit) in self.forget(unit) {
+    /// Entries that are not in the queue: they are selected again. The number of those that were believed to be there.
+    pub fn put_back(&mut self, units: &[UnitId]) -> usize {
+        let mut number = 0;
+        for held in units.iter().filter_map(|unit| self.forget(unit)).collect::<Vec<_>>() {
+            number += 1;
+            for (job, unit) in held.waiters {
                 if let Some(job) = self.jobs.get_mut(&job) {
                     job.unadmit(unit);
                 }
             }
         }
+        number
     }
 
     /// The queue is empty: everything in flight is to be admitted again.
@@ -150,23 +159,25 @@ impl State {
         self.turns.clear();
     }
 
-    fn forget(&mut self, unit: &UnitId) -> Vec<(String, UnitRef)> {
-        let Some(held) = self.in_flight.remove(unit) else { return Vec::new() };
-        if let Some(count) = self.per_pool.get_mut(&held.pool) {
-            *count = count.saturating_sub(1);
-        }
-        held.waiters
+    fn forget(&mut self, unit: &UnitId) -> Option<InFlight> {
+        let held = self.in_flight.remove(unit)?;
+        self.loads.remove(&held.pool, held.work_ms);
+        Some(held)
     }
 
     /// Takes note of an event; returns the planning and assembling units that ended by it.
     pub fn apply(&mut self, event: &Event) -> Vec<StageEnd> {
         let mut ends = Vec::new();
-        for (id, unit) in self.forget(&event.unit) {
+        let Some(held) = self.forget(&event.unit) else { return ends };
+        let report = match &event.what {
+            Happening::Finished { report } => serde_json::from_slice(report).unwrap_or_default(),
+            _ => UnitReport::default(),
+        };
+        self.loads.observe(&held.pool, held.predicted_seconds, &report);
+        for (id, unit) in held.waiters {
             let Some(job) = self.jobs.get_mut(&id) else { continue };
             match (unit, &event.what) {
-                (UnitRef::Body(index), Happening::Finished { report }) => {
-                    job.finished(index, &serde_json::from_slice::<UnitReport>(report).unwrap_or_default());
-                }
+                (UnitRef::Body(index), Happening::Finished { .. }) => job.finished(index, &report),
                 (UnitRef::Body(index), Happening::Died { failure }) => job.died(index, &failure.reason),
                 (UnitRef::Body(index), Happening::NeedsInput { failure }) => {
                     job.needs_input(index, &failure.reason);

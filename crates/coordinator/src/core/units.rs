@@ -304,6 +304,15 @@ pub fn kind_of(body: &Body, unit: UnitRef) -> &'static str {
     }
 }
 
+/// Predicted seconds of a unit; nothing predicts planning and assembling.
+pub fn predicted_seconds(body: &Body, unit: UnitRef) -> Option<f64> {
+    match (unit, body) {
+        (UnitRef::Body(index), Body::Evaluation(units)) => Some(units.estimate(index).seconds),
+        (UnitRef::Body(_), Body::Drill { milliseconds, .. }) => Some(*milliseconds as f64 / 1e3),
+        _ => None,
+    }
+}
+
 /// A unit as an entry of the queue.
 pub fn entry(job: &str, round: u32, submission: &Submission, body: &Body, unit: UnitRef) -> Entry {
     let work = match (unit, body, &submission.request) {
@@ -324,7 +333,12 @@ pub fn entry(job: &str, round: u32, submission: &Submission, body: &Body, unit: 
         (UnitRef::Body(index), _) => (index % u32::from(SHARDS)) as u16,
         _ => 0,
     };
-    let assignment = Assignment { job: job.to_owned(), work, traceparent: submission.traceparent.clone() };
+    let assignment = Assignment {
+        job: job.to_owned(),
+        work,
+        traceparent: submission.traceparent.clone(),
+        predicted_seconds: predicted_seconds(body, unit),
+    };
     Entry {
         unit: unit_id(job, round, body, unit),
         pool: pool_of(submission, body, unit),

@@ -6,6 +6,7 @@ use super::handle::{Core, find};
 use super::job::{Job, Phase};
 use super::state::State;
 use super::units::{Body, UnitRef, kind_of, pool_of, unit_id};
+use super::window::{self, WINDOW_MS};
 use super::{Error, JobState, JobView, PendingReason, UnitPhase, UnitView};
 
 /// Most units of one answer.
@@ -209,7 +210,10 @@ fn pending(state: &State, job: &Job, unit: UnitRef, phase: UnitPhase, pool: &str
     if state.tenant_in_flight(tenant) >= limit {
         return (PendingReason::QuotaReached, format!("tenant '{tenant}' has {limit} units in flight"));
     }
-    (PendingReason::WindowFull, format!("at most {} units of the pool are in the queue", state.window(pool)))
+    let units = window::units(state.slots(pool));
+    let seconds = WINDOW_MS / 1_000;
+    let full = format!("{units} units of the pool are in the queue, or {seconds} s of work for every slot");
+    (PendingReason::WindowFull, full)
 }
 
 /// Why no live worker can take from a pool, if so.
@@ -237,6 +241,8 @@ fn merge(unit: &mut UnitView, status: &UnitStatus) {
     (unit.attempts, unit.crashes, unit.evictions) = (status.attempts, status.crashes, status.evictions);
     let last = status.failure.as_ref().map(|failure| failure.reason.clone()).unwrap_or_default();
     match status.state {
+        // It was queued again at once after a fault of a machine.
+        UnitState::Ready if !last.is_empty() => unit.detail = format!("before: {last}"),
         UnitState::Ready => {}
         UnitState::Delayed => {
             (unit.reason, unit.detail) = (PendingReason::BackingOff, last);

@@ -120,6 +120,8 @@ pub fn worker(record: WorkerRecord) -> v1::Worker {
         leases: record.leases,
         draining: record.draining,
         silent_ms: record.silent_ms,
+        trouble: record.trouble,
+        quarantined: record.quarantined,
     }
 }
 
@@ -144,6 +146,7 @@ pub fn dead(unit: DeadUnit) -> v1::DeadUnit {
         FailureKind::Crash => "crash",
         FailureKind::Permanent => "permanent",
         FailureKind::Input => "input",
+        FailureKind::Machine => "machine",
     };
     v1::DeadUnit {
         unit: unit.unit.0,

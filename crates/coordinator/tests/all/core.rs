@@ -9,7 +9,7 @@ use ventral_coordinator::core::{
     Control, Core, Error, JobRequest, JobState, JobView, MAX_DRILL_UNITS, Policies, Submission, Turns,
     UnitPhase,
 };
-use ventral_queue::{Failure, FailureKind, Memory, Queue, SHARDS, TakeRequest, Timing};
+use ventral_queue::{Failure, FailureKind, Memory, Queue, SHARDS, TakeRequest, Timing, WorkerRecord};
 use ventral_store::Store;
 
 const PROFILE: &str = "test-k1";
@@ -24,10 +24,14 @@ struct Bench {
 
 impl Bench {
     async fn start(policies: &str) -> Self {
+        Self::start_with(policies, REAP).await
+    }
+
+    async fn start_with(policies: &str, reap: Duration) -> Self {
         let directory = tempfile::tempdir().expect("a directory");
         let queue = Arc::new(Memory::new(Timing::default()));
         let store = Store::open(directory.path()).expect("a store");
-        let core = Core::new(store, queue.clone(), Policies::from_toml(policies).expect("policies"), REAP);
+        let core = Core::new(store, queue.clone(), Policies::from_toml(policies).expect("policies"), reap);
         let stop = drive(&core);
         let bench = Self { core, queue, stop, _directory: directory };
         bench.until(|core| core.ready().is_ok()).await;
@@ -272,6 +276,77 @@ async fn an_emptied_queue_and_a_new_coordinator_lose_nothing() {
     }
     let view = bench.ended(&job.id).await;
     assert_eq!((view.state, view.counts.done), (JobState::Succeeded, 200));
+}
+
+/// The generation stays, units go: nobody is told.
+#[tokio::test]
+async fn units_that_the_queue_has_lost_are_admitted_again() {
+    let bench = Bench::start_with("", Duration::from_millis(20)).await;
+    let job = bench.drill("a", "cut", 40, 0).await;
+    let mut held = bench.take(20).await;
+    while held.len() < 20 {
+        held.extend(bench.take(20 - held.len()).await);
+    }
+    // One ends unheard, before the loss; its event must count.
+    bench.finish(&held[0]).await;
+    let lost: Vec<_> = held[1..].iter().map(|lease| lease.held.unit.clone()).collect();
+    bench.queue.lose(&lost);
+    for lease in &held[1..10] {
+        bench.finish(lease).await;
+    }
+    let mut done = 1;
+    while done < 40 {
+        for lease in bench.take(50).await {
+            bench.finish(&lease).await;
+            done += 1;
+        }
+    }
+    let view = bench.ended(&job.id).await;
+    assert_eq!((view.state, view.counts.done), (JobState::Succeeded, 40));
+}
+
+#[tokio::test]
+async fn a_coordinator_that_ends_gives_up_the_lead() {
+    let bench = Bench::start("").await;
+    assert!(!bench.queue.lead("another", 1_000).await.expect("a queue"));
+    bench.stop.send(true).expect("it runs");
+    let freed = async {
+        while !bench.queue.lead("another", 1_000).await.expect("a queue") {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(5), freed).await.expect("within less than the lead lasts");
+}
+
+/// With two slots a lone tenant has 30 s of work for each in the queue; beside another one, a few units.
+#[tokio::test]
+async fn the_window_is_seconds_of_work() {
+    let bench = Bench::start("").await;
+    let worker = WorkerRecord {
+        name: "w".to_owned(),
+        pools: vec!["drill".to_owned()],
+        slots: 2,
+        slot_bytes: 1 << 30,
+        version: String::new(),
+        leases: 0,
+        trouble: String::new(),
+        quarantined: false,
+        draining: false,
+        silent_ms: 0,
+    };
+    bench.queue.beat(&worker, &[]).await.expect("a queue");
+    let mut drill = submission("a", "lone", 10_000, 0);
+    drill.request = JobRequest::Drill { name: "lone".to_owned(), units: 10_000, milliseconds: 100 };
+    bench.core.submit(drill).await.expect("accepted");
+    let ready = async || bench.queue.depths().await.expect("a queue").first().map_or(0, |depth| depth.ready);
+    let filled = async {
+        while ready().await < 600 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), filled).await.expect("600 units of 0.1 s");
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert_eq!(ready().await, 600);
 }
 
 impl Bench {

@@ -26,7 +26,7 @@ async fn beat(config: &Config, connect: &Connect, control: &Control) {
         }
         if let Some(queue) = &queue {
             let leases = control.leases();
-            match answer(queue.beat(&config.record(leases.len()), &leases)).await {
+            match answer(queue.beat(&config.record(leases.len(), control.trouble()), &leases)).await {
                 Ok(reply) => {
                     control.reached();
                     control.heard(&reply, config);

@@ -49,7 +49,7 @@ impl Config {
         }
     }
 
-    pub(super) fn record(&self, leases: usize) -> WorkerRecord {
+    pub(super) fn record(&self, leases: usize, (trouble, quarantined): (String, bool)) -> WorkerRecord {
         WorkerRecord {
             name: self.worker.clone(),
             pools: self.pools.clone(),
@@ -57,6 +57,8 @@ impl Config {
             slot_bytes: self.slot_bytes,
             version: self.version.clone(),
             leases: u32::try_from(leases).unwrap_or(u32::MAX),
+            trouble,
+            quarantined,
             draining: false,
             silent_ms: 0,
         }

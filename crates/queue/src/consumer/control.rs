@@ -7,6 +7,8 @@ use std::time::{Duration, Instant};
 use tokio::sync::{Notify, watch};
 
 use super::executor::{Stop, StopReason};
+use super::health::Health;
+use super::machine::cause_of;
 use super::{Config, Error};
 use crate::types::{BeatReply, Error as QueueError, LeaseRef, Loss};
 
@@ -19,6 +21,7 @@ struct Shared {
     phase: watch::Sender<Phase>,
     units: Mutex<HashMap<LeaseRef, Running>>,
     contact: Mutex<Contact>,
+    health: Mutex<Health>,
     changed: Notify,
 }
 
@@ -52,6 +55,7 @@ impl Default for Control {
             phase: watch::Sender::new(Phase::Serving),
             units: Mutex::new(HashMap::new()),
             contact: Mutex::new(contact),
+            health: Mutex::default(),
             changed: Notify::new(),
         }))
     }
@@ -80,9 +84,19 @@ impl Control {
         *self.0.phase.borrow() == Phase::Ended
     }
 
-    /// Whether the queue answered last time, and the consumer serves.
-    pub fn is_ready(&self) -> bool {
-        !self.is_draining() && self.contact().reachable
+    /// Whether the queue answered last time, the consumer serves, and nothing ails its machine.
+    ///
+    /// # Errors
+    /// Why it cannot do its work.
+    pub fn ready(&self) -> Result<(), String> {
+        if self.is_draining() {
+            return Err("it drains".to_owned());
+        }
+        if !self.contact().reachable {
+            return Err(format!("the queue does not answer: {}", self.contact().last_error));
+        }
+        let trouble = self.health().trouble();
+        if trouble.is_empty() { Ok(()) } else { Err(trouble) }
     }
 
     /// Units in hand.
@@ -93,6 +107,50 @@ impl Control {
     /// How long ago the queue was reached.
     pub fn since_contact(&self) -> Duration {
         self.contact().at.elapsed()
+    }
+
+    /// The machine failed a unit.
+    pub(super) fn fault(&self, reason: &str) {
+        let mut health = self.health();
+        health.fault(Instant::now(), reason);
+        metrics::counter!("ventral_machine_faults_total", "cause" => cause_of(reason)).increment(1);
+        self.tell_of(&health);
+    }
+
+    /// A unit succeeded.
+    pub(super) fn succeeded(&self) {
+        self.health().succeeded();
+    }
+
+    /// What a test of the machine has shown.
+    pub(super) fn tested(&self, outcome: Result<(), String>) {
+        let mut health = self.health();
+        match outcome {
+            Ok(()) => health.passed(),
+            Err(reason) => health.refused(Instant::now(), &reason),
+        }
+        self.tell_of(&health);
+    }
+
+    fn tell_of(&self, health: &Health) {
+        metrics::gauge!("ventral_quarantined").set(if health.is_quarantined() { 1.0 } else { 0.0 });
+        match health.trouble() {
+            trouble if trouble.is_empty() => {
+                tracing::info!("the machine passed its test: units are taken again")
+            }
+            trouble => tracing::error!(trouble, "the machine fails units"),
+        }
+    }
+
+    /// What ails the machine, and whether it is quarantined.
+    pub(super) fn trouble(&self) -> (String, bool) {
+        let health = self.health();
+        (health.trouble(), health.is_quarantined())
+    }
+
+    /// How long to take nothing.
+    pub(super) fn rest(&self) -> Duration {
+        self.health().pause(Instant::now())
     }
 
     pub(super) fn end(&self) {
@@ -207,6 +265,10 @@ impl Control {
 
     fn units(&self) -> MutexGuard<'_, HashMap<LeaseRef, Running>> {
         self.0.units.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn health(&self) -> MutexGuard<'_, Health> {
+        self.0.health.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn contact(&self) -> MutexGuard<'_, Contact> {

@@ -16,6 +16,14 @@ pub trait Executor: Send + Sync + 'static {
         unit_span(lease, worker, self.kind(lease), None, None)
     }
 
+    /// Tests the machine after faults of its own: units are taken again once it passes.
+    ///
+    /// # Errors
+    /// What ails it still.
+    async fn probe(&self) -> Result<(), String> {
+        Ok(())
+    }
+
     /// Executes a unit in the slot of this number; its results are stored when this returns [`Outcome::Finished`].
     async fn execute(&self, slot: usize, lease: &Lease, stop: Stop) -> Outcome;
 }

@@ -3,6 +3,8 @@
 //! - module [`config`]: names, slots, times
 //! - module [`executor`]: what the loop asks of whoever computes
 //! - module [`control`]: draining, health, the units in hand
+//! - module [`health`]: whether the machine can be trusted with units
+//! - module [`machine`]: which errors are the machine's
 //! - `beat`: leases are renewed from a thread of their own
 //! - `unit`: one unit from lease to report
 
@@ -10,6 +12,8 @@ mod beat;
 pub mod config;
 pub mod control;
 pub mod executor;
+pub mod health;
+pub mod machine;
 mod unit;
 
 use std::collections::hash_map::DefaultHasher;
@@ -25,6 +29,7 @@ use crate::types::{Error as QueueError, MAX_TAKE, SHARDS, TakeRequest};
 pub use config::Config;
 pub use control::Control;
 pub use executor::{Executor, Link, Outcome, Stop, StopReason, unit_span};
+pub use machine::machine_fault;
 
 /// Opens a connection to the queue; called again for the thread that beats.
 pub type Connect = Arc<dyn Fn() -> BoxFuture<'static, Result<Arc<dyn Queue>, QueueError>> + Send + Sync>;
@@ -123,6 +128,15 @@ async fn take_until_drained(
     let shards = ranked_shards(&config.worker);
     while !control.is_draining() {
         control.check(config.give_up)?;
+        let rest = control.rest();
+        if !rest.is_zero() {
+            control.drained(rest.min(TICK)).await;
+            continue;
+        }
+        if control.trouble().1 {
+            control.tested(executor.probe().await);
+            continue;
+        }
         let free = config.slots.saturating_sub(control.busy()).min(MAX_TAKE);
         if free == 0 {
             control.changed(TICK).await;

@@ -80,6 +80,7 @@ impl Report<'_> {
             Outcome::Finished { report } => {
                 fault::point("before-finish");
                 let recorded = self.insist(Message::Finish(report)).await;
+                self.control.succeeded();
                 metrics::counter!("ventral_units_finished_total", "kind" => kind).increment(1);
                 tracing::info!(seconds, recorded, "finished");
             }
@@ -89,6 +90,9 @@ impl Report<'_> {
                 metrics::counter!("ventral_units_failed_total", "kind" => kind, "failure" => what)
                     .increment(1);
                 tracing::warn!(seconds, failure = what, reason = failure.reason, "failed");
+                if failure.kind == FailureKind::Machine {
+                    self.control.fault(&failure.reason);
+                }
                 let recorded = self.insist(Message::Fail(failure)).await;
                 tracing::info!(recorded, "failure reported");
             }
@@ -147,6 +151,7 @@ fn failure_name(kind: FailureKind) -> &'static str {
         FailureKind::Crash => "crash",
         FailureKind::Permanent => "permanent",
         FailureKind::Input => "input",
+        FailureKind::Machine => "machine",
     }
 }
 

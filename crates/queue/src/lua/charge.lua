@@ -23,7 +23,7 @@ local function charge(unit, found, worker, kind, reason, evidence)
   local key, job = UNIT .. unit, found[7]
   local failures = call('HINCRBY', key, kind == 'crash' and 'crashes' or 'attempts', 1)
   local dead = true
-  if kind == 'attempt' then
+  if kind == 'attempt' or kind == 'machine' then
     dead = failures >= MAX_ATTEMPTS
   elseif kind == 'crash' then
     dead = failures >= MAX_CRASHES

@@ -1,6 +1,7 @@
 -- Keys, all of one slot. '@' stands for the queue's name with its hash tag and is replaced before the script is loaded:
 --   unit:UNIT        hash: place (ready, delayed, leased, dead), pool, shard, job, payload, queued, entry, epoch, worker, due, at,
---                    attempts, crashes, evictions, vanished, and the last failure: kind, reason, evidence
+--                    attempts, crashes, evictions, vanished, faults and shunned (workers whose machine failed it, one a line), and the last
+--                    failure: kind, reason, evidence
 --   ready:SHARD:POOL stream of units with the consumer group 'w'; an entry stays, pending, as long as its unit is leased
 --   streams          set of SHARD:POOL that have a stream
 --   counts           hash: ready, delayed and leased units of a pool; shards: ready units of SHARD:POOL
@@ -35,7 +36,7 @@ end
 -- Queues a unit at the end of its shard; the stream's id of the entry.
 local function enqueue(unit, pool, shard)
   local name = shard .. ':' .. pool
-  if call('SADD', STREAMS, name) == 1 then
+  if call('SADD', STREAMS, name) == 1 and (call('EXISTS', READY .. name) == 0 or #call('XINFO', 'GROUPS', READY .. name) == 0) then
     call('XGROUP', 'CREATE', READY .. name, 'w', '0', 'MKSTREAM')
   end
   local entry = call('XADD', READY .. name, '*', 'unit', unit)

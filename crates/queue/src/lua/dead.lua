@@ -7,7 +7,9 @@ end
 local answers = {}
 for _, unit in ipairs(call('ZRANGE', DEAD, first, first + ARGV[3] - 1)) do
   local found = call('HMGET', UNIT .. unit, 'job', 'pool', 'kind', 'reason', 'evidence', 'worker', 'attempts', 'crashes', 'at')
-  table.insert(found, 1, unit)
-  answers[#answers + 1] = found
+  if found[1] then
+    table.insert(found, 1, unit)
+    answers[#answers + 1] = found
+  end
 end
 return answers

@@ -13,4 +13,19 @@ if kind == 'input' then
   return 'recorded'
 end
 lift(unit, found)
+if kind == 'machine' and call('HINCRBY', UNIT .. unit, 'faults', 1) <= MAX_MACHINE_FAULTS then
+  local shunned = {}
+  for name in string.gmatch(call('HGET', UNIT .. unit, 'shunned') or '', '[^\n]+') do
+    if name ~= worker then
+      shunned[#shunned + 1] = name
+    end
+  end
+  shunned[#shunned + 1] = worker
+  if #shunned > MAX_SHUNNED then
+    table.remove(shunned, 1)
+  end
+  call('HSET', UNIT .. unit, 'shunned', table.concat(shunned, '\n'), 'kind', kind, 'reason', ARGV[6], 'evidence', ARGV[7])
+  set_ready(unit, found[2], found[3])
+  return 'requeued'
+end
 return charge(unit, found, worker, kind, ARGV[6], ARGV[7]) and 'dead' or 'requeued'

@@ -14,7 +14,7 @@ local function answer(unit, found, epoch)
   names[#names + 1] = unit
 end
 local function details(unit)
-  return call('HMGET', UNIT .. unit, 'pool', 'shard', 'job', 'payload', 'attempts', 'crashes', 'queued', 'place', 'entry', 'epoch', 'worker')
+  return call('HMGET', UNIT .. unit, 'pool', 'shard', 'job', 'payload', 'attempts', 'crashes', 'queued', 'place', 'entry', 'epoch', 'worker', 'shunned')
 end
 
 -- The worker asks again because the answer was lost: it gets the same one. Names have no line breaks.
@@ -31,11 +31,39 @@ if taken and string.sub(taken, 1, #request + 1) == request .. '\n' then
   end
 end
 
+local function listed(names, name)
+  return string.find('\n' .. names .. '\n', '\n' .. name .. '\n', 1, true)
+end
+
+-- Whether a live and well worker takes from the pool that is none of these.
+local function another_serves(pool, shunned)
+  local long_ago = string.format('%d', now - LEASE_MS * WORKER_LEASES)
+  for _, name in ipairs(call('ZRANGE', WORKERS, '(' .. long_ago, '+inf', 'BYSCORE')) do
+    local text = not listed(shunned, name) and call('SISMEMBER', DRAINING, name) == 0 and call('HGET', RECORDS, name)
+    local record = text and cjson.decode(text)
+    if record and (record.trouble or '') == '' then
+      for _, served in ipairs(record.pools) do
+        if served == pool then
+          return true
+        end
+      end
+    end
+  end
+  return false
+end
+
 local function lease(unit, entry, stream)
   local found = details(unit)
   if found[8] ~= 'ready' or found[9] ~= entry then
     call('XACK', stream, 'w', entry)
     call('XDEL', stream, entry)
+    return 0
+  end
+  if found[12] and listed(found[12], worker) and another_serves(found[1], found[12]) then
+    call('XACK', stream, 'w', entry)
+    call('XDEL', stream, entry)
+    count_ready(found[1], found[2], -1)
+    set_ready(unit, found[1], found[2])
     return 0
   end
   local epoch = call('INCR', EPOCH)

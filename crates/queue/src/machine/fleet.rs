@@ -1,6 +1,6 @@
 //! Workers and the coordinator's role.
 
-use super::{State, Worker};
+use super::{State, Unit, Worker};
 use crate::check;
 use crate::types::{BeatReply, LeaseRef, TakeRequest, WorkerRecord};
 
@@ -45,6 +45,16 @@ impl State {
             ..worker.record.clone()
         };
         heard.map(record).collect()
+    }
+
+    /// Whether a live and well worker takes from a unit's pool whose machine has not failed it.
+    pub(super) fn another_serves(&self, now_ms: u64, unit: &Unit) -> bool {
+        self.workers.values().any(|worker| {
+            let record = &worker.record;
+            let well = record.trouble.is_empty() && !worker.draining;
+            let live = worker.heard_ms + self.memory_ms() > now_ms;
+            live && well && record.pools.contains(&unit.pool) && !unit.shunned.contains(&record.name)
+        })
     }
 
     /// Forgets workers and lost leases of long ago.

@@ -53,6 +53,9 @@ struct Unit {
     failure: Option<Failure>,
     /// Workers that vanished with it.
     vanished: Vec<String>,
+    /// Faults of machines so far, and the last workers that had them.
+    faults: u32,
+    shunned: Vec<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

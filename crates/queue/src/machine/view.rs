@@ -34,6 +34,11 @@ impl State {
         units.iter().map(|id| self.units.get(id).map(unit_status)).collect()
     }
 
+    /// See [`crate::Queue::reconcile`]; nothing of it can be lost by half.
+    pub fn reconcile(&self, units: &[UnitId]) -> Vec<bool> {
+        units.iter().map(|id| self.units.contains_key(id)).collect()
+    }
+
     /// See [`crate::Queue::depths`]; by name.
     pub fn depths(&self) -> Vec<Depth> {
         let depth = |(name, pool): (&String, &super::Pool)| Depth {

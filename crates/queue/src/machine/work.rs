@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::{Place, State, Unit};
 use crate::types::{
     Admission, Entry, Failure, FailureKind, Finished, Happening, Lease, LeaseRef, Loss, MAX_ATTEMPTS,
-    MAX_CRASHES, MAX_REAP, Reaped, TakeRequest, UnitId, UnitState,
+    MAX_CRASHES, MAX_MACHINE_FAULTS, MAX_REAP, MAX_SHUNNED, Reaped, TakeRequest, UnitId, UnitState,
 };
 
 impl State {
@@ -33,6 +33,8 @@ impl State {
                     evictions: 0,
                     failure: None,
                     vanished: Vec::new(),
+                    faults: 0,
+                    shunned: Vec::new(),
                 };
                 self.put_ready(entry.unit.clone(), unit);
                 Admission::Queued
@@ -45,20 +47,25 @@ impl State {
         if self.hear(now_ms, request) {
             return Vec::new();
         }
-        let mut chosen = Vec::new();
+        let mut leases = Vec::new();
         for pool in &request.pools {
-            let Some(found) = self.pools.get(pool) else { continue };
             for &shard in &request.shards {
-                let left = request.count - chosen.len();
+                let Some(found) = self.pools.get(pool) else { break };
+                let left = request.count - leases.len();
                 let ready = found.ready.range((shard, 0)..=(shard, u64::MAX));
-                chosen.extend(ready.take(left).map(|(_, id)| id.clone()));
+                let chosen: Vec<UnitId> = ready.take(left).map(|(_, id)| id.clone()).collect();
+                leases.extend(chosen.into_iter().filter_map(|id| self.lease(now_ms, &request.worker, id)));
             }
         }
-        chosen.into_iter().filter_map(|id| self.lease(now_ms, &request.worker, id)).collect()
+        leases
     }
 
     fn lease(&mut self, now_ms: u64, worker: &str, id: UnitId) -> Option<Lease> {
         let mut unit = self.lift(&id)?;
+        if unit.shunned.iter().any(|name| name == worker) && self.another_serves(now_ms, &unit) {
+            self.put_ready(id, unit);
+            return None;
+        }
         self.last_epoch += 1;
         unit.epoch = self.last_epoch;
         let lease = Lease {
@@ -120,7 +127,18 @@ impl State {
         if let Some(refusal) = self.refusal(lease, worker) {
             return refusal;
         }
-        let Some(unit) = self.lift(&lease.unit) else { return Finished::Unknown };
+        let Some(mut unit) = self.lift(&lease.unit) else { return Finished::Unknown };
+        if failure.kind == FailureKind::Machine {
+            unit.faults += 1;
+            if unit.faults <= MAX_MACHINE_FAULTS {
+                unit.shunned.retain(|name| name != worker);
+                unit.shunned.push(worker.to_owned());
+                unit.shunned.drain(..unit.shunned.len().saturating_sub(MAX_SHUNNED));
+                unit.failure = Some(failure);
+                self.put_ready(lease.unit.clone(), unit);
+                return Finished::Requeued;
+            }
+        }
         if failure.kind == FailureKind::Input {
             self.emit(now_ms, &lease.unit, &unit.job, worker, Happening::NeedsInput { failure });
             return Finished::Recorded;
@@ -148,7 +166,7 @@ impl State {
                 unit.vanished.push(worker.to_owned());
                 unit.crashes >= MAX_CRASHES
             }
-            FailureKind::Attempt => {
+            FailureKind::Attempt | FailureKind::Machine => {
                 unit.attempts += 1;
                 unit.attempts >= MAX_ATTEMPTS
             }
@@ -217,6 +235,13 @@ impl State {
     pub fn cancel(&mut self, now_ms: u64, units: &[UnitId]) {
         for id in units {
             self.remove(now_ms, id, Some(Loss::Cancelled));
+        }
+    }
+
+    /// Loses units without a trace, for tests.
+    pub fn lose(&mut self, units: &[UnitId]) {
+        for id in units {
+            self.lift(id);
         }
     }
 

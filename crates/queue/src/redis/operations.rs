@@ -230,6 +230,12 @@ impl Queue for Redis {
         rows("status", self.gated(&self.shared.scripts.status, names(units)).await?, unit_status)
     }
 
+    async fn reconcile(&self, units: &[UnitId]) -> Result<Vec<bool>, Error> {
+        check::units(units)?;
+        let value = self.gated(&self.shared.scripts.reconcile, names(units)).await?;
+        rows("reconciliation", value, |value| Ok(reply::number("reconciliation", value)? == 1))
+    }
+
     async fn depths(&self) -> Result<Vec<Depth>, Error> {
         depths(self.gated(&self.shared.scripts.depths, Arguments::default()).await?)
     }

@@ -2,7 +2,10 @@
 
 use ::redis::Script as Hash;
 
-use crate::types::{MAX_ATTEMPTS, MAX_CRASHES, MAX_DEAD, MAX_EVENT_BYTES, MAX_REAP, Timing, WORKER_LEASES};
+use crate::types::{
+    MAX_ATTEMPTS, MAX_CRASHES, MAX_DEAD, MAX_EVENT_BYTES, MAX_MACHINE_FAULTS, MAX_REAP, MAX_SHUNNED, Timing,
+    WORKER_LEASES,
+};
 
 /// Where scripts have their time from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,6 +64,7 @@ scripts! {
     events: "gate" "common";
     acknowledge: "gate" "common";
     status: "gate" "common";
+    reconcile: "gate" "common";
     depths: "gate" "common";
     dead: "gate" "common";
     workers: "gate" "common";
@@ -84,6 +88,8 @@ fn head(timing: &Timing, time: Time) -> String {
         ("WORKER_LEASES", WORKER_LEASES),
         ("MAX_ATTEMPTS", MAX_ATTEMPTS.into()),
         ("MAX_CRASHES", MAX_CRASHES.into()),
+        ("MAX_MACHINE_FAULTS", MAX_MACHINE_FAULTS.into()),
+        ("MAX_SHUNNED", MAX_SHUNNED as u64),
         ("MAX_DEAD", MAX_DEAD as u64),
         ("MAX_REAP", MAX_REAP as u64),
         ("MAX_EVENT_BYTES", MAX_EVENT_BYTES as u64),

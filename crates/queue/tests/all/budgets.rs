@@ -3,12 +3,13 @@
 use ventral_queue::machine::backoff::backoff_ms;
 use ventral_queue::{
     Admission, BACKOFF_MS, FailureKind, Finished, Happening, MAX_ATTEMPTS, MAX_BACKOFF_MS, MAX_CRASHES,
-    Queue, Timing, UnitState,
+    MAX_MACHINE_FAULTS, Queue, Timing, UnitState,
 };
 
 use crate::conformance::scenario;
 use crate::support::{
-    ATTEMPT, CRASH, INPUT, PERMANENT, TIMING, admit, all_events, failure, id, lease, status, take,
+    ATTEMPT, CRASH, INPUT, MACHINE, PERMANENT, TIMING, admit, all_events, failure, id, lease, record, status,
+    take,
 };
 
 scenario!(attempts_end_in_death_with_the_last_reason, queue, {
@@ -154,3 +155,65 @@ fn backoff_doubles_within_its_bounds() {
     let none = Timing { backoff_ms: 0, ..timing };
     assert_eq!(backoff_ms(&none, "u", 3), 0);
 }
+
+scenario!(a_fault_of_the_machine_costs_nothing_and_goes_elsewhere, queue, {
+    queue.beat(&record("sick"), &[]).await.unwrap();
+    queue.beat(&record("well"), &[]).await.unwrap();
+    admit(queue, "u").await;
+    let held = lease(queue, "sick").await;
+    let full = failure(MACHINE, "the disk is full");
+    assert_eq!(queue.fail(&held, "sick", &full).await.unwrap(), Finished::Requeued);
+    let known = status(queue, "u").await.unwrap();
+    assert_eq!((known.state, known.attempts, known.crashes), (UnitState::Ready, 0, 0));
+    assert_eq!(known.failure, Some(full.clone()));
+    for _ in 0..3 {
+        assert!(take(queue, "sick").await.is_none(), "another worker can take it");
+    }
+    assert_eq!(queue.depths().await.unwrap()[0].ready, 1);
+    let held = lease(queue, "well").await;
+    assert_eq!(queue.fail(&held, "well", &full).await.unwrap(), Finished::Requeued);
+    assert!(take(queue, "sick").await.is_some(), "its machine failed the unit on everybody");
+    assert_eq!(all_events(queue).await, []);
+});
+
+scenario!(nobody_else_means_no_other_pool_no_drain_no_trouble_and_not_too_long_ago, queue, {
+    let full = failure(MACHINE, "the disk is full");
+    let others = [
+        ventral_queue::WorkerRecord { pools: vec!["q".to_owned()], ..record("other") },
+        ventral_queue::WorkerRecord { trouble: "its disk is full".to_owned(), ..record("other") },
+    ];
+    for other in others {
+        queue.beat(&other, &[]).await.unwrap();
+        admit(queue, "u").await;
+        queue.fail(&lease(queue, "sick").await, "sick", &full).await.unwrap();
+        queue.finish(&lease(queue, "sick").await, "sick", b"").await.unwrap();
+    }
+    queue.beat(&record("other"), &[]).await.unwrap();
+    admit(queue, "u").await;
+    queue.fail(&lease(queue, "sick").await, "sick", &full).await.unwrap();
+    assert!(take(queue, "sick").await.is_none());
+    queue.drain("other").await.unwrap();
+    let held = lease(queue, "sick").await;
+    queue.leave("other").await.unwrap();
+    queue.beat(&record("other"), &[]).await.unwrap();
+    queue.fail(&held, "sick", &full).await.unwrap();
+    assert!(take(queue, "sick").await.is_none());
+    queue.advance(4 * TIMING.lease_ms).await;
+    assert!(take(queue, "sick").await.is_some());
+});
+
+scenario!(faults_of_machines_without_end_are_the_unit_s, queue, {
+    admit(queue, "u").await;
+    let full = failure(MACHINE, "the disk is full");
+    for _ in 0..MAX_MACHINE_FAULTS {
+        assert_eq!(queue.fail(&lease(queue, "w").await, "w", &full).await.unwrap(), Finished::Requeued);
+        assert_eq!(status(queue, "u").await.unwrap().attempts, 0);
+    }
+    for attempt in 1..=MAX_ATTEMPTS {
+        let found = queue.fail(&lease(queue, "w").await, "w", &full).await.unwrap();
+        assert_eq!(found, if attempt < MAX_ATTEMPTS { Finished::Requeued } else { Finished::Dead });
+        assert_eq!(status(queue, "u").await.unwrap().attempts, attempt);
+        queue.advance(MAX_BACKOFF_MS).await;
+        queue.reap().await.unwrap();
+    }
+});

@@ -273,6 +273,32 @@ scenario!(events_wait_until_they_are_acknowledged, queue, {
     assert_eq!(all_events(queue).await, []);
 });
 
+scenario!(reconciliation_knows_units_in_every_place, queue, {
+    for unit in ["dead", "delayed", "leased", "ready"] {
+        admit(queue, unit).await;
+        match unit {
+            "dead" => {
+                let held = lease(queue, "w").await;
+                queue.fail(&held, "w", &failure(crate::support::PERMANENT, "x")).await.unwrap();
+            }
+            "delayed" => {
+                let held = lease(queue, "w").await;
+                queue.fail(&held, "w", &failure(crate::support::ATTEMPT, "x")).await.unwrap();
+            }
+            "leased" => drop(lease(queue, "w").await),
+            _ => {}
+        }
+    }
+    let units = ["dead", "never there", "delayed", "leased", "ready"].map(id);
+    let depths = queue.depths().await.unwrap();
+    for _ in 0..2 {
+        assert_eq!(queue.reconcile(&units).await.unwrap(), [true, false, true, true, true]);
+        queue.reap().await.unwrap();
+        assert_eq!(queue.depths().await.unwrap(), depths, "nothing has changed");
+    }
+    assert_eq!(queue.reconcile(&[]).await.unwrap(), Vec::<bool>::new());
+});
+
 scenario!(one_leads, queue, {
     assert!(queue.lead("a", 1_000).await.unwrap());
     assert!(!queue.lead("b", 1_000).await.unwrap());

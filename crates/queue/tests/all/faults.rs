@@ -4,10 +4,11 @@ use std::time::{Duration, Instant};
 
 use ventral_queue::redis::link::CALL_LIMIT;
 use ventral_queue::{Admission, Error, Finished, LeaseRef, Loss, Queue, Redis, Timing, TlsFiles, UnitState};
-use ventral_testkit::{RedisOptions, RedisServer, TcpProxy, wait_until_async};
+use ventral_testkit::{RedisOptions, RedisServer, RedisUsers, TcpProxy, wait_until_async};
 
 use crate::support::{
-    TIMING, admit, all_events, connect, connect_at, entry, lease, record, server, status, take,
+    ATTEMPT, TIMING, admit, all_events, connect, connect_at, entry, failure, lease, record, server, status,
+    take,
 };
 
 const LONG: Duration = Duration::from_secs(20);
@@ -84,6 +85,95 @@ async fn opening_clears_what_an_earlier_life_left() {
     assert_eq!(queue.depths().await.unwrap(), []);
     assert_eq!(status(&queue, "u7").await, None);
     assert_eq!(server.command(&["DBSIZE"]).unwrap(), ":2", "the generation and the foreign key");
+}
+
+#[tokio::test]
+async fn the_shipped_users_let_nobody_else_in_and_keep_the_queue_over_a_restart() {
+    let users = RedisUsers::shipped().unwrap();
+    let options = RedisOptions { append_only: true, users: Some(users), ..RedisOptions::default() };
+    let Some(mut server) = RedisServer::start_or_skip(options).unwrap() else { return };
+    let queue = Redis::connect(&server.url(), "ventral", TIMING, &TlsFiles::default()).await.unwrap();
+    queue.open().await.unwrap();
+    for unit in ["done", "held", "ready"] {
+        admit(&queue, unit).await;
+    }
+    let done = lease(&queue, "w").await;
+    queue.finish(&done, "w", b"report").await.unwrap();
+    lease(&queue, "w").await;
+    let depths = queue.depths().await.unwrap();
+    server.restart().unwrap();
+    until_answers(&queue).await;
+    assert!(!server.log().contains("NOPERM"), "{}", server.log());
+    assert_eq!(queue.depths().await.unwrap(), depths);
+    assert_eq!(all_events(&queue).await.len(), 1);
+    for login in ["", "default:@", "default:x@", "ventral:x@"] {
+        let stranger = connect_at(&format!("redis://{login}127.0.0.1:{}/", server.port())).await;
+        let error = stranger.open().await.unwrap_err();
+        assert!(matches!(error, Error::Unavailable(_)), "{login}: {error}");
+    }
+}
+
+/// Every key of the queue but its generation goes, one at a time; what a reconciliation does not know is admitted again. All units get done.
+#[tokio::test]
+async fn whatever_key_is_lost_every_unit_gets_done() {
+    let Some(server) = server() else { return };
+    let keys = [
+        "unit:u1",
+        "unit:u3",
+        "unit:u5",
+        "ready:0:p",
+        "ready:1:p",
+        "streams",
+        "counts",
+        "shards",
+        "delayed",
+        "leased",
+        "epoch",
+        "swept",
+        "workers",
+        "records",
+        "taken",
+    ];
+    for (number, lost) in keys.iter().enumerate() {
+        let name = format!("lost-{number}");
+        let timing = Timing { lease_ms: 200, backoff_ms: 20, max_backoff_ms: 50 };
+        let queue = Redis::connect(&server.url(), &name, timing, &TlsFiles::default()).await.unwrap();
+        queue.open().await.unwrap();
+        // 0 and 1 are leased, 2 and 3 are delayed, 4 and 5 are ready.
+        let units: Vec<_> = (0..6_u16).map(|n| entry(&format!("u{n}"), "p", n % 2)).collect();
+        queue.admit(&units[..4]).await.unwrap();
+        for lease in queue.take(&crate::support::request("w", &["p"], 4)).await.unwrap() {
+            if ["u2", "u3"].contains(&lease.held.unit.0.as_str()) {
+                queue.fail(&lease.held, "w", &failure(ATTEMPT, "no")).await.unwrap();
+            }
+        }
+        queue.admit(&units[4..]).await.unwrap();
+        let reply = server.command(&["DEL", &format!("{{{name}}}:{lost}")]).unwrap();
+        assert!(reply == ":1" || *lost == "swept", "{lost}: {reply}");
+
+        let mut done = std::collections::HashSet::new();
+        let begin = Instant::now();
+        while done.len() < units.len() {
+            assert!(begin.elapsed() < LONG, "without {lost} only {done:?} are done");
+            queue.reap().await.unwrap();
+            let missing: Vec<_> = units.iter().filter(|unit| !done.contains(&unit.unit)).cloned().collect();
+            let ids: Vec<_> = missing.iter().map(|unit| unit.unit.clone()).collect();
+            let held = queue.reconcile(&ids).await.unwrap();
+            let again = missing.iter().zip(held).filter(|(_, held)| !held).map(|(unit, _)| unit.clone());
+            queue.admit(&again.collect::<Vec<_>>()).await.unwrap();
+            // A stream without its group answers no take until the next sweep.
+            for lease in queue.take(&crate::support::request("w", &["p"], 4)).await.unwrap_or_default() {
+                queue.finish(&lease.held, "w", b"").await.unwrap();
+                done.insert(lease.held.unit);
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        wait_until_async(&format!("without {lost} the counts are right"), LONG, async || {
+            queue.reap().await.unwrap();
+            queue.depths().await.unwrap().is_empty()
+        })
+        .await;
+    }
 }
 
 #[tokio::test]

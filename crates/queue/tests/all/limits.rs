@@ -2,8 +2,8 @@
 
 use ventral_queue::{
     Error, Finished, LeaseRef, MAX_ADMIT, MAX_ADMIT_BYTES, MAX_BATCH, MAX_BEAT, MAX_DEAD, MAX_EVENT_BYTES,
-    MAX_NAME_BYTES, MAX_PAYLOAD_BYTES, MAX_POOLS, MAX_REASON_CHARS, MAX_REPORT_BYTES, MAX_TAKE, Queue, Redis,
-    SHARDS, Timing, TlsFiles, UnitId,
+    MAX_NAME_BYTES, MAX_PAYLOAD_BYTES, MAX_POOLS, MAX_REASON_CHARS, MAX_REPORT_BYTES, MAX_TAKE,
+    MAX_TROUBLE_CHARS, Queue, Redis, SHARDS, Timing, TlsFiles, UnitId,
 };
 
 use crate::conformance::scenario;
@@ -134,6 +134,10 @@ scenario!(names, queue, {
         refused("unit", queue.beat(&record("w"), &[held]).await);
         refused("unit", queue.cancel(&[id(bad)]).await);
     }
+    let trouble = ventral_queue::WorkerRecord { trouble: "ü".repeat(MAX_TROUBLE_CHARS + 1), ..record("w") };
+    queue.beat(&trouble, &[]).await.unwrap();
+    assert_eq!(queue.workers().await.unwrap()[0].trouble, "ü".repeat(MAX_TROUBLE_CHARS));
+    queue.leave("w").await.unwrap();
     let version = ventral_queue::WorkerRecord { version: long.clone(), ..record("w") };
     refused("version", queue.beat(&version, &[]).await);
     let odd = [&longest, "a b", "{x}", "*?[a]", "'\"\\", "a:b", "@:x", "ü 火", "%s%d", "$(x)", "-", "0"];

@@ -58,6 +58,7 @@ fn kind() -> impl Strategy<Value = FailureKind> {
         4 => Just(FailureKind::Crash),
         1 => Just(FailureKind::Permanent),
         1 => Just(FailureKind::Input),
+        4 => Just(FailureKind::Machine),
     ]
 }
 
@@ -95,7 +96,9 @@ fn names(indices: &[usize]) -> Vec<UnitId> {
 }
 
 fn worker_record(worker: usize) -> WorkerRecord {
-    record(WORKERS[worker])
+    // The last one is unwell.
+    let trouble = if worker == WORKERS.len() - 1 { "its disk is full" } else { "" };
+    WorkerRecord { trouble: trouble.to_owned(), ..record(WORKERS[worker]) }
 }
 
 /// One implementation, and the leases it gave, the newest last.
@@ -187,7 +190,7 @@ impl Run {
             queue.depths().await,
             queue.dead(None, 1_000).await,
             queue.workers().await,
-        )
+        ) + &format!("{:?}", queue.reconcile(&names(&units)).await)
     }
 }
 

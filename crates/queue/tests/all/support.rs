@@ -134,6 +134,9 @@ impl Queue for Traced {
     async fn status(&self, units: &[UnitId]) -> Result<Vec<Option<UnitStatus>>, Error> {
         self.note("status", self.subject.queue().status(units).await)
     }
+    async fn reconcile(&self, units: &[UnitId]) -> Result<Vec<bool>, Error> {
+        self.note("reconcile", self.subject.queue().reconcile(units).await)
+    }
     async fn depths(&self) -> Result<Vec<Depth>, Error> {
         self.note("depths", self.subject.queue().depths().await)
     }
@@ -179,6 +182,8 @@ pub fn record(name: &str) -> WorkerRecord {
         slot_bytes: 1 << 30,
         version: "0.1.0".to_owned(),
         leases: 77,
+        trouble: String::new(),
+        quarantined: false,
         draining: true,
         silent_ms: 99,
     }
@@ -216,3 +221,4 @@ pub const ATTEMPT: FailureKind = FailureKind::Attempt;
 pub const CRASH: FailureKind = FailureKind::Crash;
 pub const PERMANENT: FailureKind = FailureKind::Permanent;
 pub const INPUT: FailureKind = FailureKind::Input;
+pub const MACHINE: FailureKind = FailureKind::Machine;

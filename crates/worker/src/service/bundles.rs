@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use ventral_bundle::{Manifest, Workspace};
+use ventral_bundle::{FetchError, Manifest, Workspace};
 use ventral_plan::Digest;
 use ventral_store::Store;
 
@@ -48,9 +48,9 @@ impl Bundles {
             || Error::Mismatch(format!("the job's manifest {} is not in the store", digest.short()));
         let manifest = Manifest::from_bytes(&bytes.ok_or_else(missing)?)?;
         let directory = self.root.join(digest.as_str());
-        fs::create_dir_all(&self.root).map_err(|error| cannot("create", &self.root, &error))?;
+        fs::create_dir_all(&self.root).map_err(|error| cannot("create", &self.root, error))?;
         let lock = self.lock(&directory)?;
-        lock.lock_shared().map_err(|error| cannot("lock", &directory, &error))?;
+        lock.lock_shared().map_err(|error| cannot("lock", &directory, error))?;
         let held = Workspace::last_used(&directory).is_some();
         if !held {
             self.make_room(manifest.total_bytes(), &directory);
@@ -62,7 +62,7 @@ impl Bundles {
     fn lock(&self, directory: &Path) -> Result<File, Error> {
         let path = directory.with_extension("lock");
         let file = File::options().create(true).truncate(false).write(true).open(&path);
-        file.map_err(|error| cannot("create", &path, &error))
+        file.map_err(|error| cannot("create", &path, error))
     }
 
     /// Removes bundles that nobody uses until `needed` bytes more fit. Bundles in use stay, even if that is too much.
@@ -95,10 +95,9 @@ impl Bundles {
 
 impl OpenBundle {
     /// Puts a blob of the bundle at `path`.
-    pub fn fetch(&self, digest: &Digest, path: &Path) -> Result<bool, String> {
-        patiently(self.patience, || self.store.blob_to_file(digest, path))
-            .inspect_err(|error| discard_damaged(&self.store, digest, error))
-            .map_err(|error| error.to_string())
+    pub fn fetch(&self, digest: &Digest, path: &Path) -> Result<bool, FetchError> {
+        let fetched = patiently(self.patience, || self.store.blob_to_file(digest, path));
+        Ok(fetched.inspect_err(|error| discard_damaged(&self.store, digest, error))?)
     }
 }
 
@@ -121,6 +120,6 @@ fn size_bytes(directory: &Path) -> u64 {
     sizes.fold(0, u64::saturating_add)
 }
 
-fn cannot(what: &str, path: &Path, error: &io::Error) -> Error {
-    Error::Cache(format!("cannot {what} {}: {error}", path.display()))
+fn cannot(action: &'static str, path: &Path, source: io::Error) -> Error {
+    Error::Disk { action, path: path.to_owned(), source }
 }

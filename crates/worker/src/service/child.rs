@@ -30,9 +30,15 @@ pub struct SlotCommand {
     pub arguments: Vec<OsString>,
 }
 
+/// Codes by which the program says that it cannot begin (unusable arguments, a machine that lacks something), and a shell or the loader that
+/// the program cannot be started. They say nothing about the unit.
+const NEVER_BEGAN: [i32; 4] = [2, 4, 126, 127];
+
 /// A child that vanished while it computed.
 #[derive(Debug)]
 pub struct Crash {
+    /// Whether it did not even begin.
+    pub never_began: bool,
     /// How it ended.
     pub reason: String,
     /// The last lines it wrote.
@@ -98,19 +104,26 @@ impl Child {
         let status = self.process.wait().await;
         // Its own children may hold the pipe open.
         let _ = tokio::time::timeout(LAST_WORDS, &mut self.errors).await;
+        let code = status.as_ref().ok().and_then(ExitStatus::code);
         let ended = status.map_or_else(|error| error.to_string(), describe);
-        let tail = self.tail.lock().unwrap_or_else(PoisonError::into_inner);
         Crash {
+            never_began: code.is_some_and(|code| NEVER_BEGAN.contains(&code)),
             reason: format!("the process that computed it {how}: {ended}"),
-            evidence: tail.iter().cloned().collect::<Vec<_>>().join("\n"),
+            evidence: self.last_words(),
         }
     }
 
-    /// Ends the child, whatever it does.
-    pub async fn kill(mut self) {
+    fn last_words(&self) -> String {
+        let tail = self.tail.lock().unwrap_or_else(PoisonError::into_inner);
+        tail.iter().cloned().collect::<Vec<_>>().join("\n")
+    }
+
+    /// Ends the child, whatever it does; the last lines it wrote.
+    pub async fn kill(mut self) -> String {
         if let Err(error) = self.process.kill().await {
             tracing::warn!(%error, "cannot end a slot's process");
         }
+        self.last_words()
     }
 }
 

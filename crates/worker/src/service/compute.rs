@@ -10,6 +10,7 @@ use ventral_plan::{
     Assignment, CardKind, Digest, JobSpec, PLAN_DOCUMENT, PlannedJob, UnitRef, UnitReport, Work,
 };
 use ventral_queue::FailureKind;
+use ventral_queue::consumer::machine::{STORE_REFUSES, machine_fault};
 use ventral_store::Error as StoreError;
 
 use super::bundles::OpenBundle;
@@ -34,8 +35,22 @@ pub struct UnitFailure {
 impl From<Error> for UnitFailure {
     fn from(error: Error) -> Self {
         let alarm = matches!(error, Error::Store(StoreError::Conflict { .. }));
-        Self { kind: kind_of(&error), reason: error.to_string(), alarm }
+        match fault_of(&error) {
+            Some(cause) => Self { kind: FailureKind::Machine, reason: format!("{cause}: {error}"), alarm },
+            None => Self { kind: kind_of(&error), reason: error.to_string(), alarm },
+        }
     }
+}
+
+/// What is wrong with this machine, if that is why. A store that turns one machine away may well let others in.
+fn fault_of(error: &Error) -> Option<&'static str> {
+    let store = match error {
+        Error::Store(store) => Some(store),
+        Error::Bundle(ventral_bundle::Error::Fetch { problem, .. }) => problem.downcast_ref(),
+        _ => None,
+    };
+    let refused = matches!(store, Some(StoreError::Remote { transient: false, .. }));
+    machine_fault(error).or(refused.then_some(STORE_REFUSES))
 }
 
 /// Whether another try may help. What follows from the inputs alone always follows.
@@ -49,9 +64,12 @@ fn kind_of(error: &Error) -> FailureKind {
         Error::Bundle(ventral_bundle::Error::Fetch { .. } | ventral_bundle::Error::Io { .. }) => {
             FailureKind::Attempt
         }
-        Error::Store(_) | Error::Data(_) | Error::Cache(_) | Error::Interrupted | Error::TooSmall(_) => {
-            FailureKind::Attempt
-        }
+        Error::Store(_)
+        | Error::Data(_)
+        | Error::Cache(_)
+        | Error::Disk { .. }
+        | Error::Interrupted
+        | Error::TooSmall(_) => FailureKind::Attempt,
         _ => FailureKind::Permanent,
     }
 }

@@ -1,20 +1,30 @@
 //! The supervisor's side: units are handed to children, one per slot.
 
+use std::time::{Duration, Instant};
+
 use async_trait::async_trait;
 use tokio::sync::Mutex;
 use ventral_plan::{Assignment, UnitReport, Work};
+use ventral_queue::consumer::machine::NO_PROCESS;
 use ventral_queue::consumer::{Executor, Link, Outcome, Stop, unit_span};
 use ventral_queue::{Failure, FailureKind, Lease};
 
 use super::child::Child;
 pub use super::child::SlotCommand;
+use super::limits::{TimeLimits, overrun};
+use super::probe::Probe;
 use super::protocol::{Reply, Request};
+
+/// How long a slot that is only tested may take to answer.
+const PROBE: Duration = Duration::from_secs(60);
 
 /// Computes units in child processes.
 pub struct SlotExecutor {
     command: SlotCommand,
     slots: Vec<Mutex<Slot>>,
     link: Option<Link>,
+    limits: TimeLimits,
+    probe: Option<Probe>,
 }
 
 #[derive(Default)]
@@ -27,7 +37,22 @@ struct Slot {
 impl SlotExecutor {
     /// An executor of so many slots; children are started when they are needed.
     pub fn new(command: SlotCommand, slots: usize) -> Self {
-        Self { command, slots: (0..slots).map(|_| Mutex::default()).collect(), link: None }
+        let slots = (0..slots).map(|_| Mutex::default()).collect();
+        Self { command, slots, link: None, limits: TimeLimits::default(), probe: None }
+    }
+
+    /// Ends units that run for longer than these limits.
+    #[must_use]
+    pub fn with_limits(mut self, limits: TimeLimits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Tests the machine by this after faults of its own, besides starting a slot.
+    #[must_use]
+    pub fn with_probe(mut self, probe: Probe) -> Self {
+        self.probe = Some(probe);
+        self
     }
 
     /// Links units to the traces of their submissions.
@@ -44,17 +69,24 @@ impl SlotExecutor {
                 Ok(child) => child,
                 Err(error) => {
                     let program = self.command.program.display();
-                    let reason = format!("cannot start {program} for a slot: {error}");
-                    return Outcome::Failed(failure(FailureKind::Attempt, reason));
+                    let reason = format!("{NO_PROCESS}: cannot start {program}: {error}");
+                    return Outcome::Failed(failure(FailureKind::Machine, reason));
                 }
             },
         };
+        let (started, limit) = (Instant::now(), self.limits.of(&request.assignment));
         let reply = tokio::select! {
             reply = child.ask(request) => reply,
             _ = stop.requested() => {
                 slot.replaced = true;
                 child.kill().await;
                 return Outcome::Stopped;
+            }
+            () = tokio::time::sleep(limit) => {
+                slot.replaced = true;
+                let evidence = child.kill().await;
+                let reason = overrun(&request.assignment, started.elapsed(), limit);
+                return Outcome::Failed(Failure { kind: FailureKind::Attempt, reason, evidence });
             }
         };
         match reply {
@@ -65,11 +97,11 @@ impl SlotExecutor {
             Err(crash) => {
                 slot.replaced = true;
                 tracing::error!(reason = crash.reason, evidence = crash.evidence, "a slot crashed");
-                Outcome::Failed(Failure {
-                    kind: FailureKind::Crash,
-                    reason: crash.reason,
-                    evidence: crash.evidence,
-                })
+                let (kind, reason) = match crash.never_began {
+                    true => (FailureKind::Machine, format!("{NO_PROCESS}: {}", crash.reason)),
+                    false => (FailureKind::Crash, crash.reason),
+                };
+                Outcome::Failed(Failure { kind, reason, evidence: crash.evidence })
             }
         }
     }
@@ -84,6 +116,30 @@ impl Executor for SlotExecutor {
     fn span(&self, lease: &Lease, worker: &str) -> tracing::Span {
         let parent = assignment(lease).ok().and_then(|assignment| assignment.traceparent);
         unit_span(lease, worker, self.kind(lease), self.link.as_ref(), parent.as_deref())
+    }
+
+    async fn probe(&self) -> Result<(), String> {
+        if let Some(probe) = self.probe.clone() {
+            let tested = tokio::task::spawn_blocking(move || probe.run()).await;
+            tested.map_err(|error| error.to_string())??;
+        }
+        let none = |error| format!("{NO_PROCESS}: cannot start {}: {error}", self.command.program.display());
+        let mut child = Child::start(&self.command, true).map_err(none)?;
+        let assignment = Assignment {
+            job: "probe".to_owned(),
+            work: Work::Drill { milliseconds: 0 },
+            traceparent: None,
+            predicted_seconds: None,
+        };
+        let asked = Request { unit: "probe".to_owned(), epoch: 0, assignment };
+        let reply = tokio::time::timeout(PROBE, child.ask(&asked)).await;
+        child.kill().await;
+        match reply {
+            Ok(Ok(Reply::Finished { .. })) => Ok(()),
+            Ok(Ok(Reply::Failed { reason, .. })) => Err(reason),
+            Ok(Err(crash)) => Err(format!("{NO_PROCESS}: {}", crash.reason)),
+            Err(_) => Err(format!("{NO_PROCESS}: no answer within {} s", PROBE.as_secs())),
+        }
     }
 
     async fn execute(&self, slot: usize, lease: &Lease, stop: Stop) -> Outcome {

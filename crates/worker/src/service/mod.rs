@@ -8,6 +8,8 @@
 //! - `protocol`: what the two say to each other
 //! - `slot`: the child's side
 //! - `compute`: one unit of any kind
+//! - `limits`: how long a unit may run
+//! - `probe`: whether a machine that failed units can be trusted again
 //! - `jobs`: plans and benchmarks that a slot keeps
 //! - `bundles`: the files of jobs on this machine
 
@@ -16,10 +18,14 @@ mod child;
 mod compute;
 mod executor;
 mod jobs;
+mod limits;
+mod probe;
 mod protocol;
 mod slot;
 
 pub(crate) use child::describe;
 pub use executor::{SlotCommand, SlotExecutor};
+pub use limits::{FACTOR, LEAST_SECONDS, PLAN_SECONDS, TimeLimits};
+pub use probe::Probe;
 pub use protocol::{Reply, Request};
 pub use slot::{SlotConfig, serve_slot};

@@ -70,6 +70,7 @@ pub fn serve_slot(
             tracing::info_span!("unit", %job, unit = request.unit, worker, epoch = request.epoch, kind);
         let reply = span.in_scope(|| {
             fault::unit(&request.unit);
+            fault::kind(work_kind(&request.assignment.work));
             answer(&mut slot, &request)
         });
         serde_json::to_writer(&mut output, &reply)?;

@@ -25,7 +25,7 @@ fn moved(spec: &Path, data_dir: Option<&Path>, place: &Path) -> Workspace {
     let bytes = store.blob(&name).expect("readable").expect("there");
     let manifest = Manifest::from_bytes(&bytes).expect("its own");
     let workspace = Workspace::open(&place.join("workspace"), &manifest).expect("opens");
-    let fetch = |digest: &Digest, path: &Path| store.blob_to_file(digest, path).map_err(|e| e.to_string());
+    let fetch = |digest: &Digest, path: &Path| Ok(store.blob_to_file(digest, path)?);
     for card in &manifest.cards {
         workspace.need_card(card.kind, &card.path, &fetch).expect("inside");
     }

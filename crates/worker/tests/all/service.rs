@@ -13,7 +13,7 @@ use ventral_queue::{
     Clock, Cursor, Entry, FailureKind, Finished, Happening, Memory, Queue, SHARDS, TakeRequest, Timing,
     UnitId, UnitState, UnitStatus,
 };
-use ventral_worker::service::{SlotCommand, SlotExecutor};
+use ventral_worker::service::{SlotCommand, SlotExecutor, TimeLimits};
 
 const SOON: Duration = Duration::from_secs(60);
 const LEASE_MS: u64 = 10_000;
@@ -25,6 +25,11 @@ while read -r line; do
     *'"unit":"die'*) echo "last words" >&2; kill -9 $$ ;;
     *'"unit":"hang'*) while [ ! -e "$1/go" ]; do sleep 0.05; done ;;
     *'"unit":"babble'*) echo "this is no answer"; continue ;;
+    *'"unit":"full'*) if [ ! -e "$1/go" ]; then
+      echo '{"outcome":"failed","kind":"machine","reason":"the disk is full: x","alarm":false}'; continue
+    fi ;;
+    *'"unit":"broken'*) exit 127 ;;
+    *'"unit":"probe"'*) [ -e "$1/go" ] || exit 4 ;;
     *'"unit":"no'*) echo '{"outcome":"failed","kind":"permanent","reason":"never","alarm":true}'; continue ;;
   esac
   echo '{"outcome":"finished","report":{"seconds":1.0,"peak_bytes":null,"cached":0,"computed":1}}'
@@ -36,6 +41,7 @@ struct Lab {
     clock: Clock,
     control: Control,
     dir: tempfile::TempDir,
+    limit: Duration,
 }
 
 impl Lab {
@@ -44,7 +50,8 @@ impl Lab {
         let timing = Timing { lease_ms: LEASE_MS, backoff_ms: 10, max_backoff_ms: 10 };
         let queue = Arc::new(Memory::with_clock(timing, clock.clone()));
         queue.open().await.expect("a queue");
-        Self { queue, clock, control: Control::default(), dir: tempfile::tempdir().expect("a directory") }
+        let dir = tempfile::tempdir().expect("a directory");
+        Self { queue, clock, control: Control::default(), dir, limit: Duration::from_secs(600) }
     }
 
     fn connect(&self) -> Connect {
@@ -65,13 +72,14 @@ impl Lab {
         (config.beat, config.reap) = (Duration::from_millis(20), Duration::from_millis(20));
         config.longest_idle = Duration::from_millis(40);
         change(&mut config);
-        let executor = Arc::new(SlotExecutor::new(command, slots));
+        let limits = TimeLimits { least: self.limit, ..TimeLimits::default() };
+        let executor = Arc::new(SlotExecutor::new(command, slots).with_limits(limits));
         tokio::spawn(consumer::run(config, self.connect(), executor, self.control.clone()))
     }
 
     async fn admit(&self, unit: &str) {
         let work = Work::Drill { milliseconds: 0 };
-        let assignment = Assignment { job: "j".to_owned(), work, traceparent: None };
+        let assignment = Assignment { job: "j".to_owned(), work, traceparent: None, predicted_seconds: None };
         let entry = Entry {
             unit: UnitId(unit.to_owned()),
             pool: DRILL_POOL.to_owned(),
@@ -272,4 +280,66 @@ fn every_worker_has_its_own_order_of_all_shards() {
     let mut sorted = a;
     sorted.sort_unstable();
     assert_eq!(sorted, (0..SHARDS).collect::<Vec<_>>());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_unit_that_hangs_is_ended_and_says_how_long_it_ran() {
+    let mut lab = Lab::new().await;
+    lab.limit = Duration::from_secs(1);
+    for unit in ["hang", "good"] {
+        lab.admit(unit).await;
+    }
+    let serving = lab.serve(1, |_| {});
+    lab.until("it failed once", async |lab| {
+        lab.status("hang").await.is_some_and(|status| status.attempts == 1)
+    })
+    .await;
+    let status = lab.status("hang").await.expect("it is in the queue");
+    let failure = status.failure.expect("a failure");
+    assert_eq!((failure.kind, status.crashes), (FailureKind::Attempt, 0));
+    assert_eq!(failure.reason, "ran 1 s, limit 1 s, predicted 0.0 s: it was ended");
+    lab.until("it is given up", async |lab| lab.queue.dead(None, 10).await.expect("dead units").len() == 1)
+        .await;
+    lab.until("the other is done", async |lab| lab.finished("good").await).await;
+    lab.drain(serving).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_machine_that_fails_is_quarantined_until_it_passes_a_test() {
+    let lab = Lab::new().await;
+    lab.admit("full").await;
+    let serving = lab.serve(1, |_| {});
+    lab.until("it is quarantined", async |lab| {
+        lab.queue.workers().await.expect("workers").iter().any(|worker| worker.quarantined)
+    })
+    .await;
+    let worker = lab.queue.workers().await.expect("workers").remove(0);
+    assert_eq!(worker.trouble, "quarantined after 3 faults in a row: the disk is full: x");
+    assert_eq!(lab.control.ready().expect_err("not ready"), worker.trouble);
+    let status = lab.status("full").await.expect("it is in the queue");
+    assert_eq!((status.state, status.attempts, status.crashes), (UnitState::Ready, 0, 0));
+    lab.until("the test has failed", async |lab| {
+        lab.control.ready().is_err_and(|trouble| trouble.contains("the process of a slot does not start"))
+    })
+    .await;
+    lab.go();
+    lab.until("it works again", async |lab| lab.finished("full").await).await;
+    assert_eq!(lab.control.ready(), Ok(()));
+    lab.drain(serving).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slot_that_cannot_begin_is_the_machine_s_fault() {
+    let lab = Lab::new().await;
+    lab.admit("broken").await;
+    let serving = lab.serve(1, |_| {});
+    lab.until("it failed", async |lab| {
+        lab.status("broken").await.is_some_and(|status| status.failure.is_some())
+    })
+    .await;
+    let status = lab.status("broken").await.expect("it is in the queue");
+    let failure = status.failure.expect("a failure");
+    assert_eq!((failure.kind, status.attempts, status.crashes), (FailureKind::Machine, 0, 0));
+    assert!(failure.reason.contains("exit status: 127"), "{}", failure.reason);
+    lab.drain(serving).await;
 }

@@ -50,7 +50,12 @@ impl Slot {
     pub fn ask(&self, memory_bytes: u64, bundle_bytes: u64, work: &[(&str, Work)]) -> Vec<Reply> {
         let mut input = Vec::new();
         for (job, work) in work {
-            let assignment = Assignment { job: (*job).to_owned(), work: work.clone(), traceparent: None };
+            let assignment = Assignment {
+                job: (*job).to_owned(),
+                work: work.clone(),
+                traceparent: None,
+                predicted_seconds: None,
+            };
             let request = Request { unit: "u".to_owned(), epoch: 1, assignment };
             serde_json::to_writer(&mut input, &request).expect("plain data");
             input.push(b'\n');

@@ -49,6 +49,8 @@ impl Fake {
             slot_bytes: 1 << 30,
             version: "0".into(),
             leases: 1,
+            trouble: String::new(),
+            quarantined: false,
             draining: false,
             silent_ms: 10,
         };
