@@ -37,14 +37,15 @@ fn model(directory: &Path, scale: f32, first: f32) -> PathBuf {
 
 /// The demo's IT with another metric.
 fn benchmark(directory: &Path, metric: &str) -> PathBuf {
-    let demo = root().join("examples/demo").canonicalize().expect("the demo");
+    let demo = root().join("examples/demo");
+    for file in ["assy_demo_it.nc", "stimulus_demo.csv", "stimulus_demo.zip"] {
+        fs::copy(demo.join(file), directory.join(file)).expect("a copy");
+    }
     let text = fs::read_to_string(demo.join("benchmarks/it/benchmark.toml")).expect("a card");
     let text = text
-        .replace("../../", &format!("{}/", demo.display()))
-        .replace("\"stimulus_demo.csv\"", &format!("\"{}/stimulus_demo.csv\"", demo.display()))
         .replace("DemoIT-pls", &format!("DemoIT-{metric}"))
         .replace("name = \"pls\"\ncomponents = 25", &format!("name = \"{metric}\""));
-    let directory = directory.join(metric);
+    let directory = directory.join("benchmarks").join(metric);
     fs::create_dir_all(&directory).expect("writable");
     fs::write(directory.join("benchmark.toml"), text).expect("writable");
     directory
@@ -89,7 +90,10 @@ fn a_layer_is_read_again_in_64_bit_where_32_are_too_coarse() {
         let (single, double) = (scored(&model, &[&pls], "f32"), scored(&model, &[&pls], "f64"));
         assert_eq!(single[0].0, Some(expected), "{scale} {first}");
         let error = apart(&single[0].1, &double[0].1);
-        assert!(if expected == Precision::F64 { error == 0.0 } else { error < 1e-6 }, "{scale} {first}: {error:e}");
+        assert!(
+            if expected == Precision::F64 { error == 0.0 } else { error < 1e-6 },
+            "{scale} {first}: {error:e}"
+        );
     }
 }
 
@@ -122,7 +126,9 @@ fn many_neuroids_are_fitted_within_the_predicted_memory() {
     const THREADS: usize = 2;
     if std::env::var_os(MEASURED).is_some() {
         let x = Array2::from_shape_fn((STIMULI, 300), |(i, j)| f64::from(feature(&i.to_string(), j)));
-        let y = Array2::from_shape_fn((STIMULI, NEUROIDS), |(i, j)| x[(i, j % 300)] + x[(i, (j / 300) % 300)]);
+        let y = Array2::from_shape_fn((STIMULI, NEUROIDS), |(i, j)| {
+            x[(i, j % 300)] + 0.5 * x[(i, (j / 300) % 300)]
+        });
         let gram = LayerGram::from_features(x.view()).expect("a Gram");
         let half: Vec<usize> = (0..80).collect();
         let split = |shift: usize| Split {
@@ -132,7 +138,9 @@ fn many_neuroids_are_fitted_within_the_predicted_memory() {
         let pls = Regression::Pls { components: 25 };
         let pool = rayon::ThreadPoolBuilder::new().num_threads(THREADS).build().expect("threads");
         let scores = pool.install(|| regression_scores(&pls, &gram, y.view(), &[split(0), split(7)]));
-        assert!(scores.expect("scores").values.iter().all(|r| r.is_finite()));
+        let values = scores.expect("scores").values;
+        let undefined = values.iter().filter(|r| !r.is_finite()).count();
+        assert_eq!(undefined, 0, "of {}", values.len());
         println!("\npeak {}", peak_memory_bytes().expect("a peak"));
         return;
     }
