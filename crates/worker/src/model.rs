@@ -40,7 +40,7 @@ impl LoadedModel {
         }
         let given = read_activations(card.source())?;
         Ok(Self::Given {
-            activations: GivenActivations::new(given.layers)?,
+            activations: GivenActivations::with_exact(given.layers, given.exact)?,
             ids: given.ids,
             time_bins: given.time_bins,
             identifier: card.identifier.clone(),
@@ -193,7 +193,11 @@ fn reordered(activations: &GivenActivations, rows: &[usize]) -> Result<GivenActi
     let all: Vec<usize> = (0..activations.layers().len()).collect();
     let values = activations.activations(0..activations.stimuli(), &all)?;
     let selected = values.into_iter().map(|layer| layer.select(Axis(0), rows));
-    Ok(GivenActivations::new(names.zip(selected).collect())?)
+    let exact = activations.layers().iter().enumerate().filter_map(|(index, layer)| {
+        Some((layer.name.clone(), activations.exact(index)?.select(Axis(0), rows)))
+    });
+    let exact = exact.collect();
+    Ok(GivenActivations::with_exact(names.zip(selected).collect(), exact)?)
 }
 
 fn match_rows(
