@@ -134,7 +134,7 @@ pub fn scores(context: &Context, job: Option<&str>, model: Option<&str>, benchma
         table::align_numbers(&mut table, 3);
         match rows.iter().find_map(|row| row.precision) {
             Some(precision) => {
-                format!("{table}\n* in {precision}, where {} might be wrong", plan.spec.features.precision)
+                format!("{table}\n* in {precision}: small layers, metrics that solve, and where the precision asked for is too coarse")
             }
             None => table.to_string(),
         }
