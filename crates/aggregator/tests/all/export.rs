@@ -65,7 +65,7 @@ fn layers_as_csv_keep_every_digit_and_quote() {
     let rows = records(&layers_csv(&layers()).unwrap());
     assert_eq!(rows[1][..4], ["net, v2", "conv|1", "0", "v4"]);
     assert_eq!(rows[1][7].parse::<f64>().unwrap(), 0.123_456_789_012_345_67);
-    assert_eq!(rows[2][5..], ["NaN", "", "NaN", "", "failed", "line\nbreak"]);
+    assert_eq!(rows[2][5..], ["NaN", "", "NaN", "", "failed", "line\nbreak", ""]);
 }
 
 #[test]
