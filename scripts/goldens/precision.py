@@ -60,7 +60,7 @@ def main(folder):
     train, test = slice(0, TRAINING), slice(TRAINING, STIMULI)
     cases = []
     for p in FEATURES:
-        even = mixed(latents, grid(LATENTS, p, 74), 0.5 * grid(STIMULI, p, 75))
+        even = mixed(latents, grid(LATENTS, p, 74), grid(STIMULI, p, 75))
         for label in EVEN + UNEVEN:
             x = (even * scales(label, p)).astype(np.float32).astype(np.float64)
             regressions = {

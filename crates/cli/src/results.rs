@@ -155,7 +155,7 @@ pub fn scores(context: &Context, job: Option<&str>, model: Option<&str>, benchma
         }
         table::align_numbers(&mut table, 3);
         let precision = rows.iter().find_map(|row| row.precision).map_or_else(String::new, |precision| {
-            format!("\n* in {precision}, where {} might be wrong", plan.spec.features.precision)
+            format!("\n* in {precision}: small layers, metrics that solve, and where the precision asked for is too coarse")
         });
         let shown = plan.benchmarks.iter().filter(|b| rows.iter().any(|row| row.benchmark == b.identifier));
         let notes = rows.iter().filter_map(|row| {

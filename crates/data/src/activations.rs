@@ -1,5 +1,6 @@
 //! Activations that someone else computed: layers by stimuli by features.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use ndarray::{Array2, ArrayD, Axis};
@@ -27,6 +28,18 @@ pub struct Activations {
     pub time_bins: Vec<[f64; 2]>,
     /// Name and values (stimulus x feature) of each layer, in file order (safetensors: sorted by name).
     pub layers: Vec<(String, Array2<f32>)>,
+    /// The layers whose numbers 32 bit would round, as they are in the file.
+    pub exact: BTreeMap<String, Array2<f64>>,
+}
+
+impl Activations {
+    fn of(ids: Option<Vec<String>>, time_bins: Vec<[f64; 2]>, layers: Vec<(String, Array2<f64>)>) -> Self {
+        let rounded = layers.iter().map(|(name, values)| (name.clone(), values.mapv(|v| v as f32))).collect();
+        let is_rounded =
+            |values: &Array2<f64>| values.iter().any(|&v| f64::from(v as f32) != v && !v.is_nan());
+        let exact = layers.into_iter().filter(|(_, values)| is_rounded(values)).collect();
+        Self { ids, time_bins, layers: rounded, exact }
+    }
 }
 
 /// Reads activations from an npy, npz, safetensors or NetCDF file, told apart by its first bytes.
@@ -81,7 +94,7 @@ fn check(activations: Activations) -> Parsed<Activations> {
 }
 
 /// Stimulus x feature: every axis but the first flattened.
-fn flatten(name: &str, values: ArrayD<f32>) -> Parsed<Array2<f32>> {
+fn flatten<T: Clone>(name: &str, values: ArrayD<T>) -> Parsed<Array2<T>> {
     let Some(&stimuli) = values.shape().first() else {
         return Err(ParseError::Invalid(format!("layer `{name}` is a single number")));
     };
@@ -92,11 +105,10 @@ fn flatten(name: &str, values: ArrayD<f32>) -> Parsed<Array2<f32>> {
 
 fn from_npy(bytes: &[u8], name: &str) -> Parsed<Activations> {
     match parse_npy(bytes)? {
-        NpyArray::Numeric(array) => Ok(Activations {
-            ids: None,
-            time_bins: Vec::new(),
-            layers: vec![(name.to_string(), flatten(name, array.to_f32())?)],
-        }),
+        NpyArray::Numeric(array) => {
+            let layers = vec![(name.to_string(), flatten(name, array.to_f64())?)];
+            Ok(Activations::of(None, Vec::new(), layers))
+        }
         NpyArray::Text(_) => Err(ParseError::invalid("it holds text, numbers are needed")),
     }
 }
@@ -111,12 +123,12 @@ fn from_npz(bytes: &[u8]) -> Parsed<Activations> {
                 return Err(ParseError::Invalid(problem));
             }
             NpyArray::Numeric(array) => {
-                let values = flatten(&name, array.to_f32())?;
+                let values = flatten(&name, array.to_f64())?;
                 layers.push((name, values));
             }
         }
     }
-    Ok(Activations { ids, time_bins: Vec::new(), layers })
+    Ok(Activations::of(ids, Vec::new(), layers))
 }
 
 fn from_safetensors(bytes: &[u8]) -> Parsed<Activations> {
@@ -127,13 +139,10 @@ fn from_safetensors(bytes: &[u8]) -> Parsed<Activations> {
             .map_err(|e| ParseError::Invalid(format!("metadata `{key}` is not a JSON list of texts: {e}")))
     });
     let layer = |(name, array): &(String, crate::arrays::NumericArray)| {
-        Ok((name.clone(), flatten(name, array.to_f32())?))
+        Ok((name.clone(), flatten(name, array.to_f64())?))
     };
-    Ok(Activations {
-        ids: ids.transpose()?,
-        time_bins: Vec::new(),
-        layers: file.tensors.iter().map(layer).collect::<Parsed<_>>()?,
-    })
+    let layers = file.tensors.iter().map(layer).collect::<Parsed<_>>()?;
+    Ok(Activations::of(ids.transpose()?, Vec::new(), layers))
 }
 
 fn from_netcdf(bytes: Vec<u8>, name: &str) -> Parsed<Activations> {
@@ -150,9 +159,8 @@ fn from_netcdf(bytes: Vec<u8>, name: &str) -> Parsed<Activations> {
     let ids = assembly.stimulus_ids().ok();
     let of_bins: Vec<_> = assembly.values.axis_iter(Axis(2)).collect();
     let values = ndarray::concatenate(Axis(0), &of_bins).map_err(|e| ParseError::Invalid(e.to_string()))?;
-    let values = values.mapv(|v| v as f32);
     let Some(labels) = assembly.neuroid.column(LAYER).map(Values::to_text) else {
-        return Ok(Activations { ids, time_bins, layers: vec![(assembly.identifier, values)] });
+        return Ok(Activations::of(ids, time_bins, vec![(assembly.identifier, values)]));
     };
     let mut order: Vec<(String, Vec<usize>)> = Vec::new();
     let mut positions = std::collections::HashMap::new();
@@ -165,5 +173,5 @@ fn from_netcdf(bytes: Vec<u8>, name: &str) -> Parsed<Activations> {
     }
     let layers =
         order.into_iter().map(|(label, columns)| (label, values.select(Axis(1), &columns))).collect();
-    Ok(Activations { ids, time_bins, layers })
+    Ok(Activations::of(ids, time_bins, layers))
 }

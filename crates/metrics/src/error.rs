@@ -16,6 +16,18 @@ pub enum Error {
         /// Index of the feature in the layer.
         feature: u64,
     },
+    /// A feature is a number that 32 bit do not hold.
+    #[error(
+        "feature {feature} of stimulus {stimulus} is {value:e}, which does not fit 32 bit; set features.precision = \"f64\" in the spec"
+    )]
+    Narrow {
+        /// Row of the stimulus.
+        stimulus: usize,
+        /// Index of the feature in the layer.
+        feature: u64,
+        /// The value.
+        value: f64,
+    },
     /// Products of features are too large for the number type in which they are formed.
     #[error(
         "products of the features of stimulus {stimulus} leave the range of {precision}; use f64, or check the model's preprocessing"

@@ -1,11 +1,12 @@
 //! Where activations come from.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use ndarray::{Array2, Array3, ArrayViewMut1, Axis};
+use ndarray::{Array2, Array3, ArrayView2, ArrayViewMut1, Axis};
 
 use crate::{Error, Network, place_on_screen};
 
@@ -35,6 +36,11 @@ pub trait ActivationSource {
     /// # Errors
     /// [`Error::NonFinite`], and whatever computing or reading activations can fail with.
     fn activations(&self, stimuli: Range<usize>, layers: &[usize]) -> Result<Vec<Array2<f32>>, Error>;
+
+    /// All activations of a layer as they are, where 32 bit rounds them.
+    fn exact(&self, _layer: usize) -> Option<ArrayView2<'_, f64>> {
+        None
+    }
 }
 
 /// A list of images.
@@ -157,6 +163,7 @@ type Slot<'a> = (Vec<ArrayViewMut1<'a, f32>>, Result<(), Error>);
 pub struct GivenActivations {
     layers: Vec<Layer>,
     values: Vec<Array2<f32>>,
+    exact: BTreeMap<String, Array2<f64>>,
     stimuli: usize,
 }
 
@@ -167,6 +174,17 @@ impl GivenActivations {
     /// [`Error::Given`] if there is no layer, a layer is empty, a name occurs twice or the numbers of stimuli differ;
     /// [`Error::NonFinite`] if a value is NaN or infinite.
     pub fn new(layers: Vec<(String, Array2<f32>)>) -> Result<Self, Error> {
+        Self::with_exact(layers, BTreeMap::new())
+    }
+
+    /// As [`GivenActivations::new`], with the layers that 32 bit rounds as they are; these may leave the range of 32 bit.
+    ///
+    /// # Errors
+    /// As [`GivenActivations::new`].
+    pub fn with_exact(
+        layers: Vec<(String, Array2<f32>)>,
+        exact: BTreeMap<String, Array2<f64>>,
+    ) -> Result<Self, Error> {
         let Some(stimuli) = layers.first().map(|(_, values)| values.nrows()) else {
             return Err(Error::Given("there are no layers".into()));
         };
@@ -181,7 +199,10 @@ impl GivenActivations {
                     "layer {name:?} is {rows} stimuli x {columns} features, but the first layer has {stimuli} stimuli"
                 )));
             }
-            check_finite(name, values)?;
+            match exact.get(name) {
+                Some(exact) => check_finite(name, exact)?,
+                None => check_finite(name, values)?,
+            }
         }
         let (names, values): (Vec<String>, Vec<Array2<f32>>) = layers.into_iter().unzip();
         let layers = names.into_iter().zip(&values).map(|(name, values)| Layer {
@@ -189,7 +210,7 @@ impl GivenActivations {
             shape: vec![values.ncols()],
             features: values.ncols() as u64,
         });
-        Ok(Self { layers: layers.collect(), values, stimuli })
+        Ok(Self { layers: layers.collect(), values, exact, stimuli })
     }
 }
 
@@ -207,11 +228,17 @@ impl ActivationSource for GivenActivations {
         let part = |&layer: &usize| self.values[layer].slice(ndarray::s![stimuli.clone(), ..]).to_owned();
         Ok(layers.iter().map(part).collect())
     }
+
+    fn exact(&self, layer: usize) -> Option<ArrayView2<'_, f64>> {
+        self.exact.get(&self.layers.get(layer)?.name).map(|values| values.view())
+    }
 }
 
-fn check_finite(name: &str, values: &Array2<f32>) -> Result<(), Error> {
-    match values.indexed_iter().find(|(_, value)| !value.is_finite()) {
+fn check_finite<T: Copy + Into<f64>>(name: &str, values: &Array2<T>) -> Result<(), Error> {
+    match values.indexed_iter().find(|&(_, &value)| !value.into().is_finite()) {
         Some(((stimulus, feature), &value)) => {
+            // NaN and infinity are those of 32 bit.
+            let value = value.into() as f32;
             Err(Error::NonFinite { layer: name.to_owned(), stimulus, feature, value })
         }
         None => Ok(()),

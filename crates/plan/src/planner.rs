@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use ventral_metrics::Precision;
 
 use crate::cost::{self, FeaturesShape};
-use crate::unit::{GramIdentity, RESULT_REVISION, ScoreIdentity};
+use crate::unit::{GramIdentity, Grams, RESULT_REVISION, ScoreIdentity};
 use crate::{
     BenchmarkFacts, CardKind, Consumes, Digest, Estimate, FeaturesUnit, JobSpec, LayerTarget, MachineFacts,
     MapUnit, ModelFacts, PoolFacts, Refused, ScanFacts, ScoreUnit, Screen, SynthesisUnit, told_apart,
@@ -299,12 +299,7 @@ impl Plan {
         };
         let rows = facts.rows(shown.count);
         let asked = self.spec.features.precision;
-        let multiplied =
-            read().map(|(layer, layer_facts)| (layer, asked.needed(false, rows, layer_facts.features)));
-        let mut wanted: Vec<(usize, Precision)> = multiplied.filter(|_| grams.multiplied).collect();
-        let solved = read().map(|(layer, _)| (layer, Precision::F64)).filter(|_| grams.solved);
-        let solved: Vec<_> = solved.filter(|target| !wanted.contains(target)).collect();
-        wanted.extend(solved);
+        let wanted = grams.of(read().map(|(layer, facts)| (layer, facts.features)), asked, rows);
         let target = |&(layer, precision): &(usize, Precision)| LayerTarget {
             layer,
             precision,
@@ -378,15 +373,6 @@ impl Plan {
             });
         }
     }
-}
-
-/// What the metrics on some stimuli do with the Grams of a layer.
-#[derive(Clone, Copy)]
-struct Grams {
-    /// Some multiply by them.
-    multiplied: bool,
-    /// Some solve with them.
-    solved: bool,
 }
 
 /// Stimuli, and who has them.

@@ -75,6 +75,34 @@ impl FeaturesUnit {
     }
 }
 
+/// What the metrics on some stimuli do with the Grams of a layer.
+#[derive(Clone, Copy)]
+pub(crate) struct Grams {
+    /// Some multiply by them.
+    pub multiplied: bool,
+    /// Some solve with them.
+    pub solved: bool,
+}
+
+impl Grams {
+    /// Which Grams are needed, by layer and precision, of layers and their features: for metrics that multiply, then what is missing
+    /// for those that solve.
+    pub fn of(
+        self,
+        layers: impl Iterator<Item = (usize, u64)> + Clone,
+        asked: Precision,
+        rows: usize,
+    ) -> Vec<(usize, Precision)> {
+        let needed = |solves: bool| {
+            layers.clone().map(move |(layer, features)| (layer, asked.needed(solves, rows, features)))
+        };
+        let mut wanted: Vec<_> = needed(false).filter(|_| self.multiplied).collect();
+        let solved: Vec<_> = needed(true).filter(|target| self.solved && !wanted.contains(target)).collect();
+        wanted.extend(solved);
+        wanted
+    }
+}
+
 /// layer x benchmark x all splits: r per neuroid and split.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ScoreUnit {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Instant;
 
-use ndarray::ArrayView2;
+use ndarray::{ArrayView2, s};
 use ventral_data::{Benchmark, Scan, StimulusSet};
 use ventral_metrics::{
     Error as MetricError, GramBuilder, LayerGram, MAX_NOISE_SHARE, Precision, TileConsumer,
@@ -249,7 +249,8 @@ impl Reading<'_> {
             self.readers = Some(self.open(layer, source.stimuli(), name)?);
         }
         let Some(readers) = self.readers.as_mut() else { return Ok(()) };
-        readers.push(first, tile).map_err(context)?;
+        let exact = source.exact(layer);
+        readers.push(first, tile, exact).map_err(|error| context(narrow(error, exact)))?;
         if first + tile.ncols() as u64 == source.layers()[layer].features
             && let Some(readers) = self.readers.take()
         {
@@ -314,10 +315,30 @@ fn fine_enough(gram: Result<LayerGram, MetricError>) -> Result<Option<LayerGram>
     }
 }
 
+/// A feature that is finite as it is given left the range of 32 bit.
+fn narrow(error: MetricError, exact: Option<ArrayView2<'_, f64>>) -> MetricError {
+    let MetricError::NonFinite { stimulus, feature } = error else { return error };
+    let column = usize::try_from(feature).unwrap_or(usize::MAX);
+    match exact.and_then(|exact| exact.get((stimulus, column)).copied()) {
+        Some(value) if value.is_finite() => MetricError::Narrow { stimulus, feature, value },
+        _ => error,
+    }
+}
+
 impl LayerReaders {
-    fn push(&mut self, first: u64, tile: ArrayView2<'_, f32>) -> Result<(), MetricError> {
+    /// `exact` is the whole layer where 32 bit round it: 64-bit products are of that.
+    fn push(
+        &mut self,
+        first: u64,
+        tile: ArrayView2<'_, f32>,
+        exact: Option<ArrayView2<'_, f64>>,
+    ) -> Result<(), MetricError> {
+        let start = usize::try_from(first).unwrap_or(usize::MAX);
         for (_, gram) in &mut self.grams {
-            gram.push(first, tile)?;
+            match exact.filter(|_| gram.precision() == Precision::F64) {
+                Some(exact) => gram.push_exact(first, exact.slice(s![.., start..start + tile.ncols()]))?,
+                None => gram.push(first, tile)?,
+            }
         }
         for score in &mut self.scores {
             score.metric.push(first, tile)?;

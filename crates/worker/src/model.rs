@@ -51,7 +51,7 @@ impl LoadedModel {
             chosen.binary_search_by_key(&index, |(chosen, _)| *chosen).is_ok()
         });
         Ok(Self::Given {
-            activations: GivenActivations::new(given.layers)?,
+            activations: GivenActivations::with_exact(given.layers, given.exact)?,
             committed,
             ids: given.ids,
             time_bins: given.time_bins,
@@ -205,7 +205,11 @@ fn reordered(activations: &GivenActivations, rows: &[usize]) -> Result<GivenActi
     let all: Vec<usize> = (0..activations.layers().len()).collect();
     let values = activations.activations(0..activations.stimuli(), &all)?;
     let selected = values.into_iter().map(|layer| layer.select(Axis(0), rows));
-    Ok(GivenActivations::new(names.zip(selected).collect())?)
+    let exact = activations.layers().iter().enumerate().filter_map(|(index, layer)| {
+        Some((layer.name.clone(), activations.exact(index)?.select(Axis(0), rows)))
+    });
+    let exact = exact.collect();
+    Ok(GivenActivations::with_exact(names.zip(selected).collect(), exact)?)
 }
 
 fn match_rows(

@@ -2,6 +2,7 @@
 
 use super::{BenchmarkInfo, Cost, Provenance, Report, TopOne};
 use crate::Results;
+use ventral_metrics::Precision;
 use ventral_plan::{BenchmarkFacts, Plan};
 use ventral_store::{JobRecord, Usage};
 
@@ -69,13 +70,22 @@ fn cost(usage: Usage) -> Cost {
     }
 }
 
+fn precision(plan: &Plan) -> String {
+    match plan.spec.features.precision {
+        Precision::F32 => {
+            "f32; f64 for small layers, metrics that solve, and where f32 is too coarse".to_owned()
+        }
+        Precision::F64 => "f64".to_owned(),
+    }
+}
+
 fn provenance(id: &str, record: &JobRecord) -> Vec<Provenance> {
     let plan = &record.plan;
     let fact = |name: &str, value: String| Provenance { name: name.to_owned(), value };
     let mut facts = vec![
         fact("job", id.to_owned()),
         fact("spec", record.spec_file.display().to_string()),
-        fact("precision of products", plan.spec.features.precision.to_string()),
+        fact("precision of products", precision(plan)),
         fact("numeric profile", plan.machine.profile.clone()),
         fact("ventral", env!("CARGO_PKG_VERSION").to_owned()),
     ];

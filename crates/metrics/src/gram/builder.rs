@@ -62,6 +62,15 @@ impl GramBuilder {
         })
     }
 
+    /// Number type of the products.
+    #[must_use]
+    pub fn precision(&self) -> Precision {
+        match self.shifted {
+            Shifted::F64(_) => Precision::F64,
+            Shifted::F32(_) => Precision::F32,
+        }
+    }
+
     /// Number of rows.
     pub(super) fn stimuli(&self) -> usize {
         self.stimuli
@@ -75,10 +84,7 @@ impl GramBuilder {
         if self.features == 0 {
             return Err(Error::TooFew { what: "features of a layer", needed: 1, found: 0 });
         }
-        let precision = match self.shifted {
-            Shifted::F64(_) => Precision::F64,
-            Shifted::F32(_) => Precision::F32,
-        };
+        let precision = self.precision();
         let products = self.blocks.into_symmetric();
         // By Cauchy-Schwarz no product exceeds both of its diagonal elements.
         if let Some(stimulus) = products.diag().iter().position(|x| !x.is_finite()) {
@@ -95,6 +101,14 @@ impl GramBuilder {
             shift_sum: self.shift_sum,
             shift_square: self.shift_square,
         })
+    }
+
+    /// As [`TileConsumer::push`], of 64-bit features.
+    ///
+    /// # Errors
+    /// As [`TileConsumer::push`].
+    pub fn push_exact(&mut self, first_feature: u64, tile: ArrayView2<'_, f64>) -> Result<(), Error> {
+        self.push_any(first_feature, tile)
     }
 
     /// Checks order and shape, then takes the tile in pieces of [`TILE_FEATURES`].

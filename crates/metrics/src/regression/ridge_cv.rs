@@ -90,7 +90,12 @@ impl LeaveOneOut {
     /// With G = K + alpha I, the error of stimulus i is (G⁻¹ Y)_i / d_i. d is the diagonal of G⁻¹ without the direction that the intercept
     /// takes: d_i = (G⁻¹)_ii - (G⁻¹ 1)_i / m.
     fn error(&self, alpha: f64) -> f64 {
-        let weights = self.eigen.values.mapv(|value| (value + alpha).recip());
+        // The one direction without variance is that of the intercept; what rounding leaves there would be divided by alpha alone.
+        let intercept = self.eigen.values.iter().filter(|&&value| value == 0.0).count() == 1;
+        let weights = self.eigen.values.mapv(|value| match value {
+            0.0 if intercept => 0.0,
+            value => (value + alpha).recip(),
+        });
         let weighted = &self.rotated * &weights.view().insert_axis(Axis(1));
         let dual = product(self.eigen.vectors.view(), weighted.view());
         let ones = (&weights * &self.rotated_ones).insert_axis(Axis(1));

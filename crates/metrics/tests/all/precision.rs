@@ -31,7 +31,7 @@ fn mixed(latents: &Array2<f64>, mixing: &Array2<f64>, rest: &Array2<f64>) -> Arr
 
 fn features(p: usize, scale: &str) -> Array2<f32> {
     let latents = grid(STIMULI, LATENTS, 71);
-    let even = mixed(&latents, &grid(LATENTS, p, 74), &(0.5 * grid(STIMULI, p, 75)));
+    let even = mixed(&latents, &grid(LATENTS, p, 74), &grid(STIMULI, p, 75));
     let scale = |feature: usize| match scale.split_once(' ') {
         None => scale.parse::<f64>().unwrap(),
         Some((which, factor)) => {

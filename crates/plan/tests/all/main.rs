@@ -91,7 +91,7 @@ fn benchmarks_on_the_same_stimuli_share_one_reading() {
 fn names_follow_everything_that_changes_bytes_and_nothing_else() {
     let name = |change: &dyn Fn(&mut JobSpec, &mut ModelFacts, &mut BenchmarkFacts, &mut MachineFacts)| {
         let (mut spec, mut model, mut benchmark, mut machine) =
-            (small_spec(), model("a", &[("x", 10)]), benchmark("p", "s"), machine(8 << 30));
+            (small_spec(), model("a", &[("x", 10_000)]), benchmark("p", "s"), machine(8 << 30));
         change(&mut spec, &mut model, &mut benchmark, &mut machine);
         plan(spec, vec![model], vec![benchmark], machine).expect("a plan").scores[0].digest.clone()
     };

@@ -37,7 +37,7 @@ fn scan(subjects: Vec<SubjectFacts>) -> ScanFacts {
         conditions: (0..8).map(|i| format!("c{i}")).collect(),
         stimuli: Some(ScanStimuli {
             digest: Digest::of_bytes(b"images"),
-            count: 8,
+            count: 80,
             degrees: None,
             pools: Digest::of_bytes(b"pools"),
         }),
@@ -56,7 +56,7 @@ fn planned(text: &str, facts: Facts) -> Result<Plan, Error> {
 }
 
 fn facts(scan: ScanFacts) -> Facts {
-    Facts { models: vec![model("a", &[("x", 10), ("y", 20)])], scans: vec![scan], ..Facts::default() }
+    Facts { models: vec![model("a", &[("x", 10_000), ("y", 20_000)])], scans: vec![scan], ..Facts::default() }
 }
 
 #[test]
@@ -138,7 +138,7 @@ fn a_scan_shares_the_reading_with_benchmarks_on_its_images() {
 fn jobs_without_searchlights_are_named_as_before() {
     let text = "name='v4'\nmodels=['m']\nbenchmarks=['b']";
     let facts = Facts {
-        models: vec![model("a", &[("x", 10)])],
+        models: vec![model("a", &[("x", 10_000)])],
         benchmarks: vec![benchmark("p", "s")],
         ..Facts::default()
     };

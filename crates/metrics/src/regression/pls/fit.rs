@@ -13,6 +13,9 @@ pub(super) const MAX_ITERATIONS: usize = 500;
 pub(super) const TOLERANCE: f64 = 1e-6;
 /// |w|² below this part of its first largest value is rounding: the features explain nothing of what is left.
 const EXHAUSTED: f64 = 64.0 * f64::EPSILON;
+/// Extraction ends before a feature is seen whose sum of squares, times |y|², is this many times what counts as exhausted: the part of
+/// the responses that it explains is small.
+const UNSEEN: f64 = 100.0;
 /// A column whose squared norm has shrunk by this factor is looked at value by value.
 const SHRUNK: f64 = 1e-8;
 
@@ -134,7 +137,9 @@ impl<'a> Fit<'a> {
         let m = self.split.train.len();
         let found = self.iterations.len();
         if found < self.loadings.nrows() && self.norms.iter().any(|&norm| norm > 0.0) {
-            check_rank(self.gram, found, m - 1, self.gram.noise * m as f64)?;
+            let largest = self.first_norms.fold(0.0_f64, |max, &norm| max.max(norm));
+            let unseen = self.exhausted_below / largest * UNSEEN;
+            check_rank(self.gram, found, m - 1, unseen.max(self.gram.noise * m as f64))?;
         }
         let scores = self.scores.slice(s![.., m..]);
         let values = product(scores.t(), self.loadings.view()) + &self.target_means;
