@@ -92,6 +92,14 @@ impl<'a> Progress<'a> {
         self.set(None);
     }
 
+    fn checking(&self, done: usize, total: usize) {
+        match done {
+            0 => self.start(total as u64, "checking the store".to_owned(), "objects"),
+            done if done == total => self.clear(),
+            _ => self.with_bar(|bar| bar.inc(1)),
+        }
+    }
+
     fn synthesis_started(&self, unit: &SynthesisUnit, done: u64) {
         let total = self.plan.spec.synthesis.as_ref().map_or(0, |spec| spec.steps);
         let from = if done > 0 { format!(", from step {}", units::count(done)) } else { String::new() };
@@ -196,11 +204,7 @@ impl Observer for Progress<'_> {
                 let model = &self.plan.models[unit.model].identifier;
                 self.line(&format!("{model} {}: stored after {}", unit.seed, units::duration(*seconds)));
             }
-            Event::Checking { done: 0, total } => {
-                self.start(*total as u64, "checking the store".to_owned(), "objects");
-            }
-            Event::Checking { done, total } if done == total => self.clear(),
-            Event::Checking { .. } => self.with_bar(|bar| bar.inc(1)),
+            Event::Checking { done, total } => self.checking(*done, *total),
             Event::Discarded { path, problem } => {
                 self.line(&format!("discarded {}: {problem}; it is made anew", path.display()));
             }

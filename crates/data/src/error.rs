@@ -114,7 +114,7 @@ pub enum Error {
         /// The first of them.
         first: String,
         /// One of the other side, if possible without a partner, too: it shows how the identifiers differ.
-        there: Option<String>,
+        there: Option<Box<str>>,
     },
     /// A response that is NaN or infinite where a number is needed.
     #[error(
@@ -248,8 +248,8 @@ fn of_both(first: &str, there: Option<&str>) -> String {
 pub(crate) fn other_side<'a>(
     here: &[String],
     there: impl IntoIterator<Item = &'a String> + Clone,
-) -> Option<String> {
+) -> Option<Box<str>> {
     let known: std::collections::HashSet<&str> = here.iter().map(String::as_str).collect();
     let stranger = there.clone().into_iter().find(|name| !known.contains(name.as_str()));
-    stranger.or_else(|| there.into_iter().next()).cloned()
+    stranger.or_else(|| there.into_iter().next()).map(|name| name.as_str().into())
 }

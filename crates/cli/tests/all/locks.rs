@@ -88,10 +88,7 @@ fn a_run_that_waits_finds_the_work_done() {
     wait_for_checkpoint(&store);
     let (stdout, stderr, code) = finish(ventral(&store).args(["synthesize", "--wait"]).arg(&spec));
     assert_eq!(code, 0, "{stdout}\n{stderr}");
-    assert!(
-        stderr.contains(&format!("waiting: job images-")) && stderr.contains(&first.id().to_string()),
-        "{stderr}"
-    );
+    assert!(stderr.contains("waiting: job images-") && stderr.contains(&first.id().to_string()), "{stderr}");
     assert!(!stderr.contains("synthesising"), "the first has made them: {stderr}");
     let output = first.wait_with_output().expect("it ends");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));

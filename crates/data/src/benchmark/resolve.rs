@@ -240,7 +240,7 @@ fn match_rows(
     if !unused.is_empty() && !card.stimuli.allow_unused {
         let total = groups.len();
         let other = "the assembly (or set stimuli.allow_unused)".to_owned();
-        return Err(missing("stimuli", other, unused, total, ids.first().cloned()));
+        return Err(missing("stimuli", other, unused, total, ids.first().map(|id| id.as_str().into())));
     }
     let members: Vec<Vec<usize>> = ids.iter().map(|id| known[id.as_str()].clone()).collect();
     let order: Vec<usize> = if card.pools.is_some() {

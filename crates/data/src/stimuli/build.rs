@@ -172,7 +172,7 @@ fn all_found(
     images: &Path,
     names: &[String],
     find: impl Fn(&String) -> Option<Source>,
-    there: impl FnOnce() -> Option<String>,
+    there: impl FnOnce() -> Option<Box<str>>,
 ) -> Result<Vec<Source>> {
     let found: Vec<Option<Source>> = names.iter().map(find).collect();
     let missing: Vec<&String> =

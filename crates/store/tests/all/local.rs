@@ -167,7 +167,8 @@ fn a_put_replaces_a_damaged_object_of_its_name() {
 fn directories_pipes_and_dangling_links_are_damage_that_goes_away() {
     let directory = tempfile::tempdir().expect("a directory");
     let store = open(directory.path());
-    let in_the_way: [(&str, fn(&Path)); 3] = [
+    type Obstacle = (&'static str, fn(&Path));
+    let in_the_way: [Obstacle; 3] = [
         ("a directory", |path| fs::create_dir_all(path.join("inside")).expect("writable")),
         ("a pipe", |path| {
             let made = Command::new("mkfifo").arg(path).status();

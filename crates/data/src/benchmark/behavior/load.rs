@@ -224,7 +224,10 @@ impl Task<'_> {
                     missing: unused.len(),
                     total: rows.len(),
                     first: stimuli.ids[first].clone(),
-                    there: named.iter().find(|name| lookup.get(name).is_none()).map(|name| name.to_string()),
+                    there: named
+                        .iter()
+                        .find(|name| lookup.get(name).is_none())
+                        .map(|name| name.as_str().into()),
                 });
             }
         }

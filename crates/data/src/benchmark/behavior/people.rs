@@ -247,7 +247,7 @@ impl Lookup {
             missing: 1,
             total: self.0.len(),
             first: name.to_owned(),
-            there: self.0.keys().min().cloned(),
+            there: self.0.keys().min().map(|name| name.as_str().into()),
         })
     }
 }
