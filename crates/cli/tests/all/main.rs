@@ -12,6 +12,7 @@ mod preset;
 mod readme;
 mod remote;
 mod serve;
+mod silent;
 mod site;
 mod support;
 mod synthesis;

@@ -133,6 +133,12 @@ async fn bytes_stay_for_as_long_as_a_tenant_has_them_or_sends_them() {
     assert_eq!(bench.holdings.totals("a"), (8, 1), "it is no longer a tenant's that forgot it");
     assert_eq!(bench.holdings.totals("b"), (6, 1));
     drop(claim);
+    let leaving = bench.partials.leave(&arriving).expect("nobody sends it");
+    assert!(
+        bench.partials.claim("c", &arriving, 8, 100, || (0, 0)).is_err(),
+        "not while it is being removed"
+    );
+    drop(leaving);
     assert_eq!(bench.collect().await.expect("collected"), 1);
     assert!(!bench.there(&arriving));
 }

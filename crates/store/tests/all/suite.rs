@@ -4,7 +4,7 @@ use std::fs;
 
 use ventral_plan::Digest;
 use ventral_store::verify::Kind;
-use ventral_store::{Error, MAX_NAME_BYTES, Put, Store};
+use ventral_store::{Error, Holding, MAX_NAME_BYTES, Put, Store};
 
 pub fn name(text: &str) -> Digest {
     Digest::of_bytes(text.as_bytes())
@@ -19,6 +19,7 @@ pub fn all(store: &Store) {
     documents(store);
     checkpoints(store);
     everything(store);
+    holdings(store);
     names(store);
     store.ping().expect("still reachable");
 }
@@ -66,6 +67,29 @@ fn objects(store: &Store) {
     store.discard(&unit).expect("another process was faster");
     assert!(!store.contains(&unit));
     assert_eq!(store.put(&unit, b"result").expect("written again"), Put::Created);
+}
+
+fn holdings(store: &Store) {
+    assert!(store.holdings().expect("a listing").is_empty());
+    let holding = |tenant: &str, blob: &str, bytes: u64| Holding {
+        tenant: name(tenant),
+        blob: name(blob),
+        bytes,
+        seconds: 1_700_000_000,
+    };
+    let mut all: Vec<Holding> = (0..40)
+        .map(|index| holding(if index % 2 == 0 { "a" } else { "b" }, &index.to_string(), index))
+        .collect();
+    for holding in &all {
+        store.hold(holding).expect("noted");
+        store.hold(holding).expect("noted twice");
+    }
+    all.sort_by(|a, b| (&a.tenant, &a.blob).cmp(&(&b.tenant, &b.blob)));
+    assert_eq!(store.holdings().expect("a listing"), all);
+    store.release(&all[7]).expect("forgotten");
+    store.release(&all[7]).expect("forgotten twice");
+    all.remove(7);
+    assert_eq!(store.holdings().expect("a listing"), all);
 }
 
 fn checkpoints(store: &Store) {

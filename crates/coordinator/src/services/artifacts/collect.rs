@@ -1,6 +1,7 @@
 //! Removing blobs that no job needs any more.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use ventral_bundle::Manifest;
@@ -19,7 +20,7 @@ use crate::core::{Bundle, Error, bundles};
 pub fn collect(
     store: &Store,
     holdings: &Holdings,
-    partials: &Partials,
+    partials: &Arc<Partials>,
     age: Duration,
 ) -> Result<usize, Error> {
     let before = ago(age);
@@ -30,8 +31,8 @@ pub fn collect(
     let needed = needed(store, before)?;
     let mut removed = 0;
     for holding in old.iter().filter(|holding| !needed.contains(&holding.blob)) {
-        let gone = partials.unless_arriving(&holding.blob, || holdings.collect(holding, before));
-        if gone.transpose()?.unwrap_or(false) {
+        let Some(_leaving) = partials.leave(&holding.blob) else { continue };
+        if holdings.collect(holding, before)? {
             tracing::info!(blob = %holding.blob, bytes = holding.bytes, "a blob that no job needs is removed");
             removed += 1;
         }

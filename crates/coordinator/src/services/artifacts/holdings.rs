@@ -169,31 +169,27 @@ impl Holdings {
         old
     }
 
-    /// Takes a blob from a tenant unless it was asked for since `before`, and removes its bytes if it was the last tenant that had it.
-    /// Whether it did.
+    /// Takes a blob from a tenant unless it was asked for since `before`, and removes its bytes if it was the last tenant that had it;
+    /// nobody may upload it meanwhile. Whether it did.
     ///
     /// # Errors
-    /// What the store says.
+    /// What the store says; the next [`Holdings::reload`] then knows what is left.
     pub fn collect(&self, holding: &Holding, before: u64) -> Result<bool, Error> {
-        // Locked until it is gone: nobody may be told that it is there meanwhile.
-        let mut state = self.lock();
-        let stale = |account: &Account| {
-            account.blobs.get(&holding.blob).is_some_and(|held| account.last(held) < before)
+        let others = {
+            // Forgotten first: from here on it is missing for whoever asks.
+            let mut state = self.lock();
+            let Some(account) = state.tenants.get_mut(&holding.tenant) else { return Ok(false) };
+            let held = account.blobs.get(&holding.blob);
+            if held.is_none_or(|held| account.last(held) >= before) {
+                return Ok(false);
+            }
+            account.remove(&holding.blob);
+            state.tenants.values().any(|account| account.blobs.contains_key(&holding.blob))
         };
-        if !state.tenants.get(&holding.tenant).is_some_and(stale) {
-            return Ok(false);
-        }
-        let others = state
-            .tenants
-            .iter()
-            .any(|(tenant, account)| *tenant != holding.tenant && account.blobs.contains_key(&holding.blob));
         if !others {
             self.store.discard_blob(&holding.blob)?;
         }
         self.store.release(holding)?;
-        if let Some(account) = state.tenants.get_mut(&holding.tenant) {
-            account.remove(&holding.blob);
-        }
         Ok(true)
     }
 

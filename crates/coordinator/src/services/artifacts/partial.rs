@@ -23,7 +23,7 @@ pub struct Partials {
     busy: Mutex<HashMap<PathBuf, u64>>,
 }
 
-/// The right to write an unfinished upload; ends when dropped.
+/// The right to write an unfinished upload, or to remove a blob; ends when dropped.
 pub struct Claim {
     partials: Arc<Partials>,
     /// Its file.
@@ -57,8 +57,9 @@ impl Partials {
     ) -> Result<Claim, Status> {
         let path = self.path(tenant, digest);
         let mut busy = self.lock();
-        if busy.contains_key(&path) {
-            let (wait, message) = (Duration::from_secs(1), "another stream uploads this blob; wait for it");
+        if busy.contains_key(&path) || busy.contains_key(Path::new(&name(digest))) {
+            let message = "another stream uploads this blob, or it is being removed; wait for it";
+            let wait = Duration::from_secs(1);
             return Err(refuse_for(wait, Code::Aborted, Reason::UploadBusy, message));
         }
         let folder = self.tenant(tenant);
@@ -91,11 +92,14 @@ impl Partials {
         Ok(Claim { partials: self.clone(), path })
     }
 
-    /// Does something while no stream of any tenant uploads this blob; `None` if one does.
-    pub fn unless_arriving<T>(&self, digest: &Digest, act: impl FnOnce() -> T) -> Option<T> {
-        let (busy, name) = (self.lock(), name(digest));
-        let arriving = busy.keys().any(|path| path.ends_with(&name));
-        (!arriving).then(act)
+    /// The right to remove a blob; `None` while a stream of any tenant uploads it.
+    pub fn leave(self: &Arc<Self>, digest: &Digest) -> Option<Claim> {
+        let (mut busy, path) = (self.lock(), PathBuf::from(name(digest)));
+        if busy.keys().any(|other| other.ends_with(&path)) {
+            return None;
+        }
+        busy.insert(path.clone(), 0);
+        Some(Claim { partials: self.clone(), path })
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<PathBuf, u64>> {
