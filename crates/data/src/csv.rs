@@ -61,7 +61,7 @@ pub(crate) fn columns(text: &str, delimiter: u8) -> Result<Vec<Cells>, ParseErro
         // The last cell of a row has to be that of the last column.
         let Some(place) = columns.get_mut(column).filter(|_| row == 0 || !ends_row || column + 1 == width)
         else {
-            let (line, count) = (reader.line(), if ends_row { "fewer" } else { "more" });
+            let (line, count) = (reader.line(), if column < width { "fewer" } else { "more" });
             return Err(ParseError::Invalid(format!(
                 "row {row} (up to line {line}) has {count} cells than the first row, which has {width}"
             )));
