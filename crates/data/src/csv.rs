@@ -39,6 +39,7 @@ pub(crate) fn columns(text: &str, delimiter: u8) -> Result<Vec<Cells>, ParseErro
         let (result, read, written) = reader.read_field(rest, &mut buffer);
         rest = &rest[read..];
         cell.extend_from_slice(&buffer[..written]);
+        ParseError::check("bytes of a cell", cell.len() as u64, limits::MAX_CELL_BYTES, "MAX_CELL_BYTES")?;
         let ends_row = match result {
             ReadFieldResult::End => return Ok(columns),
             ReadFieldResult::InputEmpty | ReadFieldResult::OutputFull => continue,
@@ -60,7 +61,7 @@ pub(crate) fn columns(text: &str, delimiter: u8) -> Result<Vec<Cells>, ParseErro
         // The last cell of a row has to be that of the last column.
         let Some(place) = columns.get_mut(column).filter(|_| row == 0 || !ends_row || column + 1 == width)
         else {
-            let (line, count) = (reader.line(), if ends_row { "fewer" } else { "more" });
+            let (line, count) = (reader.line(), if column < width { "fewer" } else { "more" });
             return Err(ParseError::Invalid(format!(
                 "row {row} (up to line {line}) has {count} cells than the first row, which has {width}"
             )));
@@ -106,5 +107,8 @@ mod tests {
         assert_eq!(wide(limits::MAX_COLUMNS).unwrap().len(), limits::MAX_COLUMNS);
         let error = wide(limits::MAX_COLUMNS + 1).unwrap_err();
         assert_eq!(error, "number of columns is 100001, the limit is 100000 (MAX_COLUMNS)");
+        let long = |bytes: u64| read(&"x".repeat(bytes as usize));
+        assert!(long(limits::MAX_CELL_BYTES).is_ok());
+        assert!(long(limits::MAX_CELL_BYTES + 1).unwrap_err().contains("MAX_CELL_BYTES"));
     }
 }

@@ -34,6 +34,8 @@ pub const MAX_NPY_HEADER_BYTES: usize = 64 << 10;
 pub const MAX_COLUMNS: usize = 100_000;
 /// Most cells of a table, its head included.
 pub const MAX_CELLS: u64 = 1 << 25;
+/// Longest cell of a table.
+pub const MAX_CELL_BYTES: u64 = 1 << 20;
 /// Longest axis of a brain volume.
 pub const MAX_VOLUME_AXIS: u64 = 1 << 20;
 /// Most voxels of one brain volume (0.2 mm isotropic over a head); indices of voxels have 32 bits.

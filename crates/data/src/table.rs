@@ -1,7 +1,7 @@
 //! Columns with names: the labels of presentations, neuroids and stimuli.
 
 use std::cmp::Ordering;
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use crate::error::{Error, ParseError, Result};
@@ -97,7 +97,7 @@ pub struct Column {
 pub struct Table {
     columns: Vec<Column>,
     /// Where a name is among the columns.
-    positions: HashMap<String, usize>,
+    positions: BTreeMap<String, usize>,
     rows: usize,
 }
 

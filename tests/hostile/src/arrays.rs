@@ -34,6 +34,10 @@ fn npz(folder: &Path, descr: &str, shape: &str, piece: &[u8], bytes: u64) -> io:
 }
 
 pub(crate) fn cases() -> Vec<Case> {
+    [archives(), arrays(), tensors()].into_iter().flatten().collect()
+}
+
+fn archives() -> Vec<Case> {
     let mut cases = Vec::new();
     for (millions, heavy) in [(2u64, false), (300, true)] {
         let texts = |kind: &'static str, piece: &'static [u8]| {
@@ -57,6 +61,11 @@ pub(crate) fn cases() -> Vec<Case> {
         })
         .heavy(),
     );
+    cases
+}
+
+fn arrays() -> Vec<Case> {
+    let mut cases = Vec::new();
     let npys: [(&'static str, &str, &str); 12] = [
         ("more than there is", "<f4", "(4, 1000000)"),
         ("an absurd axis", "<f4", "(18446744073709551615, 4)"),
@@ -83,6 +92,11 @@ pub(crate) fn cases() -> Vec<Case> {
             Ok(words)
         }));
     }
+    cases
+}
+
+fn tensors() -> Vec<Case> {
+    let mut cases = Vec::new();
     let tensors: [(&'static str, u64, &[u8]); 6] = [
         ("an absurd header", u64::MAX, b"{}"),
         ("a header beyond its end", 1 << 20, b"{}"),

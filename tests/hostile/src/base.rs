@@ -95,7 +95,13 @@ pub(crate) fn good(folder: &Path) -> io::Result<()> {
     write(folder, "spec.toml", SPEC)?;
     images(folder)?;
     write(folder, "responses.csv", "stimulus_id,n0,n1,n2\na,1,2,3\nb,2,1,5\nc,4,4,1\nd,0,7,2\n")?;
-    write(folder, "layer.npy", npy("<f4", "(4, 6)", &[0x3e, 0x80, 0x40, 0x3f].repeat(24)))
+    write(folder, "layer.npy", layer())
+}
+
+/// Activations of four images.
+fn layer() -> Vec<u8> {
+    let values = (0..24u16).flat_map(|i| f32::from(i * i * 7 % 23).to_le_bytes());
+    npy("<f4", "(4, 6)", &values.collect::<Vec<u8>>())
 }
 
 /// Four images of 4 x 4 pixels.

@@ -49,15 +49,15 @@ impl Random {
 
 fn damaged(mut bytes: Vec<u8>, seed: u64) -> Vec<u8> {
     let mut random = Random(seed);
-    let range = if random.next() % 2 == 0 { bytes.len().min(HEAD_BYTES) } else { bytes.len() };
+    let range = if random.below(2) == 0 { bytes.len().min(HEAD_BYTES) } else { bytes.len() };
     for _ in 0..=random.below(5) {
         let place = random.below(range);
         if let Some(byte) = bytes.get_mut(place) {
             // Whole bytes of all ones make sizes absurd.
-            *byte = if random.next() % 4 == 0 { 0xff } else { *byte ^ (1 << random.below(8)) };
+            *byte = if random.below(4) == 0 { 0xff } else { *byte ^ (1 << random.below(8)) };
         }
     }
-    if random.next() % 4 == 0 {
+    if random.below(4) == 0 {
         bytes.truncate(random.below(bytes.len()));
     }
     bytes

@@ -138,7 +138,7 @@ fn folders() -> Vec<Case> {
             Ok(words("benchmarks check benchmark.toml"))
         },
     ));
-    for command in ["plan spec.toml", "models m", "--json models m", "run spec.toml"] {
+    for command in ["plan spec.toml", "models m", "--json models m"] {
         let case = Case::new(FAMILY, format!("`{command}` of 20,000 cards"), Expect::Either, move |folder| {
             base::good(folder)?;
             write(folder, "spec.toml", base::SPEC.replace("model.toml", "m/*"))?;

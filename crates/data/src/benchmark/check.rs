@@ -13,6 +13,8 @@ use crate::error::{Error, Result};
 
 /// Most problems of one card that are reported.
 pub const MAX_PROBLEMS: usize = 100;
+/// Most bytes that are parsed again to find more than the first problem: a large card shows fewer problems at once.
+const MAX_REPARSED_BYTES: usize = 4 << 20;
 /// Most images whose problems are reported one by one.
 const MAX_IMAGE_PROBLEMS: usize = 20;
 
@@ -146,7 +148,8 @@ fn repair(text: &str, path: &Path, found: &mut Found) -> (Option<BenchmarkCard>,
         }
     };
     let mut current = text.to_owned();
-    for _ in 0..MAX_PROBLEMS {
+    let rounds = (MAX_REPARSED_BYTES / text.len().max(1)).clamp(1, MAX_PROBLEMS);
+    for _ in 0..rounds {
         let error = match parse_toml::<BenchmarkCard>(&current, path) {
             Ok(card) => return (Some(card), usable),
             Err(error) => error,

@@ -52,7 +52,7 @@ pub(super) fn variables(bytes: &[u8]) -> Parsed<Vec<(String, MatValue)>> {
         let element = reader.element()?;
         let named = match element.kind {
             MI_COMPRESSED => {
-                let inflated = inflate(element.data, &mut inflated_left)?;
+                let inflated = inflate(element.data, big_endian, &mut inflated_left)?;
                 let inner = Reader { rest: &inflated, big_endian }.element()?;
                 if inner.kind != MI_MATRIX {
                     return Err(ParseError::invalid(
@@ -73,21 +73,23 @@ pub(super) fn variables(bytes: &[u8]) -> Parsed<Vec<(String, MatValue)>> {
     Ok(variables)
 }
 
-fn inflate(compressed: &[u8], left: &mut u64) -> Parsed<Vec<u8>> {
-    let mut inflated = Vec::new();
-    let read = ZlibDecoder::new(compressed).take(*left + 1).read_to_end(&mut inflated);
-    read.map_err(|e| ParseError::Invalid(format!("a compressed variable is damaged or truncated: {e}")))?;
-    let size = inflated.len() as u64;
-    if size > *left {
-        let (found, limit) = (limits::MAX_INFLATED_BYTES + 1, limits::MAX_INFLATED_BYTES);
-        return Err(ParseError::Limit {
-            what: "inflated size".into(),
-            found,
-            limit,
-            name: "MAX_INFLATED_BYTES",
-        });
-    }
-    *left -= size;
+/// The one element that a compressed one holds. Its tag says how large it is: memory is taken for no more than that.
+fn inflate(compressed: &[u8], big_endian: bool, left: &mut u64) -> Parsed<Vec<u8>> {
+    let damaged = |e: std::io::Error| {
+        ParseError::Invalid(format!("a compressed variable is damaged or truncated: {e}"))
+    };
+    let mut decoder = ZlibDecoder::new(compressed);
+    let mut tag = [0; TAG_BYTES];
+    decoder.read_exact(&mut tag).map_err(damaged)?;
+    let [_, _, _, _, length @ ..] = tag;
+    let length = u64::from(Reader { rest: &[], big_endian }.word(length));
+    let used = limits::MAX_INFLATED_BYTES - *left + length;
+    ParseError::check("inflated size", used, limits::MAX_INFLATED_BYTES, "MAX_INFLATED_BYTES")?;
+    let mut inflated = tag.to_vec();
+    decoder.by_ref().take(length).read_to_end(&mut inflated).map_err(damaged)?;
+    // The checksum is looked at where the stream ends, behind padding at most.
+    std::io::copy(&mut decoder.take(TAG_BYTES as u64), &mut std::io::sink()).map_err(damaged)?;
+    *left -= length;
     Ok(inflated)
 }
 
