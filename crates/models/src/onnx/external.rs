@@ -159,7 +159,10 @@ fn read_range(path: &Path, name: &str, location: &Location) -> Result<Vec<u8>, E
     let failed = |source| Error::Read { path: location.file.clone(), source };
     // Opening a pipe would wait for somebody to write into it.
     let metadata = std::fs::metadata(&location.file).map_err(failed)?;
-    let size = if metadata.is_file() { metadata.len() } else { 0 };
+    if !metadata.is_file() {
+        return Err(failed(std::io::Error::new(std::io::ErrorKind::InvalidInput, "not a regular file")));
+    }
+    let size = metadata.len();
     let length = location.length.unwrap_or_else(|| size.saturating_sub(location.offset));
     let within = location.offset.checked_add(length).is_some_and(|end| end <= size);
     let wanted = usize::try_from(length).ok().filter(|_| within && length <= MAX_MODEL_BYTES);
