@@ -157,8 +157,7 @@ fn locate(path: &Path, tensor: &TensorProto) -> Result<Location, Error> {
 fn read_range(path: &Path, name: &str, location: &Location) -> Result<Vec<u8>, Error> {
     let failed = |source| Error::Read { path: location.file.clone(), source };
     let file = ventral_input::open(&location.file).map_err(failed)?;
-    let metadata = file.metadata().map_err(failed)?;
-    let size = if metadata.is_file() { metadata.len() } else { 0 };
+    let size = file.metadata().map_err(failed)?.len();
     let length = location.length.unwrap_or_else(|| size.saturating_sub(location.offset));
     let within = location.offset.checked_add(length).is_some_and(|end| end <= size);
     let wanted = usize::try_from(length).ok().filter(|_| within && length <= MAX_MODEL_BYTES);

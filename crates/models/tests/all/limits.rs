@@ -14,7 +14,7 @@ fn load(graph: &Graph) -> Result<Vec<Layer>, Error> {
 }
 
 fn refused(graph: &Graph, says: &[&str]) {
-    let error = load(graph).err().expect("refused").to_string();
+    let error = load(graph).expect_err("refused").to_string();
     assert!(says.iter().all(|says| error.contains(says)), "{error}");
 }
 
@@ -82,7 +82,7 @@ fn a_panic_of_the_engine_names_the_node() {
     let mut graph = Graph::new();
     graph.node("Relu", "x", "a", &[]);
     graph.node("MaxPool", "a", "y", &[integers("kernel_shape", &[2, 2]), integers("strides", &[0, 0])]);
-    let error = load(&graph).err().expect("refused").to_string();
+    let error = load(&graph).expect_err("refused").to_string();
     assert!(error.contains("MaxPool"), "{error}");
 }
 

@@ -65,8 +65,7 @@ fn limit_memory(bytes: u64) {
     {
         use rustix::process::{Resource, getrlimit, setrlimit};
         let mut limit = getrlimit(Resource::Data);
-        let lowest = |old: Option<u64>| Some(old.map_or(bytes, |old| old.min(bytes)));
-        limit.current = lowest(limit.current);
+        limit.current = Some(limit.current.map_or(bytes, |old| old.min(bytes)));
         if let Err(error) = setrlimit(Resource::Data, limit) {
             eprintln!("cannot limit the memory of this process: {error}");
         }

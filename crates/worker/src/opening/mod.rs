@@ -25,7 +25,7 @@ use crate::{Error, machine};
 pub use child::serve_opener;
 
 /// How long a model may take to be opened and to see one image, unless the user says otherwise.
-pub const OPEN_SECONDS: u64 = 60;
+pub const OPEN_SECONDS: u64 = 30;
 /// Least memory that a process which opens models may take, in bytes.
 const MIN_MEMORY_BYTES: u64 = 1 << 30;
 /// Last lines of its standard error that are told.
