@@ -9,11 +9,11 @@ use ventral_store::{Failure, ScoreRecord, Store};
 
 use crate::tree::LeafScore;
 use crate::undefined::{Undefined, UndefinedRule};
-use crate::{parts, summary};
 use crate::{
     BenchmarkRef, Ceiled, Commitment, Error, LayerScore, Leaderboard, Node, NodeContent, Ranking, RawScores,
     RegionRule, Selection, leaderboard, region_tree_by, select,
 };
+use crate::{parts, summary};
 
 /// Name of the root of the tree: its value is the brain score.
 pub const BRAIN_SCORE: &str = "brain_score";
@@ -153,7 +153,9 @@ fn layer_score(plan: &Plan, unit: &ScoreUnit, outcome: Result<&ScoreRecord, &&st
             let counted = if raw.value.is_nan() { UndefinedRule::NotScored } else { UndefinedRule::Skipped };
             let undefined = Undefined::of(values, &benchmark.neuroids, counted);
             let ceiled = match (&undefined, ceiled) {
-                (Some(undefined), _) if raw.value.is_nan() => Ceiled::Failed { reason: not_scored(undefined) },
+                (Some(undefined), _) if raw.value.is_nan() => {
+                    Ceiled::Failed { reason: not_scored(undefined) }
+                }
                 (_, Ok(score)) => Ceiled::Score(score),
                 (_, Err(error)) => Ceiled::Failed { reason: error.to_string() },
             };

@@ -88,8 +88,10 @@ impl Leaderboard {
     /// Benchmarks whose score passes over undefined values: the model, the column, and what was passed over.
     pub fn notes(&self) -> impl Iterator<Item = (&str, &Column, &Cell, &str)> {
         self.rows.iter().flat_map(|row| {
-            let benchmarks = self.columns.iter().zip(&row.cells).filter(|(column, _)| column.version.is_some());
-            benchmarks.filter_map(|(column, cell)| Some((row.model.as_str(), column, cell, cell.note.as_deref()?)))
+            let benchmarks =
+                self.columns.iter().zip(&row.cells).filter(|(column, _)| column.version.is_some());
+            benchmarks
+                .filter_map(|(column, cell)| Some((row.model.as_str(), column, cell, cell.note.as_deref()?)))
         })
     }
 
@@ -176,8 +178,12 @@ fn cells_below(
     let below: Vec<Vec<Cell>> = node.children().map(|child| cells_below(child, selections, values)).collect();
     let children: Vec<&Cell> = below.iter().filter_map(|cells| cells.first()).collect();
     let layer = children.first().and_then(|cell| cell.layer.clone());
-    let noted: Vec<&str> =
-        node.children().zip(&children).filter(|(_, cell)| cell.note.is_some()).map(|(n, _)| n.identifier.as_str()).collect();
+    let noted: Vec<&str> = node
+        .children()
+        .zip(&children)
+        .filter(|(_, cell)| cell.note.is_some())
+        .map(|(n, _)| n.identifier.as_str())
+        .collect();
     let agreed = children.iter().all(|cell| cell.layer == layer);
     let own = Cell {
         value,

@@ -103,7 +103,11 @@ impl fmt::Display for Undefined {
                 let (plural, verb) = if empty == 1 { ("", "has") } else { ("s", "have") };
                 let which = listed(&self.first_empty, empty);
                 let left = self.splits.saturating_sub(empty);
-                write!(f, "; split{plural} {which} {verb} no value, the score is that of the other {left} of {}", self.splits)
+                write!(
+                    f,
+                    "; split{plural} {which} {verb} no value, the score is that of the other {left} of {}",
+                    self.splits
+                )
             }
         }
     }

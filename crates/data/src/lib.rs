@@ -28,8 +28,8 @@ pub use benchmark::{
     Bound, CARD_FILE, CardFile, CardFiles, CeilingCard, CeilingEstimate, CeilingSource, Choices, Components,
     Content, DecisionsCard, DecoderCard, Kind, Metric, MetricCard, MetricName, NeuroidsCard, PairsCard, Part,
     PcaCard, People, PoolsCard, PropertyCard, PropertyKind, RepeatsCard, SplitScheme, SplitsCard,
-    StimuliCard, StimulusFormat, SubjectScore, SubjectsCard, Target, Time, TimeCard, TimeMode, TrialsCard, UnitTask,
-    Visibility, benchmark_files, benchmark_references, load_benchmark,
+    StimuliCard, StimulusFormat, SubjectScore, SubjectsCard, Target, Time, TimeCard, TimeMode, TrialsCard,
+    UnitTask, Visibility, benchmark_files, benchmark_references, load_benchmark,
 };
 pub use benchmark::{CardProblem, Checked, MAX_PROBLEMS, check_benchmark};
 pub use dataset::{

@@ -15,8 +15,9 @@ pub fn leaderboard_csv(board: &Leaderboard) -> Result<String, Error> {
         for column in &board.columns {
             headings.push(column.identifier.clone());
             if column.version.is_some() {
-                headings
-                    .extend(["error", "raw", "layer", "note"].map(|part| format!("{}.{part}", column.identifier)));
+                headings.extend(
+                    ["error", "raw", "layer", "note"].map(|part| format!("{}.{part}", column.identifier)),
+                );
             }
         }
         headings.extend(["status".to_owned(), "reason".to_owned()]);

@@ -24,14 +24,13 @@ fn records(text: &str) -> Vec<Vec<String>> {
 #[test]
 fn leaderboard_as_csv() {
     let rows = records(&leaderboard_csv(&example()).unwrap());
-    let headings =
-        "rank,model,brain score,V4,v4,v4.error,v4.raw,v4.layer,v4.note,IT,it,it.error,it.raw,it.layer,it.note,status,reason";
+    let headings = "rank,model,brain score,V4,v4,v4.error,v4.raw,v4.layer,v4.note,IT,it,it.error,it.raw,it.layer,it.note,status,reason";
     assert_eq!(rows[0].join(","), headings);
     assert_eq!(
         rows[1],
         [
-            "1", "also", "0.556", "0.612", "0.612", "0.01", "0.612", "a", "", "0.5", "0.5", "0.01", "0.5", "b",
-            "", "scored", ""
+            "1", "also", "0.556", "0.612", "0.612", "0.01", "0.612", "a", "", "0.5", "0.5", "0.01", "0.5",
+            "b", "", "scored", ""
         ]
     );
     assert_eq!(rows[3][9..13], ["NaN", "NaN", "", ""], "failed is not empty");

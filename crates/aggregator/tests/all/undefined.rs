@@ -2,8 +2,8 @@
 
 use ndarray::array;
 use ventral_aggregator::{
-    Leaderboard, LayerScore, Ranking, RegionRule, Undefined, UndefinedRule, layers_csv, layers_markdown, leaderboard,
-    leaderboard_csv, leaderboard_markdown, region_tree, select,
+    LayerScore, Leaderboard, Ranking, RegionRule, Undefined, UndefinedRule, layers_csv, layers_markdown,
+    leaderboard, leaderboard_csv, leaderboard_markdown, region_tree, select,
 };
 
 use crate::support::{benchmark, scored_layer};
@@ -25,10 +25,18 @@ fn what_is_undefined_is_counted_and_named() {
         "1 of 5 values are undefined (n7 in split 2): skipped, as the reference's means and medians do (xarray); split 2 has no value, the \
          score is that of the other 4 of 5"
     );
-    let many = Undefined::of(&ndarray::Array2::from_elem((9, 2), NAN), &[], UndefinedRule::NotScored).expect("all");
-    assert_eq!((many.values, many.places.len(), many.first_empty.len()), (18, 5, 5), "only the first are named");
+    let many =
+        Undefined::of(&ndarray::Array2::from_elem((9, 2), NAN), &[], UndefinedRule::NotScored).expect("all");
+    assert_eq!(
+        (many.values, many.places.len(), many.first_empty.len()),
+        (18, 5, 5),
+        "only the first are named"
+    );
     assert_eq!(many.places[1].to_string(), "1 in split 0", "without names the number of the column");
-    assert!(many.to_string().starts_with("18 of 18 values are undefined (") && many.to_string().ends_with(", ...)"));
+    assert!(
+        many.to_string().starts_with("18 of 18 values are undefined (")
+            && many.to_string().ends_with(", ...)")
+    );
     let some = Undefined::of(&array![[NAN, 0.2]], &[], UndefinedRule::Skipped).expect("one");
     assert!(!some.to_string().contains("no value"), "a neuroid is skipped, not the split: {some}");
 }
@@ -39,10 +47,12 @@ fn scores() -> Vec<LayerScore> {
 }
 
 fn board() -> Leaderboard {
-    let rule = RegionRule { region: "V4".into(), select_on: benchmark("v4"), report_on: vec![benchmark("v4")] };
+    let rule =
+        RegionRule { region: "V4".into(), select_on: benchmark("v4"), report_on: vec![benchmark("v4")] };
     let models = ["odd", "even"].map(String::from);
     let tree = region_tree("brain score", &[("V4".into(), vec![benchmark("v4")])]);
-    leaderboard(&tree, &models, &select(&models, &scores(), &[rule], &[]), Ranking::TwoDecimals).expect("a board")
+    leaderboard(&tree, &models, &select(&models, &scores(), &[rule], &[]), Ranking::TwoDecimals)
+        .expect("a board")
 }
 
 #[test]
@@ -63,7 +73,10 @@ fn a_score_that_passes_over_undefined_values_is_marked_wherever_it_is_shown() {
     let text = leaderboard_markdown(&board);
     assert!(text.contains(".915† ± .010") && text.contains("\n† odd, v4: 1 of 5 values"), "{text}");
     let csv = layers_csv(&scores()).expect("CSV");
-    assert!(csv.contains(",scored,,1,\"1 of 5 values are undefined") && csv.contains(",scored,,0,\n"), "{csv}");
+    assert!(
+        csv.contains(",scored,,1,\"1 of 5 values are undefined") && csv.contains(",scored,,0,\n"),
+        "{csv}"
+    );
     let text = layers_markdown(&scores());
     assert!(text.contains(".915†") && text.contains("\n† odd, a, v4: 1 of 5 values"), "{text}");
 }

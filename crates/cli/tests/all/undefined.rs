@@ -29,7 +29,8 @@ fn write(directory: &Path) {
     fs::write(at("stimuli.csv"), rows("stimulus_id,filename", &|_| "dot.png".into())).expect("writable");
     fs::write(at("bench/folds.csv"), rows("stimulus_id,fold", &|i| (i % 5).to_string())).expect("writable");
     let response = |i: usize| if i % 5 == SILENT { 0.5 } else { feature(i, 0) + 0.2 * feature(i, 3) };
-    fs::write(at("bench/responses.csv"), rows("stimulus_id,n1", &|i| response(i).to_string())).expect("writable");
+    fs::write(at("bench/responses.csv"), rows("stimulus_id,n1", &|i| response(i).to_string()))
+        .expect("writable");
     let mut presentation = Table::new(STIMULI);
     let ids = (0..STIMULI).map(|i| format!("s{i:02}")).collect();
     presentation.push("stimulus_id", Values::Text(ids)).expect("a column");
@@ -52,7 +53,8 @@ fn write(directory: &Path) {
                 [assembly]\nformat = 'csv'\nfile = 'responses.csv'\n\
                 [metric]\nname = 'ridge'\n[splits]\nscheme = 'folds'\nfile = 'folds.csv'\n";
     fs::write(at("bench/benchmark.toml"), card).expect("writable");
-    fs::write(at("spec.toml"), "name = 'odd'\nmodels = ['model']\nbenchmarks = ['bench']\n").expect("writable");
+    fs::write(at("spec.toml"), "name = 'odd'\nmodels = ['model']\nbenchmarks = ['bench']\n")
+        .expect("writable");
 }
 
 #[test]
@@ -72,7 +74,10 @@ fn an_undefined_fold_is_marked_and_named_wherever_the_score_is_shown() {
     let json: Value = serde_json::from_str(&json).expect("JSON");
     let undefined = &json[0]["undefined"];
     assert_eq!((undefined["values"].as_u64(), undefined["of"].as_u64()), (Some(1), Some(5)), "{json}");
-    assert_eq!((&undefined["rule"], undefined["first_empty"][0].as_u64()), (&Value::from("skipped"), Some(2)));
+    assert_eq!(
+        (&undefined["rule"], undefined["first_empty"][0].as_u64()),
+        (&Value::from("skipped"), Some(2))
+    );
     assert_eq!(json[0]["raw"]["per_split"][2], Value::Null, "{json}");
     let csv = succeed(ventral(&at("store")).args(["export", "--what", "layers"]));
     assert!(csv.contains(",undefined,note\n") && csv.contains(note), "{csv}");

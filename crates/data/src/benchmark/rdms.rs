@@ -61,7 +61,8 @@ pub(super) fn read(card: &BenchmarkCard, roots: &Roots<'_>) -> Result<Dissimilar
     };
     Ok(match (subjects, assembly, score) {
         (Some((path, rdms)), assembly, SubjectScore::Each) => {
-            let unused = "each subject's dissimilarities are scored: the averaged ones of [assembly] are not used";
+            let unused =
+                "each subject's dissimilarities are scored: the averaged ones of [assembly] are not used";
             Dissimilarities {
                 path,
                 subjects: (1..=rdms.nrows()).map(|number| format!("subject {number}")).collect(),
@@ -85,7 +86,8 @@ fn read_assembly(card: &BenchmarkCard, roots: &Roots<'_>) -> Result<(PathBuf, Ve
     match found.rows().into_iter().next() {
         Some(row) if found.nrows() == 1 => Ok((path, row.to_vec())),
         _ => {
-            let problem = format!("names {} matrices, one is needed; for subjects use [subjects]", found.nrows());
+            let problem =
+                format!("names {} matrices, one is needed; for subjects use [subjects]", found.nrows());
             Err(roots.field(field, &problem))
         }
     }
@@ -127,7 +129,8 @@ fn matrices(path: &Path, variable: &Option<String>, field: &str, roots: &Roots<'
             NpyArray::Text(_) => return Err(Error::field(path, "array", "holds text, numbers are needed")),
         }
     } else if hdf5::is_hdf5(&bytes) {
-        hdf5::arrays(bytes, named("HDF5")?).map_err(|e| Error::parse(path, "HDF5 (NetCDF-4, MATLAB 7.3)", e))?
+        hdf5::arrays(bytes, named("HDF5")?)
+            .map_err(|e| Error::parse(path, "HDF5 (NetCDF-4, MATLAB 7.3)", e))?
     } else {
         let variable = named("mat")?;
         let mat = parse_mat(&bytes).map_err(|e| Error::parse(path, "npy, HDF5 or MATLAB level-5 file", e))?;
@@ -221,13 +224,15 @@ pub(super) fn apart(
         return Ok(target);
     }
     if *metric != Metric::Rdm {
-        let problem = format!("`rsa` is the ceiling of the metric `rdm`, not of `{}`; use another", card.metric.name);
+        let problem =
+            format!("`rsa` is the ceiling of the metric `rdm`, not of `{}`; use another", card.metric.name);
         return Err(roots.field("ceiling.source", &problem));
     }
     let (averaged, neuroids, column) = match (&target, &card.ceiling.subjects) {
         (Target::Responses { averaged, neuroids, .. }, Some(column)) => (averaged, neuroids, column),
         (Target::Rdm { .. }, Some(_)) => {
-            let problem = "names a column of the neuroids, and there are none beside dissimilarities; remove it";
+            let problem =
+                "names a column of the neuroids, and there are none beside dissimilarities; remove it";
             return Err(roots.field("ceiling.subjects", problem));
         }
         _ => return Ok(target),

@@ -44,8 +44,10 @@ pub(super) fn resolve(
     check_fields(splits, roots)?;
     let found = match splits.scheme {
         SplitScheme::None if rows.ids.len() < MIN_TEST_STIMULI => {
-            let problem =
-                format!("are {}, a correlation needs at least {MIN_TEST_STIMULI} (MIN_TEST_STIMULI); add some", rows.ids.len());
+            let problem = format!(
+                "are {}, a correlation needs at least {MIN_TEST_STIMULI} (MIN_TEST_STIMULI); add some",
+                rows.ids.len()
+            );
             return Err(roots.field("stimuli", &problem));
         }
         SplitScheme::None => return Ok(Vec::new()),

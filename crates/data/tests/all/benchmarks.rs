@@ -244,7 +244,10 @@ fn too_few_stimuli_for_the_splits() {
     let folder = Folder::new();
     folder.card(&[("train_size = 0.5", "train_size = 0.9")]);
     let error = folder.error();
-    assert!(error.contains("12 presentations has 10 to train and 2 to test on") && error.contains("1 or -1"), "{error}");
+    assert!(
+        error.contains("12 presentations has 10 to train and 2 to test on") && error.contains("1 or -1"),
+        "{error}"
+    );
     folder.card(&[("train_size = 0.5", "train_size = 0.8")]);
     assert!(folder.load().is_ok(), "nine to train, three to test");
     folder.card(&[("scheme = \"shuffle\"", "scheme = \"stratified\"\nstratify = \"object_name\"")]);

@@ -122,7 +122,8 @@ fn what_is_wrong_with_matrices_of_subjects_is_named() {
         assert!(error.contains(part), "{section}: {error}");
     }
     let responses = "[assembly]\nformat = 'csv'\nfile = 'responses.csv'\n";
-    let error = with(&folder, &format!("{responses}[subjects]\nfile = 'stack.npy'\n")).unwrap_err().to_string();
+    let error =
+        with(&folder, &format!("{responses}[subjects]\nfile = 'stack.npy'\n")).unwrap_err().to_string();
     assert!(error.contains("`subjects`") && error.contains("remove it"), "{error}");
     let whole = std::fs::read(fixture("rdms/level73.mat")).unwrap();
     for cut in [600, 1024, 2100, whole.len() / 2, whole.len() - 9] {

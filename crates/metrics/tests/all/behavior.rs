@@ -259,7 +259,11 @@ fn decisions_take_the_rule_they_are_given() {
 fn the_smaller_metrics_follow_their_definitions() {
     let values = accuracy(&[true, false, true, true]).unwrap();
     let score = SplitScores { values, alphas: Vec::new() }.summary(Summary::Sample);
-    assert_eq!((score.value, score.error), (0.75, (0.1875f64 / 3.0).sqrt()), "the standard error over images");
+    assert_eq!(
+        (score.value, score.error),
+        (0.75, (0.1875f64 / 3.0).sqrt()),
+        "the standard error over images"
+    );
     assert!(accuracy(&[]).is_err());
     // The third has no conflict, the fourth is neither.
     assert_eq!(shape_bias(&[0, 1, 2, 3, 0], &[0, 0, 2, 0, 0], &[1, 1, 2, 1, 1]).unwrap(), 2.0 / 3.0);

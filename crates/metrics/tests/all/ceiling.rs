@@ -165,7 +165,11 @@ fn rules_by_hand() {
     let apply = |rule: CeilingRule, r: f64, c: f64| rule.apply(&raw(r), Some(c)).unwrap().value;
     assert_eq!(apply(CeilingRule::R2OverC, 0.6, 0.9), 0.6_f64.powi(2) / 0.9);
     for rule in [CeilingRule::R2OverC, CeilingRule::RatioSquared] {
-        assert_eq!(apply(rule, -0.6, 0.9), -apply(rule, 0.6, 0.9), "the sign is kept, the reference squares it away");
+        assert_eq!(
+            apply(rule, -0.6, 0.9),
+            -apply(rule, 0.6, 0.9),
+            "the sign is kept, the reference squares it away"
+        );
     }
     assert!((apply(CeilingRule::PerSplitOverSqrtC, 0.3, 0.25) - 0.6).abs() < 1e-15);
     assert!(apply(CeilingRule::Ratio, 0.9, 0.6) > 1.0, "not clamped by itself");

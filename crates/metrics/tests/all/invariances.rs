@@ -93,7 +93,9 @@ impl Data {
         let rdm_of_y = rdm_of(self.y.view());
         let mut found =
             vec![rdm_similarity(rdm(&gram).expect("an RDM").view(), rdm_of_y.view()).expect("a similarity")];
-        found.extend(rdm_scores(&gram, rdm_of_y.view().insert_axis(Axis(0)), &self.splits).expect("scores").values);
+        found.extend(
+            rdm_scores(&gram, rdm_of_y.view().insert_axis(Axis(0)), &self.splits).expect("scores").values,
+        );
         for estimator in [CkaEstimator::Biased, CkaEstimator::Unbiased] {
             found.push(cka(&gram, &target, estimator).expect("a similarity"));
             found.extend(cka_scores(&gram, &target, estimator, &self.splits).expect("scores").values);

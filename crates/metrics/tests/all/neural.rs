@@ -151,7 +151,10 @@ fn similarities_on_test_stimuli_are_those_of_the_reference() {
     // One split of everything is the metric without splits.
     let all = [Split { train: vec![], test: (0..60).collect() }];
     let whole = rdm_similarity(rdm(&gram).unwrap().view(), rdm_of(y.view()).view()).unwrap();
-    assert_eq!(rdm_scores(&gram, rdm_of(y.view()).insert_axis(Axis(0)).view(), &all).unwrap().values[[0, 0]], whole);
+    assert_eq!(
+        rdm_scores(&gram, rdm_of(y.view()).insert_axis(Axis(0)).view(), &all).unwrap().values[[0, 0]],
+        whole
+    );
     // Two targets are two columns; without splits all stimuli count.
     let two = ndarray::stack![Axis(0), rdm_of(y.view()), rdm_of(x.view())];
     let found = rdm_scores(&gram, two.view(), &[]).unwrap().values;
@@ -162,7 +165,10 @@ fn similarities_on_test_stimuli_are_those_of_the_reference() {
     let whole = cka(&gram, &target, CkaEstimator::Biased).unwrap();
     assert_eq!(cka_scores(&gram, &target, CkaEstimator::Biased, &all).unwrap().values[[0, 0]], whole);
     let outside = [Split { train: vec![], test: vec![0, 60] }];
-    assert!(matches!(rdm_scores(&gram, rdm_of(y.view()).insert_axis(Axis(0)).view(), &outside), Err(Error::OutOfRange { .. })));
+    assert!(matches!(
+        rdm_scores(&gram, rdm_of(y.view()).insert_axis(Axis(0)).view(), &outside),
+        Err(Error::OutOfRange { .. })
+    ));
     assert!(matches!(rdm_scores(&gram, Array2::zeros((1, 3)).view(), &all), Err(Error::Mismatch { .. })));
 }
 

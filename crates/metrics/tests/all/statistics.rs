@@ -33,5 +33,9 @@ fn standard_error_divides_by_the_number_of_all_splits() {
 #[test]
 fn standard_error_of_a_sample_is_that_of_scipy() {
     assert!((standard_error(&[1.0, 2.0, 4.0]) - 0.881_917_103_688_197).abs() < 1e-14);
-    assert!(standard_error(&[1.0]).is_nan() && standard_error(&[]).is_nan() && standard_error(&[1.0, NAN]).is_nan());
+    assert!(
+        standard_error(&[1.0]).is_nan()
+            && standard_error(&[]).is_nan()
+            && standard_error(&[1.0, NAN]).is_nan()
+    );
 }

@@ -333,7 +333,8 @@ fn similarities_on_the_test_stimuli_of_splits() {
         ids().iter().map(|id| id.split('_').next().unwrap_or_default().to_owned()).collect();
     let splits = stratified_shuffle_split(&labels, 4, Share::Test(0.8), 1).expect("splits");
     let (found, _) = bench.scores("still", "rdm", &format!("[metric]\nname = 'rdm'\n{tail}"));
-    let expected = rdm_scores(&gram(1), rdm_of(of_bin(0).view()).insert_axis(Axis(0)).view(), &splits).expect("scores");
+    let expected =
+        rdm_scores(&gram(1), rdm_of(of_bin(0).view()).insert_axis(Axis(0)).view(), &splits).expect("scores");
     assert_same(&found.values, &expected.values, "rdm");
     let (found, _) = bench.scores("still", "cka", &format!("[metric]\nname = 'cka'\n{tail}"));
     let target = LayerGram::from_features(of_bin(0).view()).expect("a Gram matrix");
@@ -348,7 +349,8 @@ fn similarities_on_the_test_stimuli_of_splits() {
 #[test]
 fn subjects_of_a_recording_are_scored_one_by_one() {
     let bench = Bench::new();
-    let tail = "[ceiling]\nsource = 'rsa'\nsubjects = 'subject'\nrule = 'ratio'\n[time]\nmode = 'mean'\nto = 50\n";
+    let tail =
+        "[ceiling]\nsource = 'rsa'\nsubjects = 'subject'\nrule = 'ratio'\n[time]\nmode = 'mean'\nto = 50\n";
     let (found, plan) = bench.scores("still", "subjects", &format!("[metric]\nname = 'rdm'\n{tail}"));
     let y = of_bin(0);
     let own: Vec<f64> = [0..3, 3..NEUROIDS]
@@ -362,7 +364,8 @@ fn subjects_of_a_recording_are_scored_one_by_one() {
     assert_eq!(facts.neuroids, ["ann", "bob"]);
     assert!(facts.variant.subjects && facts.ceiling.is_some());
     let splits = "[splits]\nscheme = 'shuffle'\ncount = 4\ntest_size = 0.8\n";
-    let (found, _) = bench.scores("still", "subjects-splits", &format!("[metric]\nname = 'rdm'\n{splits}{tail}"));
+    let (found, _) =
+        bench.scores("still", "subjects-splits", &format!("[metric]\nname = 'rdm'\n{splits}{tail}"));
     assert_eq!(found.values.dim(), (4, 2));
 }
 
