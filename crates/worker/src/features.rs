@@ -97,7 +97,8 @@ pub fn execute(
         observer.on(&Event::FeaturesStarted { unit, missing: layers.len() });
         let (stimuli, fitted_on) = shown.stimuli()?;
         let read = model.with_stimuli(stimuli, fitted_on, unit.screen, observer, |source| {
-            let mut reading = Reading { execution, unit, missing: &missing, readers: None };
+            let labels = model.labels();
+            let mut reading = Reading { execution, unit, missing: &missing, labels, readers: None };
             reading.read(source, &layers)
         });
         match read {
@@ -167,6 +168,8 @@ struct Reading<'a> {
     execution: &'a Execution<'a>,
     unit: &'a FeaturesUnit,
     missing: &'a Missing,
+    /// Labels of the features, if they are probabilities.
+    labels: &'a [String],
     readers: Option<LayerReaders>,
 }
 
@@ -266,7 +269,7 @@ impl Reading<'_> {
         let gram = needs_gram.then(|| load_gram(self.execution, &unit.gram)).transpose()?;
         let bins = &plan.models[unit.model].time_bins;
         let metric =
-            TileMetric::new(&benchmark, bins, gram, plan.spec.features.precision).map_err(context)?;
+            TileMetric::new(&benchmark, bins, self.labels, gram, plan.spec.features.precision).map_err(context)?;
         Ok(TileScore { score, metric })
     }
 

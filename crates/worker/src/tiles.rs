@@ -26,13 +26,14 @@ pub struct TileMetric {
 }
 
 impl TileMetric {
-    /// `gram` is the layer's, whose rows are those of the activations, for metrics that need it.
+    /// `labels` are those of the features where these are probabilities. `gram` is the layer's, whose rows are those of the activations, for metrics that need it.
     ///
     /// # Errors
     /// Those of the metric, and a metric that does not read tiles.
     pub fn new(
         benchmark: &Arc<Benchmark>,
         model_bins: &[[f64; 2]],
+        labels: &[String],
         gram: Option<LayerGram>,
         precision: Precision,
     ) -> Result<Self, Error> {
@@ -45,7 +46,7 @@ impl TileMetric {
                 let gram = gram.map(|gram| rows::prepared(benchmark, model_bins, gram)).transpose()?;
                 Kernel::Reverse(ReversePredictivity::new(regression, responses, splits, gram.as_ref())?)
             }
-            Metric::Behavior => Kernel::Behavior(ReadoutReader::new(benchmark.clone(), precision)?),
+            Metric::Behavior => Kernel::Behavior(ReadoutReader::new(benchmark.clone(), labels, precision)?),
             Metric::Units => Kernel::Units(UnitReader::new(benchmark.clone())?),
             metric => {
                 return Err(Error::Parameter {

@@ -4,6 +4,8 @@ mod behavior;
 mod bundle;
 mod maps;
 mod neural;
+mod probabilities;
+mod probabilities;
 mod service;
 mod slot;
 mod synthesis;
