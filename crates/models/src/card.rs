@@ -198,7 +198,10 @@ impl ModelCard {
                 return Err(format!("both a network (`file` or `data`) and `[{name}]` are given; keep one"));
             }
             (Some(_), Some(_)) => {
-                return Err("both `[activations]` and `[probabilities]` are given; keep one, they are two models".into());
+                return Err(
+                    "both `[activations]` and `[probabilities]` are given; keep one, they are two models"
+                        .into(),
+                );
             }
             (Some(given), None) => (&given.file, &given.data, "activations."),
             (None, Some(given)) => (&given.file, &given.data, "probabilities."),
@@ -239,7 +242,9 @@ impl ModelCard {
             return Err("`layers.include` is empty; leave it out to take every layer".into());
         }
         if self.probabilities.is_some() && (self.readout.is_some() || !self.regions.is_empty()) {
-            return Err("`readout` and `[regions]` name layers, `[probabilities]` has none; remove them".into());
+            return Err(
+                "`readout` and `[regions]` name layers, `[probabilities]` has none; remove them".into()
+            );
         }
         match (&self.input, self.given()) {
             (Some(_), Some(_)) => {

@@ -125,11 +125,8 @@ fn joined(tiles: &[Array2<f32>]) -> Result<Array2<f32>, MetricError> {
 
 /// The column of each label of a benchmark among those of given probabilities.
 fn columns(behavior: &Behavior, labels: &[String]) -> Result<Vec<usize>, MetricError> {
-    let wrong = |value: &str, allowed| MetricError::Parameter {
-        name: "label",
-        value: format!("`{value}`"),
-        allowed,
-    };
+    let wrong =
+        |value: &str, allowed| MetricError::Parameter { name: "label", value: format!("`{value}`"), allowed };
     if matches!(behavior.choices, Choices::Similarity) {
         return Err(MetricError::Parameter {
             name: "metric",
@@ -138,11 +135,16 @@ fn columns(behavior: &Behavior, labels: &[String]) -> Result<Vec<usize>, MetricE
         });
     }
     if let Some(other) = labels.iter().find(|label| !behavior.labels.contains(label)) {
-        return Err(wrong(other, "is given probabilities, and no stimulus of the benchmark shows it (behavior.truth)"));
+        return Err(wrong(
+            other,
+            "is given probabilities, and no stimulus of the benchmark shows it (behavior.truth)",
+        ));
     }
     let of = |label: &String| {
         let found = labels.iter().position(|given| given == label);
-        found.ok_or_else(|| wrong(label, "is shown by the benchmark (behavior.truth), and has no given probabilities"))
+        found.ok_or_else(|| {
+            wrong(label, "is shown by the benchmark (behavior.truth), and has no given probabilities")
+        })
     };
     behavior.labels.iter().map(of).collect()
 }

@@ -268,8 +268,8 @@ impl Reading<'_> {
         let needs_gram = plan.benchmarks[unit.benchmark].variant.needs_gram;
         let gram = needs_gram.then(|| load_gram(self.execution, &unit.gram)).transpose()?;
         let bins = &plan.models[unit.model].time_bins;
-        let metric =
-            TileMetric::new(&benchmark, bins, self.labels, gram, plan.spec.features.precision).map_err(context)?;
+        let metric = TileMetric::new(&benchmark, bins, self.labels, gram, plan.spec.features.precision)
+            .map_err(context)?;
         Ok(TileScore { score, metric })
     }
 

@@ -106,7 +106,13 @@ impl LoadedModel {
             committed: match self {
                 Self::Network(network) => network.committed_layers().to_vec(),
                 // Answers are for behaviour alone.
-                Self::Given { labels, .. } => if labels.is_empty() { Vec::new() } else { vec![0] },
+                Self::Given { labels, .. } => {
+                    if labels.is_empty() {
+                        Vec::new()
+                    } else {
+                        vec![0]
+                    }
+                }
             },
             gradient: None,
         })
@@ -217,7 +223,11 @@ impl Images for Stimuli<'_> {
 
 /// Probabilities of these stimuli. A stimulus that others' decoders learn from needs none: it has zeros, which no stimulus with probabilities
 /// has.
-fn answers(given: &GivenActivations, ids: &[String], stimuli: &StimulusSet) -> Result<GivenActivations, Error> {
+fn answers(
+    given: &GivenActivations,
+    ids: &[String],
+    stimuli: &StimulusSet,
+) -> Result<GivenActivations, Error> {
     let known: std::collections::HashMap<&str, usize> =
         ids.iter().enumerate().map(|(row, id)| (id.as_str(), row)).collect();
     let values = given.activations(0..given.stimuli(), &[0])?;

@@ -35,7 +35,8 @@ fn write_benchmarks(directory: &Path, given: &Probabilities, truth: &[usize]) {
     fs::create_dir_all(directory.join("images")).expect("writable");
     let picture = root().join("crates/data/tests/data/images/png_l.png");
     fs::copy(picture, directory.join("images/dot.png")).expect("copied");
-    let mut stimuli = "stimulus_id,filename,object,use\nlearn,dot.png,".to_owned() + &given.labels[0] + ",fit\n";
+    let mut stimuli =
+        "stimulus_id,filename,object,use\nlearn,dot.png,".to_owned() + &given.labels[0] + ",fit\n";
     let mut trials = "stimulus_id,sample_obj,dist_obj,choice\n".to_owned();
     let mut count = 0;
     for (image, &shown) in truth.iter().enumerate() {
@@ -73,7 +74,12 @@ fn write_model(directory: &Path, name: &str, section: &str) {
     fs::write(directory.join(name).join("model.toml"), card).expect("writable");
 }
 
-fn load(directory: &Path, models: &[&str], benchmarks: &[&str], data: Option<&Path>) -> Result<Job, ventral_worker::Error> {
+fn load(
+    directory: &Path,
+    models: &[&str],
+    benchmarks: &[&str],
+    data: Option<&Path>,
+) -> Result<Job, ventral_worker::Error> {
     let spec = format!("name = 'answers'\nmodels = {models:?}\nbenchmarks = {benchmarks:?}\n");
     let spec = JobSpec::from_toml(&spec, "test.toml").expect("a spec");
     Job::load(spec, &directory.join("test.toml"), data, measure(Some(4 << 30)))
