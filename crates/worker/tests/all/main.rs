@@ -5,7 +5,6 @@ mod bundle;
 mod maps;
 mod neural;
 mod probabilities;
-mod probabilities;
 mod service;
 mod slot;
 mod synthesis;
