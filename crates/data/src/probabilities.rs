@@ -60,7 +60,7 @@ fn check(found: &Probabilities) -> std::result::Result<(), String> {
         let sum: f64 = row.iter().map(|&p| f64::from(p)).sum();
         if (sum - 1.0).abs() > SUM_TOLERANCE {
             return Err(format!(
-                "stimulus `{id}`: the probabilities sum to {sum}, not to 1; give those of all labels"
+                "stimulus `{id}`: the probabilities sum to {sum:.4}, not to 1; give those of all labels"
             ));
         }
     }

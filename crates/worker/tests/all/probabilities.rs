@@ -176,7 +176,7 @@ fn answers_that_do_not_fit_are_refused_with_the_reason() {
         (SMALL.replace("dog", "wolf"), "`wolf`"),
         (SMALL.replace("cat,dog", "cat,dog,cow").replace("\n", ",0\n").replacen("cow,0", "cow", 1), "`cow`"),
         (SMALL.replace("d,0.2,0.8\n", ""), "`d`"),
-        (SMALL.replace("0.3", "0.4"), "sum to 1.1"),
+        (SMALL.replace("0.3", "0.4"), "sum to 1.1000, not to 1"),
         (SMALL.replace("0.7,0.3", "1.7,-0.7"), "1.7 is no probability"),
         (SMALL.replace("0.7", "nan"), "no probability"),
         (SMALL.replace("b,", "a,"), "`a`"),
