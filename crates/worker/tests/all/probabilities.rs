@@ -20,7 +20,7 @@ fn u(i: usize, j: usize, stream: usize) -> f64 {
         ^ (j as u32).wrapping_mul(19_349_663)
         ^ (stream as u32).wrapping_mul(83_492_791);
     for _ in 0..2 {
-        h = (h ^ h >> 16).wrapping_mul(0x45D9_F3B);
+        h = (h ^ h >> 16).wrapping_mul(0x045D_9F3B);
     }
     f64::from(h ^ h >> 16) / f64::from(1u32 << 16).powi(2)
 }
