@@ -43,7 +43,7 @@ pub struct LayerScore {
     pub precision: Option<Precision>,
     /// Values of the metric that are not defined, if there are any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub undefined: Option<Undefined>,
+    pub undefined: Option<Box<Undefined>>,
 }
 
 impl LayerScore {
@@ -70,7 +70,7 @@ impl LayerScore {
     #[must_use]
     pub fn note(&self) -> Option<String> {
         let skipped = |undefined: &&Undefined| undefined.rule == UndefinedRule::Skipped;
-        self.undefined.as_ref().filter(skipped).map(Undefined::to_string)
+        self.undefined.as_deref().filter(skipped).map(Undefined::to_string)
     }
 
     /// The ceiled score with its splits, if there is one.

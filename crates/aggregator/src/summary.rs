@@ -25,11 +25,12 @@ pub(crate) fn score(benchmark: &BenchmarkFacts, values: Array2<f64>) -> Score {
     ventral_metrics::SplitScores { values, alphas: Vec::new() }.summary(rule(benchmark))
 }
 
-/// What stands behind the ± of a benchmark's scores.
+/// What stands behind the ± of a benchmark's scores; nothing if they have none.
 #[must_use]
-pub fn error_bar(benchmark: &BenchmarkFacts) -> &'static str {
+pub fn error_bar(benchmark: &BenchmarkFacts) -> Option<&'static str> {
     let variant = &benchmark.variant;
-    match (rule(benchmark), benchmark.metric.as_str()) {
+    Some(match (rule(benchmark), benchmark.metric.as_str()) {
+        (Summary::Median, _) if benchmark.splits <= 1 => return None,
         (Summary::Sample, _) if variant.subjects => "standard error over subjects",
         (Summary::Sample, _) => "standard error over images",
         (Summary::Median, _) => "standard error over splits",
@@ -37,5 +38,5 @@ pub fn error_bar(benchmark: &BenchmarkFacts) -> &'static str {
         (_, "error_consistency") => "standard deviation over people and conditions",
         (_, "i1" | "i1n" | "i2" | "i2n" | "o1" | "o2") => "standard deviation over halves of the trials",
         _ => "standard deviation over people",
-    }
+    })
 }

@@ -122,7 +122,7 @@ fn model_card(file: PathBuf, data_dir: Option<&Path>, problems: &mut Vec<String>
 }
 
 fn names_absolute(card: &ModelCard) -> bool {
-    let given = card.activations.iter().flat_map(|given| [&given.file, &given.data]);
+    let given = card.given().into_iter().flat_map(|given| [&given.file, &given.data]);
     [&card.file, &card.data].into_iter().chain(given).flatten().any(|path| path.is_absolute())
 }
 

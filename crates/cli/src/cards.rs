@@ -193,6 +193,9 @@ pub fn benchmark_text(benchmark: &Benchmark) -> String {
     row("stimuli", format!("{}{}", units::count(benchmark.stimuli.len() as u64), pooled.unwrap_or_default()));
     let what = match &benchmark.target {
         Target::Responses { .. } => "neuroids",
+        Target::Rdm { subjects, .. } if !subjects.is_empty() => {
+            &format!("pairs of stimuli, of each of {} subjects", subjects.len())
+        }
         Target::Rdm { .. } => "pairs of stimuli",
         Target::Behavior(behavior) => match &behavior.people {
             People::Nobody => "answers",

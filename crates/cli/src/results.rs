@@ -169,7 +169,9 @@ pub fn scores(context: &Context, job: Option<&str>, model: Option<&str>, benchma
 /// What ± is, a line per kind of error bar.
 fn error_bars<'a>(benchmarks: impl Iterator<Item = &'a BenchmarkFacts>) -> String {
     let mut kinds: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-    benchmarks.for_each(|b| kinds.entry(error_bar(b)).or_default().push(&b.identifier));
+    benchmarks
+        .filter_map(|b| Some((error_bar(b)?, b.identifier.as_str())))
+        .for_each(|(kind, name)| kinds.entry(kind).or_default().push(name));
     kinds.into_iter().map(|(kind, of)| format!("± {kind}: {}\n", of.join(", "))).collect()
 }
 

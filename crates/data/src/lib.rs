@@ -17,6 +17,7 @@ pub mod limits;
 mod mat;
 mod netcdf;
 mod nifti;
+mod probabilities;
 mod scan;
 mod stimuli;
 mod table;
@@ -46,6 +47,7 @@ pub use nifti::{
     Intent, MapValues, NiftiHeader, NiftiMap, NiftiReader, NiftiType, NiftiVolume, Placement, read_header,
     read_volume,
 };
+pub use probabilities::{Probabilities, read_probabilities};
 pub use scan::{
     Alignment, BidsCard, BidsName, ConditionsCard, FileCard, GivenRdm, LabelsCard, NeighbourLists, RdmCard,
     Removed, RunCard, RunData, SCAN_FILE, Scan, ScanCard, ScanSubject, SubjectCard, SubjectData, Texts,

@@ -53,11 +53,15 @@ fn check(found: &Probabilities) -> std::result::Result<(), String> {
     for (id, row) in found.ids.iter().zip(found.values.rows()) {
         let wrong = row.iter().zip(&found.labels).find(|(p, _)| !(0.0..=1.0).contains(*p));
         if let Some((p, label)) = wrong {
-            return Err(format!("stimulus `{id}`, label `{label}`: {p} is no probability; give numbers from 0 to 1"));
+            return Err(format!(
+                "stimulus `{id}`, label `{label}`: {p} is no probability; give numbers from 0 to 1"
+            ));
         }
         let sum: f64 = row.iter().map(|&p| f64::from(p)).sum();
         if (sum - 1.0).abs() > SUM_TOLERANCE {
-            return Err(format!("stimulus `{id}`: the probabilities sum to {sum}, not to 1; give those of all labels"));
+            return Err(format!(
+                "stimulus `{id}`: the probabilities sum to {sum:.4}, not to 1; give those of all labels"
+            ));
         }
     }
     Ok(())
@@ -68,7 +72,9 @@ fn from_netcdf(bytes: Vec<u8>) -> std::result::Result<Probabilities, ParseError>
     let axis = &assembly.neuroid_axis;
     let labels = assembly.neuroid.column(axis).ok_or_else(|| {
         let names = assembly.neuroid.names();
-        ParseError::Invalid(format!("the dimension `{axis}` has no coordinate of its name with the labels; it has: {names}"))
+        ParseError::Invalid(format!(
+            "the dimension `{axis}` has no coordinate of its name with the labels; it has: {names}"
+        ))
     })?;
     if assembly.values.len_of(Axis(2)) != 1 {
         return Err(ParseError::invalid("there are several time bins; average them"));
@@ -85,7 +91,11 @@ fn from_table(bytes: Vec<u8>) -> std::result::Result<Probabilities, ParseError> 
         .map_err(|_| ParseError::invalid("it is neither a NetCDF-4 file nor a table of UTF-8 text (CSV)"))?;
     let table: Table = parse_table(&text)?;
     let ids = table.first_of(&STIMULUS_ID).ok_or_else(|| {
-        ParseError::Invalid(format!("there is no column `{}`; the table has: {}", STIMULUS_ID[0], table.names()))
+        ParseError::Invalid(format!(
+            "there is no column `{}`; the table has: {}",
+            STIMULUS_ID[0],
+            table.names()
+        ))
     })?;
     let columns: Vec<_> =
         table.columns().iter().filter(|column| !STIMULUS_ID.contains(&column.name.as_str())).collect();

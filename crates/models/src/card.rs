@@ -13,7 +13,8 @@ use crate::{Error, FORWARD_BATCH, suggest};
 
 /// What a model is and how images are shown to it: `model.toml`.
 ///
-/// A model is either a network (`file` or `data`, with `[input]`) or activations that were computed elsewhere (`[activations]`).
+/// A model is a network (`file` or `data`, with `[input]`), or activations (`[activations]`) or answers (`[probabilities]`) that were
+/// computed elsewhere.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ModelCard {
@@ -45,6 +46,8 @@ pub struct ModelCard {
     pub description: Option<String>,
     /// Activations that were computed elsewhere, instead of a network.
     pub activations: Option<GivenFile>,
+    /// Probabilities of labels that were computed elsewhere: the model's answers, instead of a network.
+    pub probabilities: Option<GivenFile>,
     #[serde(skip)]
     path: PathBuf,
     #[serde(skip)]
@@ -67,7 +70,7 @@ impl Default for LayerPatterns {
     }
 }
 
-/// A file of activations that were computed elsewhere.
+/// A file of activations or probabilities that were computed elsewhere.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct GivenFile {
@@ -106,14 +109,19 @@ impl ModelCard {
         &self.path
     }
 
-    /// The ONNX or activations file, resolved.
+    /// What was computed elsewhere, if the card names no network.
+    pub fn given(&self) -> Option<&GivenFile> {
+        self.activations.as_ref().or(self.probabilities.as_ref())
+    }
+
+    /// The ONNX, activations or probabilities file, resolved.
     pub fn source(&self) -> &Path {
         &self.source
     }
 
     /// Whether [`ModelCard::source`] is named relative to the data directory; to the card otherwise.
     pub fn is_in_data_dir(&self) -> bool {
-        self.data.is_some() || self.activations.as_ref().is_some_and(|given| given.data.is_some())
+        self.data.is_some() || self.given().is_some_and(|given| given.data.is_some())
     }
 
     /// The files that the card reads: the ONNX or activations file, and the weight files that the former names.
@@ -122,7 +130,7 @@ impl ModelCard {
     /// [`Error::Read`], [`Error::Model`].
     pub fn files(&self) -> Result<Vec<PathBuf>, Error> {
         let mut files = vec![self.source.clone()];
-        if self.activations.is_none() {
+        if self.given().is_none() {
             files.extend(OnnxFile::weight_files(&self.source)?);
         }
         Ok(files)
@@ -139,10 +147,11 @@ impl ModelCard {
     /// # Errors
     /// [`Error::Read`], [`Error::Model`], [`Error::Sha256`].
     pub fn digest(&self) -> Result<String, Error> {
-        if self.activations.is_some() {
+        if self.given().is_some() {
             let bytes_digest = hash_file(&self.source)?;
             self.check_sha256(&bytes_digest)?;
-            return Ok(digest_of(&format!("given activations\nbytes {bytes_digest}\n")));
+            let what = if self.activations.is_some() { "activations" } else { "probabilities" };
+            return Ok(digest_of(&format!("given {what}\nbytes {bytes_digest}\n")));
         }
         self.digest_with(&self.open()?)
     }
@@ -185,14 +194,21 @@ impl ModelCard {
     }
 
     fn resolve(&self, data_dir: Option<&Path>) -> Result<PathBuf, String> {
-        let (file, data, prefix) = match &self.activations {
-            Some(_) if self.file.is_some() || self.data.is_some() => {
+        let network = self.file.is_some() || self.data.is_some();
+        let (file, data, prefix) = match (&self.activations, &self.probabilities) {
+            (Some(_), _) | (_, Some(_)) if network => {
+                let name = if self.activations.is_some() { "activations" } else { "probabilities" };
+                return Err(format!("both a network (`file` or `data`) and `[{name}]` are given; keep one"));
+            }
+            (Some(_), Some(_)) => {
                 return Err(
-                    "both a network (`file` or `data`) and `[activations]` are given; keep one".into()
+                    "both `[activations]` and `[probabilities]` are given; keep one, they are two models"
+                        .into(),
                 );
             }
-            Some(given) => (&given.file, &given.data, "activations."),
-            None => (&self.file, &self.data, ""),
+            (Some(given), None) => (&given.file, &given.data, "activations."),
+            (None, Some(given)) => (&given.file, &given.data, "probabilities."),
+            (None, None) => (&self.file, &self.data, ""),
         };
         match (file, data) {
             (Some(file), None) => Ok(self.path.parent().unwrap_or(Path::new("")).join(file)),
@@ -222,8 +238,15 @@ impl ModelCard {
         if self.layers.include.is_empty() {
             return Err("`layers.include` is empty; leave it out to take every layer".into());
         }
-        match (&self.input, &self.activations) {
-            (Some(_), Some(_)) => Err("`[input]` has no meaning with `[activations]`; remove it".into()),
+        if self.probabilities.is_some() && (self.readout.is_some() || !self.regions.is_empty()) {
+            return Err(
+                "`readout` and `[regions]` name layers, `[probabilities]` has none; remove them".into()
+            );
+        }
+        match (&self.input, self.given()) {
+            (Some(_), Some(_)) => {
+                Err("`[input]` has no meaning with `[activations]` or `[probabilities]`; remove it".into())
+            }
             (None, None) => Err("`[input]` is missing; say at least `size = [height, width]`".into()),
             (Some(input), None) => input.check(),
             (None, Some(_)) => Ok(()),

@@ -41,7 +41,7 @@ pub struct ModelFacts {
 }
 
 impl ModelFacts {
-    /// Number of layers that brain maps compare with.
+    /// Number of layers that brain maps compare with; none of a model that is given by its answers, and scored on behaviour alone.
     #[must_use]
     pub fn mapped(&self) -> usize {
         self.layers.len() - self.committed.len()

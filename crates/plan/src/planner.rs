@@ -237,6 +237,8 @@ impl Plan {
 
     fn add_model(&mut self, model: usize) {
         let facts = self.models[model].clone();
+        // Given answers: there is nothing to compare with brains.
+        let answers = facts.mapped() == 0;
         let key = |benchmark: &BenchmarkFacts| Shown::of_benchmark(0, benchmark).key(facts.degrees);
         let benchmarks = self.benchmarks.clone();
         // Stimuli for which behaviour alone is wanted are read from one layer.
@@ -245,7 +247,7 @@ impl Plan {
         // Maps and comparisons with natural images are of all layers.
         let scans = self.scans.iter().enumerate().filter_map(Shown::of_scan);
         let pools = self.pools.iter().enumerate().filter(|_| facts.gradient.is_some());
-        let others: Vec<Shown> = scans.chain(pools.map(Shown::of_pool)).collect();
+        let others: Vec<Shown> = scans.chain(pools.map(Shown::of_pool)).filter(|_| !answers).collect();
         neural.extend(others.iter().map(|shown| shown.key(facts.degrees)));
         let grams = |wanted: &(Digest, Option<[u64; 2]>)| {
             let of_stimuli = benchmarks.iter().filter(|benchmark| key(benchmark) == *wanted);
@@ -255,7 +257,8 @@ impl Plan {
         };
         let mut by_stimuli: BTreeMap<(Digest, Option<[u64; 2]>), usize> = BTreeMap::new();
         for (index, benchmark) in benchmarks.iter().enumerate() {
-            if benchmark.variant.behavior.is_some() && facts.readout.is_none() {
+            let behavioral = benchmark.variant.behavior.is_some();
+            if (behavioral && facts.readout.is_none()) || (answers && !behavioral) {
                 continue;
             }
             let key = key(benchmark);

@@ -1,4 +1,4 @@
-//! Behaviour: a model's readout, read tile by tile, becomes choices; choices are compared with those of people.
+//! Behaviour: a model's readout, read tile by tile, becomes choices, or is the model's answer; choices are compared with those of people.
 
 use std::sync::Arc;
 
@@ -19,6 +19,8 @@ pub struct ReadoutReader {
 enum Readout {
     /// Everything; the category map says how many columns there may be.
     Values(Vec<Array2<f32>>),
+    /// Given probabilities; for each label of the benchmark, the column.
+    Answers(Vec<Array2<f32>>, Vec<usize>),
     Standardised(StandardisedGram),
     Gram(GramBuilder),
 }
@@ -31,10 +33,13 @@ struct Chosen {
 }
 
 impl ReadoutReader {
-    /// A reader for a benchmark of behaviour. It is one layer, so its products are in 64 bit whatever the job asks for.
-    pub fn new(benchmark: Arc<Benchmark>) -> Result<Self, MetricError> {
+    /// A reader for a benchmark of behaviour; `labels` are those of the features, where these are probabilities. It is one layer, so its
+    /// products are in 64 bit whatever the job asks for.
+    pub fn new(benchmark: Arc<Benchmark>, labels: &[String]) -> Result<Self, MetricError> {
         let (rows, precision) = (benchmark.rows(), Precision::F64);
-        let readout = match &task(&benchmark)?.choices {
+        let behavior = task(&benchmark)?;
+        let readout = match &behavior.choices {
+            _ if !labels.is_empty() => Readout::Answers(Vec::new(), columns(behavior, labels)?),
             Choices::Categories { .. } => Readout::Values(Vec::new()),
             Choices::Decoder { fit, .. } => {
                 Readout::Standardised(StandardisedGram::new(rows, fit, precision)?)
@@ -49,6 +54,10 @@ impl ReadoutReader {
         match &mut self.readout {
             Readout::Standardised(gram) => gram.push(first, tile),
             Readout::Gram(gram) => gram.push(first, tile),
+            Readout::Answers(tiles, _) => {
+                tiles.push(tile.to_owned());
+                Ok(())
+            }
             Readout::Values(tiles) => {
                 let Choices::Categories { map, .. } = &task(&self.benchmark)?.choices else { return Ok(()) };
                 let found = first as usize + tile.ncols();
@@ -66,9 +75,24 @@ impl ReadoutReader {
     pub fn finish(self) -> Result<SplitScores, MetricError> {
         let behavior = task(&self.benchmark)?;
         match (self.readout, &behavior.choices) {
+            (Readout::Answers(tiles, columns), _) => {
+                let all = joined(&tiles)?.select(Axis(1), &columns).mapv(f64::from);
+                let probabilities = all.select(Axis(0), &behavior.tested);
+                let none = probabilities.rows().into_iter().position(|row| row.iter().all(|p| *p == 0.0));
+                if let Some(position) = none {
+                    let id = self.benchmark.ids.get(behavior.tested[position]).cloned().unwrap_or_default();
+                    return Err(MetricError::Parameter {
+                        name: "stimulus",
+                        value: format!("`{id}`"),
+                        allowed: "has no given probabilities; every stimulus that people judged needs them",
+                    });
+                }
+                let labels = probabilities.rows().into_iter().map(|row| first_largest(row.iter().copied()));
+                let labels = labels.collect();
+                compare(behavior, &Chosen { labels, probabilities: Some(probabilities) })
+            }
             (Readout::Values(tiles), Choices::Categories { map, rule }) => {
-                let views: Vec<_> = tiles.iter().map(|tile| tile.view()).collect();
-                let all = concatenate(Axis(1), &views).map_err(|_| mismatch())?;
+                let all = joined(&tiles)?;
                 let labels = map.decide(all.select(Axis(0), &behavior.tested).view(), *rule)?;
                 compare(behavior, &Chosen { labels, probabilities: None })
             }
@@ -89,6 +113,37 @@ impl ReadoutReader {
             _ => Err(mismatch()),
         }
     }
+}
+
+fn joined(tiles: &[Array2<f32>]) -> Result<Array2<f32>, MetricError> {
+    let views: Vec<_> = tiles.iter().map(|tile| tile.view()).collect();
+    concatenate(Axis(1), &views).map_err(|_| mismatch())
+}
+
+/// The column of each label of a benchmark among those of given probabilities.
+fn columns(behavior: &Behavior, labels: &[String]) -> Result<Vec<usize>, MetricError> {
+    let wrong =
+        |value: &str, allowed| MetricError::Parameter { name: "label", value: format!("`{value}`"), allowed };
+    if matches!(behavior.choices, Choices::Similarity) {
+        return Err(MetricError::Parameter {
+            name: "metric",
+            value: "odd_one_out".to_owned(),
+            allowed: "compares readouts of a model, which given probabilities are not",
+        });
+    }
+    if let Some(other) = labels.iter().find(|label| !behavior.labels.contains(label)) {
+        return Err(wrong(
+            other,
+            "is given probabilities, and no stimulus of the benchmark shows it (behavior.truth)",
+        ));
+    }
+    let of = |label: &String| {
+        let found = labels.iter().position(|given| given == label);
+        found.ok_or_else(|| {
+            wrong(label, "is shown by the benchmark (behavior.truth), and has no given probabilities")
+        })
+    };
+    behavior.labels.iter().map(of).collect()
 }
 
 fn task(benchmark: &Benchmark) -> Result<&Behavior, MetricError> {

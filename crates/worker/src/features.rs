@@ -101,8 +101,8 @@ pub fn execute(
         let (stimuli, fitted_on) = shown.stimuli()?;
         let known = coarse.len();
         let read = model.with_stimuli(stimuli, fitted_on, unit.screen, observer, |source| {
-            let coarse = &mut coarse;
-            let mut reading = Reading { execution, unit, missing: &missing, readers: None, coarse };
+            let (coarse, labels) = (&mut coarse, model.labels());
+            let mut reading = Reading { execution, unit, missing: &missing, labels, readers: None, coarse };
             reading.read(source, &layers)
         });
         match read {
@@ -172,6 +172,8 @@ struct Reading<'a> {
     execution: &'a Execution<'a>,
     unit: &'a FeaturesUnit,
     missing: &'a Missing,
+    /// Labels of the features, if they are probabilities.
+    labels: &'a [String],
     readers: Option<LayerReaders>,
     /// Positions of the Grams whose 32-bit products say too little: they are read again, in 64 bit.
     coarse: &'a mut BTreeSet<usize>,
@@ -282,7 +284,7 @@ impl Reading<'_> {
         let needs_gram = plan.benchmarks[unit.benchmark].variant.needs_gram;
         let gram = needs_gram.then(|| load_gram(self.execution, &unit.gram)).transpose()?;
         let bins = &plan.models[unit.model].time_bins;
-        let metric = TileMetric::new(&benchmark, bins, gram).map_err(context)?;
+        let metric = TileMetric::new(&benchmark, bins, self.labels, gram).map_err(context)?;
         Ok(TileScore { score, metric })
     }
 

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use ndarray::{Array3, Axis};
-use ventral_data::{Benchmark, StimulusSet, read_activations};
+use ventral_data::{Benchmark, StimulusSet, read_activations, read_probabilities};
 use ventral_models::{
     ActivationSource, GivenActivations, Images, Layer, ModelCard, Network, NetworkActivations, select_layers,
 };
@@ -15,6 +15,8 @@ use crate::{Error, Event, Observer};
 
 /// What a readout is called unless the card says otherwise.
 const LOGITS: &str = "logits";
+/// What the one layer of given answers is called.
+const PROBABILITIES: &str = "probabilities";
 
 /// A model in memory.
 pub enum LoadedModel {
@@ -32,14 +34,28 @@ pub enum LoadedModel {
         identifier: String,
         /// Indices of layers that the card's patterns do not name, but a region or the readout does.
         committed: Vec<usize>,
+        /// Labels of the features, if they are the model's answers: probabilities.
+        labels: Vec<String>,
     },
 }
 
 impl LoadedModel {
     /// Loads what a card names.
     pub fn load(card: &ModelCard) -> Result<Self, Error> {
-        if card.activations.is_none() {
+        if card.given().is_none() {
             return Ok(Self::Network(Box::new(Network::load(card)?)));
+        }
+        if card.probabilities.is_some() {
+            let given = read_probabilities(card.source())?;
+            return Ok(Self::Given {
+                activations: GivenActivations::new(vec![(PROBABILITIES.to_owned(), given.values)])?,
+                ids: Some(given.ids),
+                time_bins: Vec::new(),
+                identifier: card.identifier.clone(),
+                // Answers are for behaviour alone.
+                committed: vec![0],
+                labels: given.labels,
+            });
         }
         let mut given = read_activations(card.source())?;
         let names: Vec<&str> = given.layers.iter().map(|(name, _)| name.as_str()).collect();
@@ -56,7 +72,16 @@ impl LoadedModel {
             ids: given.ids,
             time_bins: given.time_bins,
             identifier: card.identifier.clone(),
+            labels: Vec::new(),
         })
+    }
+
+    /// Labels of the features, if they are probabilities: the model's answers.
+    pub fn labels(&self) -> &[String] {
+        match self {
+            Self::Network(_) => &[],
+            Self::Given { labels, .. } => labels,
+        }
     }
 
     /// Its layers, in graph order.
@@ -86,7 +111,7 @@ impl LoadedModel {
             digest,
             layers: layers.map(|l| LayerFacts { name: l.name.clone(), features: l.features }).collect(),
             commitments: card.regions.clone(),
-            degrees: card.activations.is_none().then(|| card.visual_degrees()),
+            degrees: card.given().is_none().then(|| card.visual_degrees()),
             seconds_per_stimulus: self.seconds_per_stimulus(stimuli)?,
             weight_bytes,
             imagenet_top1: card.imagenet_top1,
@@ -102,7 +127,8 @@ impl LoadedModel {
 
     /// The layer that behaviour is read out from: the card's, or the one called `logits`.
     fn readout(&self, card: &ModelCard) -> Option<usize> {
-        let name = card.readout.as_deref().unwrap_or(LOGITS);
+        let usual = if card.probabilities.is_some() { PROBABILITIES } else { LOGITS };
+        let name = card.readout.as_deref().unwrap_or(usual);
         match self {
             Self::Network(network) => network.layer(name).ok(),
             Self::Given { activations, .. } => {
@@ -136,6 +162,9 @@ impl LoadedModel {
                 let images = Stimuli { set: stimuli, observer };
                 let source = NetworkActivations::new(network, &images, screen.map(|s| s.source_degrees));
                 act(&source.filling_from(fitted_on))
+            }
+            Self::Given { activations, ids: Some(ids), labels, .. } if !labels.is_empty() => {
+                act(&answers(activations, ids, stimuli)?)
             }
             Self::Given { activations, ids, time_bins, identifier, .. } => {
                 let bins = time_bins.len().max(1);
@@ -197,6 +226,25 @@ impl Images for Stimuli<'_> {
         }
         Ok(self.set.image(index)?.pixels)
     }
+}
+
+/// Probabilities of these stimuli. A stimulus that others' decoders learn from needs none: it has zeros, which no stimulus with probabilities
+/// has.
+fn answers(
+    given: &GivenActivations,
+    ids: &[String],
+    stimuli: &StimulusSet,
+) -> Result<GivenActivations, Error> {
+    let known: std::collections::HashMap<&str, usize> =
+        ids.iter().enumerate().map(|(row, id)| (id.as_str(), row)).collect();
+    let values = given.activations(0..given.stimuli(), &[0])?;
+    let mut found = ndarray::Array2::zeros((stimuli.len(), values[0].ncols()));
+    for (id, mut row) in stimuli.ids.iter().zip(found.rows_mut()) {
+        if let Some(&from) = known.get(id.as_str()) {
+            row.assign(&values[0].row(from));
+        }
+    }
+    Ok(GivenActivations::new(vec![(PROBABILITIES.to_owned(), found)])?)
 }
 
 /// The activations with their rows in this order.

@@ -24,13 +24,14 @@ pub struct TileMetric {
 }
 
 impl TileMetric {
-    /// `gram` is the layer's, whose rows are those of the activations, for metrics that need it.
+    /// `labels` are those of the features where these are probabilities. `gram` is the layer's, whose rows are those of the activations, for metrics that need it.
     ///
     /// # Errors
     /// Those of the metric, and a metric that does not read tiles.
     pub fn new(
         benchmark: &Arc<Benchmark>,
         model_bins: &[[f64; 2]],
+        labels: &[String],
         gram: Option<LayerGram>,
     ) -> Result<Self, Error> {
         let none = Array2::zeros((0, 0));
@@ -42,7 +43,7 @@ impl TileMetric {
                 let gram = gram.map(|gram| rows::prepared(benchmark, model_bins, gram)).transpose()?;
                 Kernel::Reverse(ReversePredictivity::new(regression, responses, splits, gram.as_ref())?)
             }
-            Metric::Behavior => Kernel::Behavior(ReadoutReader::new(benchmark.clone())?),
+            Metric::Behavior => Kernel::Behavior(ReadoutReader::new(benchmark.clone(), labels)?),
             Metric::Units => Kernel::Units(UnitReader::new(benchmark.clone())?),
             metric => {
                 return Err(Error::Parameter {

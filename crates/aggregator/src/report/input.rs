@@ -50,7 +50,7 @@ fn benchmark_info(facts: &BenchmarkFacts) -> BenchmarkInfo {
         splits: facts.splits,
         ceiling: facts.ceiling.map(|ceiling| ceiling.value),
         rule: facts.rule,
-        error_bar: crate::error_bar(facts).to_owned(),
+        error_bar: crate::error_bar(facts).map(str::to_owned),
         citation: facts.citation.clone(),
     }
 }

@@ -47,8 +47,8 @@ pub struct BenchmarkInfo {
     pub ceiling: Option<f64>,
     /// How it enters the score.
     pub rule: CeilingRule,
-    /// What the error bar of its scores is.
-    pub error_bar: String,
+    /// What the error bar of its scores is, if they have one.
+    pub error_bar: Option<String>,
     /// Whom to cite.
     pub citation: Option<String>,
 }

@@ -218,14 +218,14 @@ pub(crate) fn benchmark_line(benchmark: &BenchmarkInfo) -> String {
     let ceiling = benchmark
         .ceiling
         .map_or_else(|| "no ceiling".to_owned(), |c| format!("ceiling {}", Value::Number(c)));
+    let error_bar = benchmark.error_bar.as_ref().map_or_else(String::new, |kind| format!(", ± {kind}"));
     let splits = if benchmark.splits > 1 { format!(", {} splits", benchmark.splits) } else { String::new() };
     format!(
-        "{}, {} stimuli × {} targets{splits}, {ceiling}, rule {}, ± {}",
+        "{}, {} stimuli × {} targets{splits}, {ceiling}, rule {}{error_bar}",
         benchmark.metric,
         benchmark.stimuli,
         benchmark.targets,
         benchmark.rule.name(),
-        benchmark.error_bar
     )
 }
 

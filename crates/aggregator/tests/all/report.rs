@@ -94,7 +94,7 @@ fn info(region: usize) -> BenchmarkInfo {
         splits: 10,
         ceiling: Some([0.773, 0.69, 0.48][region]),
         rule: rules[region],
-        error_bar: "standard error over splits".into(),
+        error_bar: Some("standard error over splits".into()),
         citation: Some("Cowley, Stan, Pillow & Smith (2023)".into()),
     }
 }

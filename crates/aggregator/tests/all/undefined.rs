@@ -42,7 +42,8 @@ fn what_is_undefined_is_counted_and_named() {
 }
 
 fn scores() -> Vec<LayerScore> {
-    let noted = LayerScore { undefined: Some(of_five_folds()), ..scored_layer("odd", "a", 0, "v4", 0.915) };
+    let noted =
+        LayerScore { undefined: Some(Box::new(of_five_folds())), ..scored_layer("odd", "a", 0, "v4", 0.915) };
     vec![noted, scored_layer("even", "a", 0, "v4", 0.5)]
 }
 

@@ -5,6 +5,7 @@ mod bundle;
 mod maps;
 mod neural;
 mod precision;
+mod probabilities;
 mod service;
 mod slot;
 mod synthesis;
