@@ -6,7 +6,7 @@ use ventral_metrics::Precision;
 use crate::{Digest, Estimate};
 
 /// Revision of the layout and meaning of stored results; a change makes every old result a stranger.
-pub const RESULT_REVISION: u32 = 1;
+pub const RESULT_REVISION: u32 = 2;
 
 /// Stimuli shown at one size are put on the screen of a model that sees another (spec 2.5).
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]

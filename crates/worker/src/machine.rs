@@ -8,7 +8,7 @@ use ventral_metrics::{GramBuilder, Precision, TILE_FEATURES, TileConsumer};
 use ventral_plan::MachineFacts;
 
 /// Revision of the kernels: changes whenever the same input may give other bytes.
-pub const KERNEL_REVISION: u32 = 1;
+pub const KERNEL_REVISION: u32 = 2;
 
 /// Share of the free memory a job takes by default.
 const MEMORY_SHARE: f64 = 0.6;
