@@ -65,7 +65,7 @@ fn layers_as_csv_keep_every_digit_and_quote() {
     assert_eq!(rows[1][..4], ["net, v2", "conv|1", "0", "v4"]);
     assert_eq!(rows[1][7], "0.75", "the ceiling");
     assert_eq!(rows[1][8].parse::<f64>().unwrap(), 0.123_456_789_012_345_67);
-    assert_eq!(rows[2][5..], ["NaN", "", "0.75", "NaN", "", "failed", "line\nbreak", "", "0", ""]);
+    assert_eq!(rows[2][5..], ["NaN", "", "0.75", "NaN", "", "failed", "line break", "", "0", ""]);
 }
 
 #[test]

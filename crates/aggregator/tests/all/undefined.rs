@@ -75,7 +75,7 @@ fn a_score_that_passes_over_undefined_values_is_marked_wherever_it_is_shown() {
     assert!(text.contains(".915† ± .010") && text.contains("\n† odd, v4: 1 of 5 values"), "{text}");
     let csv = layers_csv(&scores()).expect("CSV");
     assert!(
-        csv.contains(",scored,,1,\"1 of 5 values are undefined") && csv.contains(",scored,,0,\n"),
+        csv.contains(",scored,,,1,\"1 of 5 values are undefined") && csv.contains(",scored,,,0,\n"),
         "{csv}"
     );
     let text = layers_markdown(&scores());

@@ -169,7 +169,8 @@ fn specs_that_cannot_be_used_are_errors() {
     write(&spec, "name = 'x'\n");
     assert!(matches!(collect(&spec, None), Err(Error::Spec(_))));
     write(&spec, vec![b'#'; (1 << 20) + 1]);
-    assert!(matches!(collect(&spec, None), Err(Error::File { .. })));
+    let error = collect(&spec, None).expect_err("too large");
+    assert!(matches!(error, Error::Io { .. }) && error.to_string().contains("limit is 1048576"), "{error}");
 }
 
 #[test]
