@@ -95,7 +95,8 @@ fn a_spec_scores_the_same_on_a_cluster_and_every_verb_shows_it() {
     assert_eq!((&done["job"]["state"], &done["job"]["units"]), (&Value::from("succeeded"), &Value::from(79)));
     assert_eq!(lab.json(&["submit", SPEC, "--request-id", "one"])["id"], job.as_str(), "the same request");
     let submission = lab.dir.path().join("store/jobs").join(&job).join("submission.json");
-    assert!(fs::read_to_string(submission).expect("the submission").contains("\"traceparent\":\"00-"));
+    let submission = fs::read_to_string(submission).expect("the submission");
+    assert!(submission.contains(r#""traceparent": "00-"#), "{submission}");
     let again = lab.json(&["submit", SPEC, "--follow"]);
     assert_eq!((&again["job"]["cached"], &again["job"]["done"]), (&Value::from(79), &Value::from(0)));
 
