@@ -33,7 +33,7 @@ const SOME_HEADERS: &[u8] = &[0, 0, 100, 1, 0, 0, 0, 0, 1, 0x83];
 
 /// What a silent connection says before it falls silent.
 const BEGINNINGS: [&[&[u8]]; 4] =
-    [&[], &[&PREFACE.split_at(10).0], &[PREFACE, SETTINGS], &[PREFACE, SETTINGS, SOME_HEADERS]];
+    [&[], &[PREFACE.split_at(10).0], &[PREFACE, SETTINGS], &[PREFACE, SETTINGS, SOME_HEADERS]];
 
 fn caps(config: &mut ServerConfig) {
     (config.limits.connections, config.limits.connections_per_address) = CAPS;

@@ -61,7 +61,7 @@ async fn what_others_have_uploaded_is_not_told() {
         let state = of_b.query_upload(query).await.expect("an answer").into_inner();
         let upload = of_b.upload(iter(vec![header(digest, 7, 0)])).await.expect_err("no bytes were sent");
         let download = v1::DownloadRequest { digest: digest.to_string(), ..Default::default() };
-        let download = of_b.download(download).await.err().expect("it is not theirs");
+        let download = of_b.download(download).await.expect_err("it is not theirs");
         let submitted = jobs_of_b.submit(submission(digest.as_str())).await.expect_err("it is not theirs");
         let all = [upload, download, submitted].map(|status| told(&status, digest));
         answers.push((missing, state.offset, state.complete, all));
