@@ -53,7 +53,8 @@ pub(crate) fn unseal(place: &Path, name: &str, stored: Vec<u8>) -> Result<Vec<u8
     if opening.as_bytes().starts_with(&stored) {
         return Err(damaged(&format!("{} bytes are no document", stored.len())));
     }
-    let wrong = opening.bytes().zip(&stored).filter(|(expected, found)| expected != *found).count();
+    let lacking = opening.len().saturating_sub(stored.len());
+    let wrong = lacking + opening.bytes().zip(&stored).filter(|(expected, found)| expected != *found).count();
     if wrong > WRONG_BYTES {
         return Ok(stored);
     }

@@ -234,7 +234,7 @@ fn names_follow_the_revision_of_the_mathematics() {
     let named = |algorithm: u32| {
         Digest::of_identity(&Identity {
             kind: "synthesis",
-            revision: 1,
+            revision: 2,
             algorithm,
             profile: plan.machine.profile.clone(),
             engine: "engine-1",

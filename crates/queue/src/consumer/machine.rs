@@ -31,10 +31,15 @@ pub const CAUSES: [&str; 9] = [
 pub fn machine_fault(error: &(dyn Error + 'static)) -> Option<&'static str> {
     let mut next = Some(error);
     while let Some(error) = next {
-        if let Some(cause) = error.downcast_ref::<io::Error>().and_then(of_io) {
+        let io = error.downcast_ref::<io::Error>();
+        if let Some(cause) = io.and_then(of_io) {
             return Some(cause);
         }
-        next = error.source();
+        // The source of an error that wraps another is the source of that one.
+        next = match io.and_then(io::Error::get_ref) {
+            Some(wrapped) => Some(wrapped),
+            None => error.source(),
+        };
     }
     None
 }
