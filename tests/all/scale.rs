@@ -35,8 +35,9 @@ struct Figures {
     half: Duration,
     /// Units finished in a second while takes were timed.
     paced: f64,
-    p50: Duration,
-    p99: Duration,
+    /// Times of takes; none where a small job was done before they were timed.
+    p50: Option<Duration>,
+    p99: Option<Duration>,
     rebuild: Duration,
     peak_bytes: u64,
 }
@@ -106,7 +107,7 @@ fn measure(units: u32) -> Option<Figures> {
     }
     let peak_bytes = peak(cluster.coordinator.id().expect("it runs"));
     let takes = runtime.block_on(fleet.stop());
-    let at = |share: usize| takes[(takes.len() - 1) * share / 100];
+    let at = |share: usize| takes.get(takes.len().saturating_sub(1) * share / 100).copied();
     Some(Figures { units, submit, half, paced, p50: at(50), p99: at(99), rebuild, peak_bytes })
 }
 
@@ -128,9 +129,11 @@ fn print(rows: &[Figures]) {
     );
     println!("|---:|---:|---:|---:|---:|---:|---:|---:|");
     for row in rows {
-        let milliseconds = |time: Duration| time.as_secs_f64() * 1e3;
+        let milliseconds = |time: Option<Duration>| {
+            time.map_or("-".to_owned(), |time| format!("{:.1}", time.as_secs_f64() * 1e3))
+        };
         println!(
-            "| {} | {:.2} | {:.0} | {:.2} | {:.0} | {:.1} | {:.1} | {} |",
+            "| {} | {:.2} | {:.0} | {:.2} | {:.0} | {} | {} | {} |",
             row.units,
             row.submit.as_secs_f64(),
             f64::from(row.units / 2) / row.half.as_secs_f64(),
