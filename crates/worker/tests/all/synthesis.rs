@@ -184,11 +184,11 @@ fn a_store_that_fails_costs_no_checkpoint() {
     let path = directory.path().join("checkpoints").join(&unit.as_str()[..2]).join(unit.as_str());
     let aside = directory.path().join("aside");
     fs::rename(&path, &aside).expect("movable");
-    fs::create_dir(&path).expect("something that cannot be read");
+    std::os::unix::fs::symlink(&path, &path).expect("something that cannot be opened");
     let diary = Diary::default();
     assert!(matches!(run(&job, &store, &diary), Err(Error::Store(_))));
     assert_eq!(*diary.0.lock().expect("no panic"), [""; 0], "not one step");
-    fs::remove_dir(&path).expect("removable");
+    fs::remove_file(&path).expect("removable");
     fs::rename(&aside, &path).expect("movable");
     run(&job, &store, &diary).expect("goes on");
     assert_eq!(diary.0.lock().expect("no panic")[0], "from 3");
