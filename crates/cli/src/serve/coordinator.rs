@@ -140,5 +140,6 @@ fn config(arguments: &ServerArgs) -> ServerConfig {
             blob_age: Duration::from_secs(u64::from(arguments.blob_days) * 24 * 3600),
             ..Limits::default()
         },
+        link: Some(telemetry::link),
     }
 }

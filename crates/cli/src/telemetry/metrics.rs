@@ -82,6 +82,9 @@ fn describe() {
     );
     describe_gauge!("ventral_slots", "Units this process runs at a time.");
     describe_gauge!("ventral_slots_busy", "Units in hand.");
+    describe_gauge!("ventral_leader", "1 while this coordinator leads.");
+    describe_gauge!("ventral_tenant_backlog", "Units that have not ended, by tenant, of the 100 largest.");
+    describe_gauge!("ventral_unit_oldest_seconds", "Time since the oldest unit in flight was admitted.");
     describe_gauge!("ventral_build_info", "1, with the version of the program.");
     describe_histogram!(
         "ventral_queue_request_seconds",

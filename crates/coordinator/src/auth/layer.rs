@@ -13,6 +13,7 @@ use tonic::body::Body;
 use tonic::transport::server::TlsConnectInfo;
 use tonic::{Code, Status};
 use tower::{Layer, Service};
+use tracing::Instrument as _;
 
 use super::table::{Access, Method, Shape, find};
 use super::{Identities, Identity, Role};
@@ -33,7 +34,12 @@ pub struct Door {
     pub gate: Arc<Gate>,
     /// Longest unary call.
     pub call_time: Duration,
+    /// Makes the span of a call part of its caller's trace.
+    pub link: Option<Link>,
 }
+
+/// Makes a span part of the trace that a W3C trace context names.
+pub type Link = fn(&tracing::Span, &str);
 
 /// Puts a [`Guard`] in front of the services.
 #[derive(Clone)]
@@ -97,6 +103,17 @@ impl Door {
             return Err(refuse(Code::PermissionDenied, Reason::RoleTooLow, message));
         }
         Ok(Admitted { method, identity, pass })
+    }
+
+    fn span(&self, request: &Request<Body>, method: &'static str) -> tracing::Span {
+        let identity = request.extensions().get::<Identity>();
+        let caller = identity.map_or("", |identity| identity.name.as_str());
+        let span = tracing::info_span!("call", method, caller);
+        let traceparent = request.headers().get("traceparent").and_then(|value| value.to_str().ok());
+        if let (Some(link), Some(traceparent)) = (self.link, traceparent) {
+            link(&span, traceparent);
+        }
+        span
     }
 
     fn identify(&self, request: &Request<Body>, address: Option<IpAddr>) -> Result<Identity, Status> {
@@ -196,7 +213,8 @@ where
                 request.extensions_mut().insert(identity);
             }
             let started = Instant::now();
-            let call = inner.call(request);
+            let span = door.span(&request, method.path);
+            let call = span.in_scope(|| inner.call(request)).instrument(span.clone());
             let response = match method.shape {
                 Shape::Stream => call.await?,
                 Shape::Unary => match tokio::time::timeout(door.call_time, call).await {

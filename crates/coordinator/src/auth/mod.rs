@@ -13,4 +13,4 @@ pub mod table;
 
 pub use identities::{Identities, IdentitiesError, MAX_IDENTITIES, MAX_IDENTITIES_BYTES};
 pub use identity::{Identity, Role};
-pub use layer::{Door, Guard, GuardLayer};
+pub use layer::{Door, Guard, GuardLayer, Link};

@@ -24,6 +24,8 @@ const IDLE: Duration = Duration::from_millis(50);
 const AFTER_ERROR: Duration = Duration::from_millis(500);
 /// How long the role of the one coordinator is held without renewal, in milliseconds.
 const LEAD_TTL_MS: u64 = 15_000;
+/// Tenants whose backlog is measured, the largest first: whoever names tenants must not fill the memory of whoever collects metrics.
+const MAX_TENANT_LABELS: usize = 100;
 /// Time between renewals of the role, and between looks at the workers.
 const RENEWAL: Duration = Duration::from_secs(2);
 
@@ -74,6 +76,7 @@ impl Core {
             }
         }
         self.inner.ready.send_replace(false);
+        metrics::gauge!("ventral_leader").set(0.0);
         // Another coordinator need not wait until the lead runs out.
         if let Err(error) = self.inner.queue.lead(&self.inner.name, 0).await {
             tracing::warn!(%error, "cannot give up the lead; it runs out in time");
@@ -83,7 +86,9 @@ impl Core {
     /// One round; whether there was something to do.
     async fn step(&self, state: &mut Loop) -> Result<bool, Error> {
         if state.renewed.is_none_or(|at| at.elapsed() >= RENEWAL) {
-            if !self.inner.queue.lead(&self.inner.name, LEAD_TTL_MS).await? {
+            let leads = self.inner.queue.lead(&self.inner.name, LEAD_TTL_MS).await?;
+            metrics::gauge!("ventral_leader").set(f64::from(u8::from(leads)));
+            if !leads {
                 return Err(Error::NotReady("another coordinator leads"));
             }
             self.meet_queue().await?;
@@ -283,7 +288,11 @@ impl Core {
 
     /// Puts units into the queue; their number.
     async fn admit(&self) -> Result<usize, Error> {
-        let entries = self.lock().select(MAX_ADMIT);
+        let entries = {
+            let mut state = self.lock();
+            state.now_ms = now_ms();
+            state.select(MAX_ADMIT)
+        };
         if entries.is_empty() {
             return Ok(0);
         }
@@ -359,6 +368,12 @@ impl Core {
         let state = self.lock();
         let open = state.jobs.values().filter(|job| !job.state().is_final()).count();
         metrics::gauge!("ventral_jobs_open").set(open as f64);
+        metrics::gauge!("ventral_unit_oldest_seconds").set(state.oldest_ms() as f64 / 1e3);
+        let mut tenants: Vec<(&str, u64)> = state.open_units().into_iter().collect();
+        tenants.sort_by_key(|(_, units)| std::cmp::Reverse(*units));
+        for (tenant, units) in tenants.into_iter().take(MAX_TENANT_LABELS) {
+            metrics::gauge!("ventral_tenant_backlog", "tenant" => tenant.to_owned()).set(units as f64);
+        }
         Ok(())
     }
 }

@@ -181,8 +181,14 @@ impl Core {
             return Ok(false);
         };
         let present: std::collections::HashSet<Digest> = present.into_iter().collect();
-        if let Some(job) = self.lock().jobs.get_mut(job) {
+        let control = self.lock().jobs.get_mut(job).and_then(|job| {
+            let known = job.control.found;
             job.planned(plan, |digest| present.contains(digest));
+            (known != job.control.found).then(|| job.control.clone())
+        });
+        if let Some(control) = control {
+            let id = job.to_owned();
+            blocking(self.store(), move |store| documents::save_control(store, &id, &control)).await?;
         }
         Ok(true)
     }

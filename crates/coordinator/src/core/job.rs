@@ -25,6 +25,9 @@ pub struct ControlDocument {
     pub round: u32,
     /// How it ended, if it has.
     pub end: Option<End>,
+    /// Units whose results were in the store when it was planned: what is there later was computed for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub found: Option<u64>,
 }
 
 /// How a job ended.
@@ -206,6 +209,7 @@ impl Job {
                 self.counts.waiting += 1;
             }
         }
+        self.tell_found_from_computed();
         for unit in 0..self.body.len() {
             if self.counts_unit(unit)
                 && self.phase(unit) == Phase::Blocked
@@ -213,6 +217,15 @@ impl Job {
             {
                 self.queue(UnitRef::Body(unit));
             }
+        }
+    }
+
+    /// After a restart of the coordinator what this job has computed itself is in the store, too.
+    fn tell_found_from_computed(&mut self) {
+        if matches!(self.body, Body::Evaluation(_)) {
+            let found = *self.control.found.get_or_insert(self.counts.cached);
+            self.counts.done = self.counts.cached.saturating_sub(found);
+            self.counts.cached -= self.counts.done;
         }
     }
 
@@ -449,7 +462,7 @@ impl Job {
 
     /// Forgets everything but what was submitted, to begin again: results in the store count.
     pub fn retry(&mut self) {
-        let control = ControlDocument { paused: false, round: self.control.round + 1, end: None };
+        let control = ControlDocument { round: self.control.round + 1, ..ControlDocument::default() };
         let (served, revision) = (self.served, self.revision);
         *self = Self::new(self.id.clone(), self.submission.clone(), control);
         (self.served, self.revision) = (served, revision + 1);

@@ -22,6 +22,8 @@ pub struct State {
     pub workers: Vec<WorkerRecord>,
     /// What tenants may use.
     pub policies: Policies,
+    /// Unix time in milliseconds, as last told.
+    pub now_ms: u64,
     in_flight: HashMap<UnitId, InFlight>,
     loads: Loads,
     turns: HashMap<String, Turns>,
@@ -34,6 +36,8 @@ struct InFlight {
     predicted_seconds: Option<f64>,
     /// What it counts in the window of its pool.
     work_ms: u64,
+    /// When it was admitted (Unix time in milliseconds).
+    since_ms: u64,
     waiters: Vec<(String, UnitRef)>,
 }
 
@@ -133,7 +137,8 @@ impl State {
         }
         let predicted_seconds = predicted_seconds(&job.body, unit);
         let work_ms = self.loads.add(pool, predicted_seconds);
-        let held = InFlight { pool: pool.to_owned(), predicted_seconds, work_ms, waiters: vec![waiter] };
+        let (pool, since_ms, waiters) = (pool.to_owned(), self.now_ms, vec![waiter]);
+        let held = InFlight { pool, predicted_seconds, work_ms, since_ms, waiters };
         self.in_flight.insert(entry.unit.clone(), held);
         Some(Some(entry))
     }
@@ -224,6 +229,23 @@ impl State {
     /// The waiters of a unit in flight.
     pub fn holders(&self, unit: &UnitId) -> Option<&[(String, UnitRef)]> {
         self.in_flight.get(unit).map(|held| held.waiters.as_slice())
+    }
+
+    /// Milliseconds since the oldest unit in flight was admitted; 0 without any.
+    pub fn oldest_ms(&self) -> u64 {
+        let oldest = self.in_flight.values().map(|held| held.since_ms).min();
+        oldest.map_or(0, |since_ms| self.now_ms.saturating_sub(since_ms))
+    }
+
+    /// Units that have not ended, by tenant; 0 for tenants whose jobs have all ended.
+    pub fn open_units(&self) -> BTreeMap<&str, u64> {
+        let mut tenants = BTreeMap::new();
+        for job in self.jobs.values() {
+            let counts = job.counts();
+            let open = if job.state().is_final() { 0 } else { counts.waiting + counts.admitted };
+            *tenants.entry(job.submission.tenant.as_str()).or_insert(0) += open;
+        }
+        tenants
     }
 
     /// Jobs of a tenant that have not ended.

@@ -3,7 +3,7 @@ use std::path::{Path, PathBuf};
 
 use tonic::transport::{Certificate, Identity, ServerTlsConfig};
 
-use crate::auth::IdentitiesError;
+use crate::auth::{IdentitiesError, Link};
 use crate::limits::Limits;
 
 /// Largest certificate or key file in bytes.
@@ -26,6 +26,8 @@ pub struct ServerConfig {
     pub open_scaler: bool,
     /// The limits.
     pub limits: Limits,
+    /// Makes the spans of calls part of their callers' traces.
+    pub link: Option<Link>,
 }
 
 /// Files for TLS, in PEM.
@@ -84,6 +86,7 @@ impl ServerConfig {
             insecure: false,
             open_scaler: false,
             limits: Limits::default(),
+            link: None,
         }
     }
 

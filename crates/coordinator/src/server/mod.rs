@@ -104,6 +104,7 @@ impl Server {
         let door = Arc::new(Door {
             identities,
             open_scaler: config.open_scaler,
+            link: config.link,
             gate: Gate::new(config.limits),
             call_time: config.limits.call_time,
         });

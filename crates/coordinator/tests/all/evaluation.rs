@@ -100,6 +100,21 @@ pub fn check(job: &Job) {
 }
 
 #[test]
+fn what_a_job_has_computed_was_not_found_after_a_restart() {
+    let plan = small_plan(false);
+    let found: std::collections::BTreeSet<Digest> = [plan.scores[0].digest.clone()].into();
+    let before = job(&plan, &|digest| found.contains(digest));
+    assert_eq!((before.counts().cached, before.counts().done), (1, 0));
+    let mut after = Job::new(before.id.clone(), before.submission.clone(), before.control.clone());
+    after.planned(plan.clone(), |digest| plan.scores[..3].iter().any(|score| score.digest == *digest));
+    assert_eq!((after.counts().cached, after.counts().done), (1, 2));
+    check(&after);
+    after.retry();
+    after.planned(plan.clone(), |digest| plan.scores[..3].iter().any(|score| score.digest == *digest));
+    assert_eq!((after.counts().cached, after.counts().done), (3, 0), "a new round finds it");
+}
+
+#[test]
 fn scores_wait_for_their_grams() {
     let plan = small_plan(false);
     let mut job = job(&plan, &|_| false);

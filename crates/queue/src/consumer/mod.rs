@@ -40,6 +40,9 @@ const ANSWER: Duration = Duration::from_secs(10);
 /// Longest wait for stopped units to come back.
 const STOPPING: Duration = Duration::from_secs(30);
 
+/// One take in so many prefers the last pool, so that a pool of small errands goes on beside one that is never empty.
+const LAST_FIRST: u64 = 8;
+
 /// How often a loop without work looks at the time.
 const TICK: Duration = Duration::from_secs(1);
 
@@ -126,6 +129,7 @@ async fn take_until_drained(
     let mut pause = Pause::new(config);
     let mut reaped = Instant::now();
     let shards = ranked_shards(&config.worker);
+    let mut takes: u64 = 0;
     while !control.is_draining() {
         control.check(config.give_up)?;
         let rest = control.rest();
@@ -142,12 +146,13 @@ async fn take_until_drained(
             control.changed(TICK).await;
             continue;
         }
-        let request = TakeRequest {
-            worker: config.worker.clone(),
-            pools: config.pools.clone(),
-            shards: shards.clone(),
-            count: free,
-        };
+        takes += 1;
+        let mut pools = config.pools.clone();
+        if takes.is_multiple_of(LAST_FIRST) {
+            pools.rotate_right(1);
+        }
+        let request =
+            TakeRequest { worker: config.worker.clone(), pools, shards: shards.clone(), count: free };
         match answer(queue.take(&request)).await {
             Ok(leases) if leases.is_empty() => {
                 control.reached();

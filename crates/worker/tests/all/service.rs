@@ -78,11 +78,15 @@ impl Lab {
     }
 
     async fn admit(&self, unit: &str) {
+        self.admit_to(DRILL_POOL, unit).await;
+    }
+
+    async fn admit_to(&self, pool: &str, unit: &str) {
         let work = Work::Drill { milliseconds: 0 };
         let assignment = Assignment { job: "j".to_owned(), work, traceparent: None, predicted_seconds: None };
         let entry = Entry {
             unit: UnitId(unit.to_owned()),
-            pool: DRILL_POOL.to_owned(),
+            pool: pool.to_owned(),
             shard: 0,
             job: "j".to_owned(),
             payload: serde_json::to_vec(&assignment).expect("plain data"),
@@ -270,6 +274,21 @@ async fn a_queue_out_of_reach_ends_the_worker_after_the_stated_time() {
     let ended = tokio::time::timeout(SOON, consumer::run(config, unreachable, executor, Control::default()));
     let error = ended.await.expect("an end").expect_err("an error");
     assert!(error.to_string().contains("connection refused"), "{error}");
+}
+
+#[tokio::test]
+async fn a_pool_of_errands_goes_on_beside_one_that_is_never_empty() {
+    let lab = Lab::new().await;
+    for unit in 0..50 {
+        lab.admit_to("job", &format!("unit-{unit}")).await;
+    }
+    lab.admit("errand").await;
+    let serving = lab.serve(1, |config| config.pools.insert(0, "job".to_owned()));
+    lab.until("the last unit ends", async |lab| lab.finished("unit-49").await).await;
+    let events = lab.queue.events(&Cursor::start(), 100).await.expect("events");
+    let place = events.iter().position(|(_, event)| event.unit.0 == "errand");
+    assert!(place.is_some_and(|place| place < 10), "{place:?}");
+    lab.drain(serving).await;
 }
 
 #[test]
