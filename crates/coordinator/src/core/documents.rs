@@ -7,8 +7,7 @@ use serde::{Deserialize, Serialize};
 use ventral_plan::{Digest, Plan};
 use ventral_store::{Failure, Store};
 
-use super::job::ControlDocument;
-use super::{Error, JobRequest, Submission};
+use super::{Counts, Error, JobRequest, JobState, Submission};
 
 /// What was submitted; written once.
 pub const SUBMISSION: &str = "submission.json";
@@ -18,6 +17,33 @@ pub const CONTROL: &str = "control.json";
 pub const PLAN: &str = "plan.json";
 /// Scores that cannot be had; replaced before each assembly.
 pub const FAILURES: &str = "failures.json";
+
+/// What users and time have made of a job: `control.json`.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct ControlDocument {
+    /// Whether admission is stopped.
+    pub paused: bool,
+    /// Counts retries; the names of the plan and assembly units contain it.
+    pub round: u32,
+    /// How it ended, if it has.
+    pub end: Option<End>,
+    /// Units whose results were in the store when it was planned: what is there later was computed for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub found: Option<u64>,
+}
+
+/// How a job ended.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct End {
+    /// The final state.
+    pub state: JobState,
+    /// Why.
+    pub reason: String,
+    /// Units by state.
+    pub counts: Counts,
+    /// Unix time in milliseconds.
+    pub ended_ms: u64,
+}
 
 /// The part of `plan.json` that the coordinator reads.
 #[derive(Deserialize)]

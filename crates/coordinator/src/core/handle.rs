@@ -10,9 +10,9 @@ use ventral_plan::Digest;
 use ventral_queue::{DeadUnit, Queue, UnitId, WorkerRecord};
 use ventral_store::Store;
 
-use super::documents::{self, blocking};
+use super::documents::{self, ControlDocument, blocking};
 use super::fair::Policies;
-use super::job::{ControlDocument, Job};
+use super::job::Job;
 use super::state::State;
 use super::{
     Control, Error, JobRequest, JobState, JobView, MAX_PRIORITY, MIN_PRIORITY, PoolView, Submission, views,

@@ -3,45 +3,18 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
 use ventral_plan::pool::{DRILL_POOL, pool_name, unit_class};
 use ventral_plan::{Digest, Plan, UnitReport};
 use ventral_queue::UnitId;
 use ventral_store::Failure;
 
+use super::documents::{ControlDocument, End};
 use super::lost::Lost;
 use super::units::{Body, Evaluation, UnitRef, pool_of, unit_id};
 use super::{Counts, JobRequest, JobState, Submission};
 
 /// Times a unit may send its input back to be made again before it fails.
 pub const MAX_INPUT_RETURNS: u32 = 3;
-
-/// What users and time have made of a job: `control.json`.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct ControlDocument {
-    /// Whether admission is stopped.
-    pub paused: bool,
-    /// Counts retries; the names of the plan and assembly units contain it.
-    pub round: u32,
-    /// How it ended, if it has.
-    pub end: Option<End>,
-    /// Units whose results were in the store when it was planned: what is there later was computed for it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub found: Option<u64>,
-}
-
-/// How a job ended.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct End {
-    /// The final state.
-    pub state: JobState,
-    /// Why.
-    pub reason: String,
-    /// Units by state.
-    pub counts: Counts,
-    /// Unix time in milliseconds.
-    pub ended_ms: u64,
-}
 
 /// State of a unit of the body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

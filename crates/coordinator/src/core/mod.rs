@@ -20,10 +20,10 @@ mod units;
 mod views;
 mod window;
 
-pub use documents::{Bundle, bundles};
+pub use documents::{Bundle, ControlDocument, End, bundles};
 pub use fair::{MAX_STORED_BYTES, MAX_WEIGHT, Policies, Policy, Turns};
 pub use handle::{Core, MAX_DRILL_UNITS, MAX_NAME_BYTES, MAX_REQUEST_ID_BYTES, job_id};
-pub use job::{ControlDocument, End, Job, MAX_INPUT_RETURNS, Phase};
+pub use job::{Job, MAX_INPUT_RETURNS, Phase};
 pub use state::State;
 pub use types::*;
 pub use units::UnitRef;
