@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::undefined::marked;
 use crate::{ChosenBy, Error, LayerScore, Leaf, LeafScore, Node, NodeContent, Selection, Value, hundredths};
 
 /// Which averages share a rank.
@@ -71,8 +72,7 @@ impl Cell {
     /// The value as it is shown: with a mark if undefined values were passed over.
     #[must_use]
     pub fn text(&self) -> String {
-        let mark = self.note.is_some().then_some(crate::UNDEFINED_MARK);
-        self.value.to_string() + &mark.map_or_else(String::new, String::from)
+        marked(&self.value, self.note.as_ref())
     }
 }
 

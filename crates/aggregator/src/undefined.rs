@@ -5,8 +5,17 @@ use std::fmt;
 use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 
+use crate::Value;
+
 /// Mark of a score some of whose values are undefined.
 pub const UNDEFINED_MARK: char = '†';
+/// What is shown of a value, with the mark if there is something to note.
+#[must_use]
+pub(crate) fn marked(value: &Value, note: Option<&String>) -> String {
+    let mark = note.map_or_else(String::new, |_| UNDEFINED_MARK.to_string());
+    format!("{value}{mark}")
+}
+
 /// Most places, and most splits, that are named.
 pub const MAX_PLACES: usize = 5;
 

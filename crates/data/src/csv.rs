@@ -111,4 +111,13 @@ mod tests {
         assert!(long(limits::MAX_CELL_BYTES).is_ok());
         assert!(long(limits::MAX_CELL_BYTES + 1).unwrap_err().contains("MAX_CELL_BYTES"));
     }
+
+    #[test]
+    fn cells_are_counted_while_they_are_read() {
+        let mut text = "a\n".repeat(limits::MAX_CELLS as usize);
+        assert_eq!(columns(&text, b',').unwrap()[0].ends.len() as u64, limits::MAX_CELLS);
+        text.push_str("a\n");
+        let error = columns(&text, b',').unwrap_err().to_string();
+        assert_eq!(error, "number of cells is 33554433, the limit is 33554432 (MAX_CELLS)");
+    }
 }

@@ -90,6 +90,14 @@ pub(crate) fn cases() -> Vec<Case> {
             cases.push(if heavy { case.heavy() } else { case });
         }
     }
+    for (count, text) in [(1 << 22, "it is a cell array [4194304, 1]"), ((1 << 22) + 1, "MAX_NESTED_VALUES")]
+    {
+        let (head, empty) = (head(CELL, &[count, 1], "x"), empty.clone());
+        let name = format!("a cell of {count} empty arrays");
+        cases.push(Case::refused(FAMILY, name, &[text], move |folder| {
+            inflating(folder, &head, &empty, count as u64 * 8)
+        }));
+    }
     let doubles = head(DOUBLE, &[4, 2], "x");
     cases.push(
         Case::refused(FAMILY, "inflates to 3 GB", &[FILE], move |folder| {

@@ -9,6 +9,8 @@ use crate::case::words;
 
 const FAMILY: &str = "netcdf";
 const FILE: &str = "responses.nc";
+/// What there is in groups without numbers.
+const NOTHING: &str = "no main variable";
 const UNDEFINED: u64 = u64::MAX;
 /// Bytes of a group in the file: object header, tree, heap, table of symbols.
 const GROUP_BYTES: u64 = 40 + 544 + 32 + HEAP_BYTES + 8 + 8 * 40;
@@ -65,18 +67,27 @@ pub(crate) fn cases() -> Vec<Case> {
     let chain = |length: usize, links: usize| -> Vec<Vec<usize>> {
         (0..length).map(|i| if i + 1 < length { vec![i + 1; links] } else { Vec::new() }).collect()
     };
-    let graphs: [(&'static str, Vec<Vec<usize>>); 6] = [
-        ("a group in itself", vec![vec![0]]),
-        ("two groups in each other", vec![vec![1], vec![2], vec![1]]),
-        ("seven groups in each other", vec![(0..7).collect(); 7]),
-        ("a chain of 60 groups, each twice in the one above", chain(60, 2)),
-        ("a chain of 15 groups, each seven times in the one above", chain(15, 7)),
-        ("a chain of 3000 groups", chain(3000, 1)),
+    // Seven in each, `last` beside the root.
+    let tree = |last: usize| -> Vec<Vec<usize>> {
+        (0..=last).map(|i| (7 * i + 1..=7 * i + 7).filter(|&child| child <= last).collect()).collect()
+    };
+    let (deep, many) = ("MAX_NESTING", "MAX_GROUPS");
+    let graphs: [(&'static str, &'static str, Vec<Vec<usize>>); 10] = [
+        ("a group in itself", deep, vec![vec![0]]),
+        ("two groups in each other", deep, vec![vec![1], vec![2], vec![1]]),
+        ("seven groups in each other", deep, vec![(0..7).collect(); 7]),
+        ("a chain of 60 groups, each twice in the one above", deep, chain(60, 2)),
+        ("a chain of 15 groups, each seven times in the one above", many, chain(15, 7)),
+        ("a chain of 3000 groups", deep, chain(3000, 1)),
+        ("groups as deep as they may be", NOTHING, chain(17, 1)),
+        ("one group too deep", deep, chain(18, 1)),
+        ("as many groups as there may be", NOTHING, tree(1000)),
+        ("one group too many", many, tree(1001)),
     ];
     let mut cases = Vec::new();
-    for (name, groups) in graphs {
+    for (name, text, groups) in graphs {
         let bytes = hdf5(&groups);
-        cases.push(Case::refused(FAMILY, name, &[FILE], move |folder| {
+        cases.push(Case::refused(FAMILY, name, &[FILE, text], move |folder| {
             write(folder, FILE, &bytes)?;
             benchmark(folder)
         }));

@@ -2,6 +2,7 @@
 
 use super::markdown::{Align, footnotes, table};
 use super::{csv_text, exact, full, status, write_row};
+use crate::undefined::marked;
 use crate::{Error, LayerScore};
 
 const HEADINGS: [&str; 15] = [
@@ -91,7 +92,7 @@ pub fn layers_markdown(layers: &[LayerScore]) -> String {
             layer.benchmark.clone(),
             layer.raw_value().to_string(),
             number(layer.ceiling),
-            marked(layer),
+            marked(&layer.value(), layer.note().as_ref()),
             number(error),
         ]
     };
@@ -99,9 +100,4 @@ pub fn layers_markdown(layers: &[LayerScore]) -> String {
         Some((format!("{}, {}, {}", layer.model, layer.layer, layer.benchmark), layer.note()?))
     });
     table(&headings, &layers.iter().map(row).collect::<Vec<_>>()) + &footnotes(notes)
-}
-
-fn marked(layer: &LayerScore) -> String {
-    let mark = if layer.note().is_some() { crate::UNDEFINED_MARK.to_string() } else { String::new() };
-    layer.value().to_string() + &mark
 }

@@ -213,6 +213,11 @@ pub(crate) fn undefined(report: &Report) -> Vec<Problem> {
     report.leaderboard.notes().map(problem).collect()
 }
 
+/// The number in full, and on a line of its own what must be said of it.
+pub(crate) fn exact_and_note(number: f64, note: Option<&String>) -> String {
+    note.map_or_else(|| number.to_string(), |note| format!("{number}\n{note}"))
+}
+
 /// One line about a benchmark.
 pub(crate) fn benchmark_line(benchmark: &BenchmarkInfo) -> String {
     let ceiling = benchmark

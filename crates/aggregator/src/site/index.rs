@@ -24,6 +24,8 @@ pub(super) struct Page<'a> {
     benchmarks: Vec<BenchmarkRow<'a>>,
     problems: Vec<Problem>,
     more_problems: usize,
+    undefined: Vec<Problem>,
+    more_undefined: usize,
     provenance: &'a [Provenance],
 }
 
@@ -75,6 +77,9 @@ pub(super) fn page<'a>(site: &'a Site, files: &Files) -> Page<'a> {
     let mut problems = tables::problems(report);
     let more_problems = problems.len().saturating_sub(MAX_PROBLEMS);
     problems.truncate(MAX_PROBLEMS);
+    let mut undefined = tables::undefined(report);
+    let more_undefined = undefined.len().saturating_sub(MAX_PROBLEMS);
+    undefined.truncate(MAX_PROBLEMS);
     let headings = board::headings(&report.leaderboard, files);
     Page {
         shell: Shell::new(report.title.clone(), ""),
@@ -90,6 +95,8 @@ pub(super) fn page<'a>(site: &'a Site, files: &Files) -> Page<'a> {
         benchmarks: report.benchmarks.iter().map(|b| benchmark_row(site, files, b)).collect(),
         problems,
         more_problems,
+        undefined,
+        more_undefined,
         provenance: &report.provenance,
     }
 }

@@ -7,8 +7,11 @@ use crate::report::depth::{self, Line};
 use crate::report::page::both;
 use crate::report::series::{legend, models};
 use crate::report::spread;
-use crate::report::tables::{Problem, benchmark_line, breakable, problems, reason_of_choice};
-use crate::{BenchmarkInfo, LeafScore, Provenance, Selection, Value, ranks};
+use crate::report::tables::{
+    Problem, benchmark_line, breakable, exact_and_note, problems, reason_of_choice, undefined,
+};
+use crate::undefined::marked;
+use crate::{BenchmarkInfo, LayerScore, LeafScore, Provenance, Selection, Value, ranks};
 
 /// Models whose splits are drawn.
 const MAX_SPREAD: usize = 60;
@@ -29,6 +32,7 @@ pub(super) struct Page<'a> {
     depth: String,
     spread: String,
     problems: Vec<Problem>,
+    undefined: Vec<Problem>,
     facts: Vec<Provenance>,
 }
 
@@ -52,7 +56,12 @@ fn is_of(selection: &Selection, info: &BenchmarkInfo) -> bool {
     selection.benchmark.identifier == info.identifier && selection.benchmark.version == info.version
 }
 
-fn model_row(selection: &Selection, rank: Option<usize>, value: &Value, files: &Files) -> ModelRow {
+fn model_row(
+    selection: &Selection,
+    rank: Option<usize>,
+    (value, note): (&Value, &Option<String>),
+    files: &Files,
+) -> ModelRow {
     let scored = selection.layer_score();
     let raw = scored.and_then(|s| s.raw.as_ref()).map(|s| s.value).filter(|v| v.is_finite());
     let error = scored.and_then(|s| s.ceiled_score()).map(|s| s.error).filter(|e| e.is_finite());
@@ -61,13 +70,13 @@ fn model_row(selection: &Selection, rank: Option<usize>, value: &Value, files: &
         name: breakable(&selection.model),
         link: files.models.path(&selection.model).to_owned(),
         model: selection.model.clone(),
-        value: value.to_string(),
+        value: marked(value, note.as_ref()),
         sort: value.number().map_or_else(String::new, |number| number.to_string()),
         error: error.map_or_else(String::new, |error| format!("±{}", Value::Number(error))),
         hint: match value {
             Value::Missing => "not run".to_owned(),
             Value::Failed { reason } => format!("failed: {reason}"),
-            Value::Number(number) => number.to_string(),
+            Value::Number(number) => exact_and_note(*number, note.as_ref()),
         },
         raw: raw.map_or_else(String::new, |raw| Value::Number(raw).to_string()),
         raw_sort: raw.map_or_else(String::new, |raw| raw.to_string()),
@@ -86,18 +95,20 @@ fn rows(site: &Site, files: &Files, info: &BenchmarkInfo) -> Vec<ModelRow> {
     let selections: Vec<&Selection> = report.selections.iter().filter(|s| is_of(s, info)).collect();
     // What the tree counts, so that the numbers here are those of the table of all models.
     let column = report.leaderboard.columns.iter().position(|c| c.identifier == info.identifier);
-    let value = |selection: &&Selection| {
+    let counted = |selection: &&Selection| {
         let row = report.leaderboard.rows.iter().find(|row| row.model == selection.model);
-        let cell = row.and_then(|row| row.cells.get(column?));
-        cell.map_or_else(|| selection.value(LeafScore::Ceiled), |cell| cell.value.clone())
+        match row.and_then(|row| row.cells.get(column?)) {
+            Some(cell) => (cell.value.clone(), cell.note.clone()),
+            None => (selection.value(LeafScore::Ceiled), selection.layer_score().and_then(LayerScore::note)),
+        }
     };
-    let values: Vec<Value> = selections.iter().map(value).collect();
+    let (values, notes): (Vec<Value>, Vec<Option<String>>) = selections.iter().map(counted).unzip();
     let ranks = ranks(&values, report.leaderboard.ranking);
     let mut rows: Vec<(Option<usize>, ModelRow)> = selections
         .iter()
         .zip(ranks)
-        .zip(&values)
-        .map(|((selection, rank), value)| (rank, model_row(selection, rank, value, files)))
+        .zip(values.iter().zip(&notes))
+        .map(|((selection, rank), shown)| (rank, model_row(selection, rank, shown, files)))
         .collect();
     rows.sort_by(|(a, x), (b, y)| (a.is_none(), a, &x.model).cmp(&(b.is_none(), b, &y.model)));
     rows.into_iter().map(|(_, row)| row).collect()
@@ -145,6 +156,7 @@ pub(super) fn page<'a>(
         depth: if deep { both(|width| depth::overview(lines, info, width)) } else { String::new() },
         spread: if dots.is_empty() { String::new() } else { both(|width| spread::strip(&dots, info, width)) },
         problems: problems(report).into_iter().filter(|p| p.benchmark == info.identifier).collect(),
+        undefined: undefined(report).into_iter().filter(|p| p.benchmark == info.identifier).collect(),
         facts: facts(site, info),
     }
 }

@@ -8,7 +8,8 @@ use super::board::{ColumnRanks, top1};
 use super::{Files, Shell, Site};
 use crate::report::depth::{self, Line};
 use crate::report::page::both;
-use crate::report::tables::{Problem, breakable, problems, reason_of_choice};
+use crate::report::tables::{Problem, breakable, exact_and_note, problems, reason_of_choice, undefined};
+use crate::undefined::marked;
 use crate::{BenchmarkInfo, Cell, Column, LayerScore, Provenance, Row, Value};
 
 /// Benchmarks whose curve is drawn, and that are columns of the table of layers; the exported tables have all.
@@ -28,6 +29,7 @@ pub(super) struct Page {
     layer_columns: Vec<String>,
     layers: Vec<LayerRow>,
     problems: Vec<Problem>,
+    undefined: Vec<Problem>,
     provenance: Vec<Provenance>,
 }
 
@@ -79,7 +81,7 @@ fn node_row(column: &Column, cell: &Cell, rank: String, files: &Files) -> NodeRo
             .filter(|c| is_benchmark && files.benchmarks.has(&c.identifier))
             .map(|c| files.benchmarks.path(&c.identifier).to_owned()),
         depth: column.depth.min(4),
-        value: cell.value.to_string(),
+        value: cell.text(),
         error: match (cell.error, cell.value.number()) {
             (Some(error), Some(_)) if is_benchmark => format!("±{}", Value::Number(error)),
             _ => String::new(),
@@ -87,7 +89,7 @@ fn node_row(column: &Column, cell: &Cell, rank: String, files: &Files) -> NodeRo
         hint: match &cell.value {
             Value::Missing => "not run".to_owned(),
             Value::Failed { reason } => format!("failed: {reason}"),
-            Value::Number(number) => number.to_string(),
+            Value::Number(number) => exact_and_note(*number, cell.note.as_ref()),
         },
         raw: cell.raw.map_or_else(String::new, |raw| Value::of(raw).to_string()),
         rank,
@@ -158,10 +160,10 @@ fn layer_rows(site: &Site, model: &str, own: &[(&BenchmarkInfo, &Line<'_>)]) -> 
         }
     }
     let features = site.models.get(model).map(|record| &record.features);
-    let value = |score: Option<&&LayerScore>| match score.map(|score| score.value()) {
-        Some(value) => {
+    let value = |score: Option<&&LayerScore>| match score.map(|score| (score.value(), score.note())) {
+        Some((value, note)) => {
             let sort = value.number().map_or_else(String::new, |number| number.to_string());
-            (value.to_string(), sort)
+            (marked(&value, note.as_ref()), sort)
         }
         None => (String::new(), String::new()),
     };
@@ -238,6 +240,7 @@ pub(super) fn page(
         layer_columns: own.iter().take(MAX_CURVES).map(|(b, _)| b.identifier.clone()).collect(),
         layers: layer_rows(site, &row.model, &own),
         problems: problems(report).into_iter().filter(|problem| problem.model == row.model).collect(),
+        undefined: undefined(report).into_iter().filter(|problem| problem.model == row.model).collect(),
         provenance: provenance(site, &row.model),
     }
 }

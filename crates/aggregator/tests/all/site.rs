@@ -128,6 +128,23 @@ fn a_models_page_has_scores_ranks_layers_curves_and_digests() {
 }
 
 #[test]
+fn undefined_values_are_marked_and_listed_on_every_page() {
+    let mut site = site();
+    let plain = pages(&site);
+    assert!(plain.values().all(|page| !page.contains("Undefined values") && !page.contains("†</span>")));
+    let row = site.report.leaderboard.rows.iter_mut().find(|row| row.model == "googlenet").unwrap();
+    row.cells.iter_mut().for_each(|cell| cell.note = Some("1 of 5 values is undefined".into()));
+    let marked = pages(&site);
+    let benchmark = "benchmarks/cowley2023.v4-pls.html";
+    for path in ["index.html", "models/googlenet.html", benchmark] {
+        let page = &marked[path];
+        assert!(page.contains("†</span>") && page.contains("1 of 5 values is undefined</td>"), "{path}");
+        assert!(page.contains("\n1 of 5 values is undefined\""), "{path}: under the pointer");
+    }
+    assert_eq!(marked["models/random_convnet.html"], plain["models/random_convnet.html"]);
+}
+
+#[test]
 fn names_cannot_break_out_of_pages_or_directories() {
     let text = serde_json::to_string(&example()).unwrap();
     let text = text.replace("v4_linear", "../../<script>alert('1')</script>&\\\"x");

@@ -79,6 +79,7 @@ struct LeaderboardLine<'a> {
     layer: &'a str,
     status: &'static str,
     reason: &'a str,
+    note: &'a str,
 }
 
 /// The leaderboard, a row per model and node.
@@ -102,6 +103,7 @@ pub fn leaderboard(board: &Leaderboard, format: Format) -> Result<Vec<u8>, Statu
                 layer: cell.layer.as_deref().unwrap_or_default(),
                 status,
                 reason,
+                note: cell.note.as_deref().unwrap_or_default(),
             })?;
         }
     }
@@ -121,6 +123,7 @@ struct LayerLine<'a> {
     ceiled_error: Option<f64>,
     status: &'static str,
     reason: &'a str,
+    precision: &'a str,
     undefined: u64,
 }
 
@@ -147,6 +150,7 @@ pub fn layers(layers: &[LayerScore], format: Format) -> Result<Vec<u8>, Status> 
             ceiled_error: error(ceiled),
             status,
             reason,
+            precision: layer.precision.as_deref().unwrap_or_default(),
             undefined: layer.undefined.as_ref().map_or(0, |undefined| undefined.values),
         })?;
     }

@@ -24,6 +24,7 @@ pub struct LayerScore {
     pub version: String,
     pub raw: Option<Score>,
     pub ceiled: Ceiled,
+    pub precision: Option<String>,
     pub undefined: Option<Undefined>,
 }
 
@@ -80,6 +81,7 @@ pub struct Cell {
     pub error: Option<f64>,
     pub raw: Option<f64>,
     pub layer: Option<String>,
+    pub note: Option<String>,
 }
 
 /// Missing, failed and a number are three different things.

@@ -137,6 +137,7 @@ fn cell(cell: &Cell) -> v1::LeaderboardCell {
         error: cell.error,
         raw: cell.raw,
         layer: cell.layer.clone().unwrap_or_default(),
+        note: cell.note.clone().unwrap_or_default(),
     }
 }
 

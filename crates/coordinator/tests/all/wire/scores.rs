@@ -16,7 +16,8 @@ use crate::evaluation::small_plan;
 const RESULTS: &str = r#"{
   "layers": [
     {"model": "m1", "layer": "conv,1", "depth_index": 0, "benchmark": "v4", "version": "1",
-     "raw": {"value": 0.5, "error": 0.01, "per_split": [0.5]}, "ceiled": {"score": {"value": 0.25, "error": null, "per_split": []}}},
+     "raw": {"value": 0.5, "error": 0.01, "per_split": [0.5]}, "ceiled": {"score": {"value": 0.25, "error": null, "per_split": []}},
+     "precision": "f64", "undefined": {"values": 3}},
     {"model": "m2", "layer": "fc", "depth_index": 1, "benchmark": "v4", "version": "1",
      "raw": null, "ceiled": {"failed": {"reason": "it \"broke\""}}}
   ],
@@ -31,7 +32,7 @@ const RESULTS: &str = r#"{
     "rows": [
       {"rank": 1, "model": "m1", "cells": [
         {"value": {"number": 0.25}, "error": 0.03, "raw": null, "layer": null, "chosen_by": null},
-        {"value": {"number": 0.25}, "error": 0.03, "raw": 0.5, "layer": "conv,1", "chosen_by": null}]},
+        {"value": {"number": 0.25}, "error": 0.03, "raw": 0.5, "layer": "conv,1", "chosen_by": null, "note": "3 of 9 values are undefined"}]},
       {"rank": 2, "model": "m2", "cells": [
         {"value": {"number": 0.125}, "error": 0.04, "raw": null, "layer": null, "chosen_by": null},
         {"value": {"failed": {"reason": "it broke"}}, "error": null, "raw": null, "layer": null, "chosen_by": null}]},
@@ -78,6 +79,10 @@ async fn missing_failed_and_a_number_stay_apart() {
     assert_eq!(value(0, 1), Some(Value::Number(0.25)));
     assert_eq!(value(1, 1), Some(Value::Failed("it broke".into())));
     assert_eq!(value(2, 1), Some(Value::Missing(true)));
+    assert_eq!(
+        (rows[0].cells[1].note.as_str(), rows[1].cells[1].note.as_str()),
+        ("3 of 9 values are undefined", "")
+    );
     let mut scores = ScoresClient::new(server.wire("reader-a"));
     let page = |token: String| v1::LeaderboardRequest { job: job.clone(), page_size: 2, page_token: token };
     let first = scores.leaderboard(page(String::new())).await.expect("a page").into_inner();
@@ -123,9 +128,9 @@ async fn tables_are_exported() {
     let layers = export(&server, &job, v1::ExportTable::Layers, Csv).await;
     assert_eq!(
         layers,
-        "model,layer,depth,benchmark,version,raw,raw_error,ceiled,ceiled_error,status,reason,undefined\n\
-         m1,\"conv,1\",0,v4,1,0.5,0.01,0.25,,ok,,0\n\
-         m2,fc,1,v4,1,,,,,failed,\"it \"\"broke\"\"\",0\n"
+        "model,layer,depth,benchmark,version,raw,raw_error,ceiled,ceiled_error,status,reason,precision,undefined\n\
+         m1,\"conv,1\",0,v4,1,0.5,0.01,0.25,,ok,,f64,3\n\
+         m2,fc,1,v4,1,,,,,failed,\"it \"\"broke\"\"\",,0\n"
     );
     let board = export(&server, &job, v1::ExportTable::Leaderboard, JsonLines).await;
     let lines: Vec<serde_json::Value> =
@@ -134,6 +139,7 @@ async fn tables_are_exported() {
     assert_eq!((lines[1]["score"].as_f64(), lines[1]["raw"].as_f64()), (Some(0.25), Some(0.5)));
     assert_eq!((lines[3]["status"].as_str(), lines[3]["score"].is_null()), (Some("failed"), true));
     assert_eq!(lines[5]["status"], "missing");
+    assert_eq!((&lines[1]["note"], &lines[3]["note"]), (&"3 of 9 values are undefined".into(), &"".into()));
     server.stop().await;
 }
 
