@@ -69,9 +69,20 @@ fn inflating(folder: &Path, head: &[u8], piece: &[u8], bytes: u64) -> io::Result
     benchmark(folder)
 }
 
+/// Cells of as many empty arrays as there may be, and of one more.
+fn cells_at_the_bound(empty: &[u8]) -> impl Iterator<Item = Case> {
+    let bound = [(1 << 22, "it is a cell array [4194304, 1]"), ((1 << 22) + 1, "MAX_NESTED_VALUES")];
+    bound.into_iter().map(|(count, text)| {
+        let (head, empty) = (head(CELL, &[count, 1], "x"), empty.to_vec());
+        Case::refused(FAMILY, format!("a cell of {count} empty arrays"), &[text], move |folder| {
+            inflating(folder, &head, &empty, count as u64 * 8)
+        })
+    })
+}
+
 pub(crate) fn cases() -> Vec<Case> {
     let empty = [MATRIX.to_le_bytes(), [0; 4]].concat();
-    let mut cases = Vec::new();
+    let mut cases: Vec<Case> = cells_at_the_bound(&empty).collect();
     for (millions, heavy) in [(5u64, false), (60, true)] {
         let count = millions * 1_000_000;
         for (name, class) in [("cell", CELL), ("struct", STRUCT)] {
@@ -89,14 +100,6 @@ pub(crate) fn cases() -> Vec<Case> {
             );
             cases.push(if heavy { case.heavy() } else { case });
         }
-    }
-    for (count, text) in [(1 << 22, "it is a cell array [4194304, 1]"), ((1 << 22) + 1, "MAX_NESTED_VALUES")]
-    {
-        let (head, empty) = (head(CELL, &[count, 1], "x"), empty.clone());
-        let name = format!("a cell of {count} empty arrays");
-        cases.push(Case::refused(FAMILY, name, &[text], move |folder| {
-            inflating(folder, &head, &empty, count as u64 * 8)
-        }));
     }
     let doubles = head(DOUBLE, &[4, 2], "x");
     cases.push(
