@@ -77,9 +77,10 @@ pub fn find_cards(path: &Path, file_name: &str) -> Vec<PathBuf> {
 }
 
 fn matching(base: &Path, pattern: &str, file_name: &str) -> Result<Vec<PathBuf>, String> {
-    let is_glob = pattern.contains(['*', '?', '[', '{']);
+    let path = base.join(pattern);
+    // What is there under this very name is meant, whatever is in the name.
+    let is_glob = pattern.contains(['*', '?', '[', '{']) && !path.exists();
     if !is_glob {
-        let path = base.join(pattern);
         return match (path.is_file(), path.join(file_name).is_file()) {
             (true, _) => Ok(vec![path]),
             (_, true) => Ok(vec![path.join(file_name)]),

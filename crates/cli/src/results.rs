@@ -38,6 +38,7 @@ pub fn jobs(context: &Context) -> Outcome {
         benchmarks: usize,
         units: usize,
         failed: usize,
+        left_out: usize,
         state: String,
         /// The process that computes it.
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -60,7 +61,8 @@ pub fn jobs(context: &Context) -> Outcome {
             models: record.plan.models.len(),
             benchmarks: record.plan.benchmarks.len(),
             units: record.plan.unit_count(),
-            failed: record.failures.len(),
+            failed: record.failed(),
+            left_out: record.plan.refused.len(),
             state: match &running {
                 Some(owner) => lock::running(owner.as_ref()),
                 None => state(&record, &store).to_owned(),
@@ -71,7 +73,8 @@ pub fn jobs(context: &Context) -> Outcome {
         });
     }
     context.print(&entries, || {
-        let mut table = table::new(&["job", "state", "models", "benchmarks", "units", "failed", "title"]);
+        let mut table =
+            table::new(&["job", "state", "models", "benchmarks", "units", "failed", "left out", "title"]);
         for entry in &entries {
             table.add_row([
                 entry.id.clone(),
@@ -80,6 +83,7 @@ pub fn jobs(context: &Context) -> Outcome {
                 entry.benchmarks.to_string(),
                 entry.units.to_string(),
                 entry.failed.to_string(),
+                entry.left_out.to_string(),
                 entry.title.clone(),
             ]);
         }
@@ -93,10 +97,11 @@ fn state(record: &JobRecord, store: &Store) -> &'static str {
     let syntheses = record.plan.syntheses.iter().map(|unit| &unit.digest);
     let complete = scores.chain(maps).chain(syntheses).all(|name| store.contains(name));
     // Failures are written when a run ends.
-    match (complete, record.failures.is_empty()) {
-        (true, true) => "complete",
-        (_, false) => "failed units",
-        (false, true) => "interrupted",
+    match (record.failed(), record.plan.refused.is_empty()) {
+        (0, _) if !complete => "interrupted",
+        (0, true) => "complete",
+        (0, false) => "cards left out",
+        _ => "failed units",
     }
 }
 
@@ -146,7 +151,7 @@ pub fn scores(context: &Context, job: Option<&str>, model: Option<&str>, benchma
                     format!("{}{UNDEFINED_MARK}", table::score_with_error(score.value, score.error))
                 }
                 Ceiled::Score(score) => table::score_with_error(score.value, score.error),
-                Ceiled::Failed { reason } => format!("failed: {reason}"),
+                Ceiled::Failed { .. } => "X".to_owned(),
             };
             let raw =
                 row.raw.as_ref().map_or(String::new(), |raw| table::score_with_error(raw.value, raw.error));
@@ -161,7 +166,13 @@ pub fn scores(context: &Context, job: Option<&str>, model: Option<&str>, benchma
         let notes = rows.iter().filter_map(|row| {
             Some((format!("{} on {}, layer {}", row.model, row.benchmark, row.layer), row.note()?))
         });
-        format!("{table}{precision}\n{}{}", error_bars(shown), footnotes(notes))
+        let failed = rows.iter().filter_map(|row| match &row.ceiled {
+            Ceiled::Failed { reason } => {
+                Some((format!("{}, layer {}, on {}", row.model, row.layer, row.benchmark), reason.as_str()))
+            }
+            Ceiled::Score(_) => None,
+        });
+        format!("{table}{precision}\n{}{}{}", error_bars(shown), footnotes(notes), failures_text(failed))
     })?;
     if results.missing == 0 { Ok(()) } else { Err(Exit::Partial) }
 }
@@ -173,6 +184,31 @@ fn error_bars<'a>(benchmarks: impl Iterator<Item = &'a BenchmarkFacts>) -> Strin
         .filter_map(|b| Some((error_bar(b)?, b.identifier.as_str())))
         .for_each(|(kind, name)| kinds.entry(kind).or_default().push(name));
     kinds.into_iter().map(|(kind, of)| format!("± {kind}: {}\n", of.join(", "))).collect()
+}
+
+/// A line for each reason, with the first unit that failed for it.
+pub fn failures_text<'a>(failures: impl Iterator<Item = (String, &'a str)>) -> String {
+    let mut by_reason: Vec<(&str, String, usize)> = Vec::new();
+    let mut places: BTreeMap<&str, usize> = BTreeMap::new();
+    for (unit, reason) in failures {
+        match places.get(reason).and_then(|&place| by_reason.get_mut(place)) {
+            Some((_, _, more)) => *more += 1,
+            None => {
+                places.insert(reason, by_reason.len());
+                by_reason.push((reason, unit, 0));
+            }
+        }
+    }
+    let left = by_reason.len().saturating_sub(MAX_FOOTNOTES);
+    let mut text = String::new();
+    for (reason, unit, more) in by_reason.into_iter().take(MAX_FOOTNOTES) {
+        let more = if more > 0 { format!(" (and {more} more)") } else { String::new() };
+        text.push_str(&format!("failed: {unit}{more}: {reason}\n"));
+    }
+    match left {
+        0 => text,
+        _ => text + &format!("failed for {left} more reasons; `ventral export --what layers` has all\n"),
+    }
 }
 
 /// A line for each score that passes over undefined values.

@@ -43,6 +43,7 @@ pub fn run(context: &Context, spec: &Path, report: bool, lock: LockArgs) -> Outc
         plan: job.plan.clone(),
         spec_file: absolute(spec)?,
         data_dir: context.data.as_deref().map(absolute).transpose()?,
+        unscored: 0,
         failures: Vec::new(),
         usage: None,
     };
@@ -50,8 +51,7 @@ pub fn run(context: &Context, spec: &Path, report: bool, lock: LockArgs) -> Outc
     let outcome = compute(&job, &store, &Progress::new(&job.plan))?;
     record.failures = outcome.failures;
     record.usage = Some(outcome.usage);
-    store.save_job(&id, &record)?;
-    finish(context, &store, &id, &record, outcome.usage, report)
+    finish(context, &store, &id, record, outcome.usage, report)
 }
 
 /// Continues a job from its record.
@@ -68,22 +68,31 @@ fn finish(
     context: &Context,
     store: &Store,
     id: &str,
-    record: &JobRecord,
+    mut record: JobRecord,
     usage: Usage,
     report: bool,
 ) -> Outcome {
+    store.save_job(id, &record)?;
     let results = assemble(&record.plan, store, &record.failures)?;
-    let written = maps::after_run(store, id, record)?;
-    let images = synthesis::after_run(store, id, record)?;
+    record.unscored = results.failed();
+    store.save_job(id, &record)?;
+    let written = maps::after_run(store, id, &record)?;
+    let images = synthesis::after_run(store, id, &record)?;
     // A job of maps or images alone has no scores to report.
     let scored = !record.plan.benchmarks.is_empty() || (written.is_none() && images.is_none());
-    let report =
-        if report && scored { Some(results::write_report(store, id, record, &results, None)?) } else { None };
+    let report = if report && scored {
+        Some(results::write_report(store, id, &record, &results, None)?)
+    } else {
+        None
+    };
     let summary = Summary {
         job: id,
         leaderboard: &results.leaderboard,
         failures: &record.failures,
-        unceiled: results.unceiled().map(|(layer, reason)| unceiled_text(layer, reason)).collect(),
+        unceiled: results
+            .unceiled()
+            .map(|(layer, reason)| format!("{}: {reason}", unceiled_title(layer)))
+            .collect(),
         usage,
         report,
         maps: written.as_ref().map(|written| &written.maps),
@@ -97,16 +106,10 @@ fn finish(
         if let Some(images) = &images {
             text.push_str(&synthesis::text(images));
         }
-        text.push_str(&format!("\njob {id}: {}\n", usage_text(&usage)));
-        // Cards that were left out are named below the table.
-        let left_out =
-            |failure: &&Failure| record.plan.refused.iter().any(|card| card.title() == failure.unit);
-        for failure in record.failures.iter().filter(|failure| !left_out(failure)) {
-            text.push_str(&format!("failed: {}: {}\n", failure.unit, failure.reason));
-        }
-        for unceiled in &summary.unceiled {
-            text.push_str(&format!("failed: {unceiled}\n"));
-        }
+        text.push_str(&format!("\njob {id}: {}\n", usage_text(&usage, record.failed())));
+        let failed = record.failed_units().map(|failure| (failure.unit.clone(), failure.reason.as_str()));
+        let unceiled = results.unceiled().map(|(layer, reason)| (unceiled_title(layer), reason));
+        text.push_str(&results::failures_text(failed.chain(unceiled)));
         if let Some(path) = &summary.report {
             text.push_str(&format!("report: {}\n", path.display()));
         }
@@ -118,17 +121,22 @@ fn finish(
     if record.failures.is_empty() && !partial { Ok(()) } else { Err(Exit::Partial) }
 }
 
-fn unceiled_text(layer: &LayerScore, reason: &str) -> String {
-    format!("{} on {}, layer {}: {reason}", layer.model, layer.benchmark, layer.layer)
+fn unceiled_title(layer: &LayerScore) -> String {
+    format!("{}, layer {}, on {}", layer.model, layer.layer, layer.benchmark)
 }
 
-fn usage_text(usage: &Usage) -> String {
+fn usage_text(usage: &Usage, failed: usize) -> String {
     let peak = usage.peak_bytes.map_or("unknown".to_owned(), units::bytes);
+    let failed = match failed {
+        0 => String::new(),
+        failed => format!(", {} failed", units::count(failed as u64)),
+    };
     if usage.computed == 0 {
-        return format!("{} units, all found in the store", units::count(usage.cached as u64));
+        let all = if failed.is_empty() { "all " } else { "" };
+        return format!("{} units, {all}found in the store{failed}", units::count(usage.cached as u64));
     }
     format!(
-        "{} units computed and {} found in the store in {} (predicted {}), peak memory {peak} (predicted at most {})",
+        "{} units computed and {} found in the store{failed} in {} (predicted {}), peak memory {peak} (predicted at most {})",
         units::count(usage.computed as u64),
         units::count(usage.cached as u64),
         units::duration(usage.seconds),

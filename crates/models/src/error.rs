@@ -197,7 +197,7 @@ impl Error {
 
 fn suggestion(nearest: &[String]) -> String {
     match nearest {
-        [] => String::new(),
+        [] => "; `ventral models CARD` lists those it has".to_owned(),
         [one] => format!("; did you mean {one:?}?"),
         many => {
             let quoted: Vec<String> = many.iter().map(|name| format!("{name:?}")).collect();

@@ -15,6 +15,7 @@
 //! - [`fit`]: which units fit into how much memory
 //! - [`planner`]: puts these together
 //! - [`planned`]: a plan as a cluster keeps it, and cards that were refused
+//! - `unread`: models that a job reads nothing from
 //! - [`pool`]: which workers can run a unit
 //! - [`Digest`]: the name of a result
 
@@ -32,6 +33,7 @@ pub mod spec;
 pub mod syntheses;
 pub mod synthesis;
 pub mod unit;
+mod unread;
 
 pub use assignment::{Assignment, UnitReport, Work};
 pub use cost::Estimate;

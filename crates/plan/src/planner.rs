@@ -189,6 +189,7 @@ pub fn plan_without(facts: Facts, spec: JobSpec, machine: MachineFacts) -> Resul
     }
     plan.add_maps()?;
     plan.add_syntheses()?;
+    plan.refuse_unread();
     Ok(plan)
 }
 

@@ -1,11 +1,12 @@
 //! What was asked for and how it went: `jobs/<id>/job.json`. Scores are not here: they are objects.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::path::PathBuf;
 use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
-use ventral_plan::{Digest, Plan};
+use ventral_plan::{Digest, Plan, Refused};
 
 use crate::key::{JOBS, Key};
 use crate::{Error, Store};
@@ -21,10 +22,36 @@ pub struct JobRecord {
     pub spec_file: PathBuf,
     /// The data directory it ran with, absolute.
     pub data_dir: Option<PathBuf>,
+    /// Scores without a value after the last run: failed, undefined, or without a ceiling.
+    #[serde(default)]
+    pub unscored: usize,
     /// Units that failed in the last run.
     pub failures: Vec<Failure>,
     /// What the last run cost; `None` until one has ended.
     pub usage: Option<Usage>,
+}
+
+impl JobRecord {
+    /// Failures but those of cards that were left out.
+    pub fn failed_units(&self) -> impl Iterator<Item = &Failure> {
+        let cards: BTreeSet<Digest> = self.plan.refused.iter().map(Refused::digest).collect();
+        self.failures.iter().filter(move |failure| !cards.contains(&failure.digest))
+    }
+
+    /// Results without a value: scores, maps, images.
+    pub fn failed(&self) -> usize {
+        let scores: BTreeSet<&Digest> = self.plan.scores.iter().map(|unit| &unit.digest).collect();
+        self.unscored + self.failed_units().filter(|failure| !scores.contains(&failure.digest)).count()
+    }
+}
+
+impl Failure {
+    /// A unit that failed; a reason that says again which one is shortened.
+    #[must_use]
+    pub fn new(digest: Digest, unit: String, reason: &str) -> Self {
+        let rest = reason.strip_prefix(unit.as_str()).and_then(|rest| rest.strip_prefix(": "));
+        Self { reason: rest.unwrap_or(reason).to_owned(), digest, unit }
+    }
 }
 
 /// A unit that failed.

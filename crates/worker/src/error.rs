@@ -36,6 +36,9 @@ pub enum Error {
         /// Why.
         source: ventral_metrics::Error,
     },
+    /// A layer cannot be used; the stream of its tiles says which it is.
+    #[error(transparent)]
+    Layer(ventral_metrics::Error),
     /// A map cannot be computed.
     #[error("{context}: {source}")]
     Map {

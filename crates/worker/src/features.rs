@@ -245,24 +245,21 @@ impl Reading<'_> {
         first: u64,
         tile: ArrayView2<'_, f32>,
     ) -> Result<(), Error> {
-        let name = &source.layers()[layer].name;
-        let context = |source: MetricError| Error::Metric { context: format!("layer {name}"), source };
         if self.readers.as_ref().is_none_or(|readers| readers.layer != layer) {
-            self.readers = Some(self.open(layer, source.stimuli(), name)?);
+            self.readers = Some(self.open(layer, source.stimuli())?);
         }
         let Some(readers) = self.readers.as_mut() else { return Ok(()) };
         let exact = source.exact(layer);
-        readers.push(first, tile, exact).map_err(|error| context(narrow(error, exact)))?;
+        readers.push(first, tile, exact).map_err(|error| Error::Layer(narrow(error, exact)))?;
         if first + tile.ncols() as u64 == source.layers()[layer].features
             && let Some(readers) = self.readers.take()
         {
-            self.finish(readers, name)?;
+            self.finish(readers)?;
         }
         Ok(())
     }
 
-    fn open(&self, layer: usize, stimuli: usize, name: &str) -> Result<LayerReaders, Error> {
-        let context = |source: MetricError| Error::Metric { context: format!("layer {name}"), source };
+    fn open(&self, layer: usize, stimuli: usize) -> Result<LayerReaders, Error> {
         let plan = self.execution.plan;
         let of_layer = self.missing.grams.iter().filter(|&&i| self.unit.layers[i].layer == layer);
         let builder = |&position: &usize| {
@@ -272,32 +269,30 @@ impl Reading<'_> {
         };
         let grams = of_layer.map(builder).collect::<Result<_, MetricError>>();
         let of_layer = self.missing.scores.iter().filter(|&&i| plan.scores[i].layer == layer);
-        let scores = of_layer.map(|&score| self.tile_score(score, name)).collect::<Result<_, Error>>()?;
-        Ok(LayerReaders { layer, grams: grams.map_err(context)?, scores })
+        let scores = of_layer.map(|&score| self.tile_score(score)).collect::<Result<_, Error>>()?;
+        Ok(LayerReaders { layer, grams: grams.map_err(Error::Layer)?, scores })
     }
 
-    fn tile_score(&self, score: usize, name: &str) -> Result<TileScore, Error> {
-        let context = |source: MetricError| Error::Metric { context: format!("layer {name}"), source };
+    fn tile_score(&self, score: usize) -> Result<TileScore, Error> {
         let unit = &self.execution.plan.scores[score];
         let benchmark = self.execution.benchmarks.benchmark(unit.benchmark)?;
         let plan = self.execution.plan;
         let needs_gram = plan.benchmarks[unit.benchmark].variant.needs_gram;
         let gram = needs_gram.then(|| load_gram(self.execution, &unit.gram)).transpose()?;
         let bins = &plan.models[unit.model].time_bins;
-        let metric = TileMetric::new(&benchmark, bins, self.labels, gram).map_err(context)?;
+        let metric = TileMetric::new(&benchmark, bins, self.labels, gram).map_err(Error::Layer)?;
         Ok(TileScore { score, metric })
     }
 
-    fn finish(&mut self, readers: LayerReaders, name: &str) -> Result<(), Error> {
-        let context = |source: MetricError| Error::Metric { context: format!("layer {name}"), source };
+    fn finish(&mut self, readers: LayerReaders) -> Result<(), Error> {
         for tile_score in readers.scores {
             let unit = &self.execution.plan.scores[tile_score.score];
-            let scores = tile_score.metric.finish().map_err(context)?;
+            let scores = tile_score.metric.finish().map_err(Error::Layer)?;
             self.execution.put(&unit.digest, &ScoreRecord { scores, precision: None }.encode())?;
             self.execution.observer.on(&Event::ScoreStored { unit });
         }
         for (layer, builder) in readers.grams {
-            let Some(gram) = fine_enough(builder.finish()).map_err(context)? else {
+            let Some(gram) = fine_enough(builder.finish()).map_err(Error::Layer)? else {
                 self.coarse.insert(layer);
                 continue;
             };

@@ -1,5 +1,6 @@
 //! Loads what a spec names and plans it.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -18,6 +19,9 @@ use crate::{Error, LoadedModel, cards, facts, maps, synthesis};
 
 /// Benchmarks whose stimuli a model is tried on before it is refused: the images of one may be what is wrong.
 const MAX_TRIED: usize = 3;
+
+/// Identifiers that a message lists.
+const MAX_NAMES: usize = 10;
 
 /// Field of a spec that names scans.
 pub(crate) const SCANS_FIELD: &str = "searchlight.scans";
@@ -220,6 +224,7 @@ impl Survey {
             }
         }
         survey.check(CardKind::Model, survey.models.is_empty() && !files.models.is_empty())?;
+        survey.check_identifiers()?;
         survey.check_layer_overrides(spec, spec_file)?;
         Ok(survey)
     }
@@ -332,6 +337,31 @@ impl Survey {
         }
     }
 
+    /// Identifiers of the models, as many as fit into a message.
+    fn names(&self) -> String {
+        let shown = self.models.iter().take(MAX_NAMES).map(|found| found.card.identifier.as_str());
+        let more = if self.models.len() > MAX_NAMES { ", ..." } else { "" };
+        shown.collect::<Vec<_>>().join(", ") + more
+    }
+
+    /// Two cards of one identifier are named by their files.
+    fn check_identifiers(&self) -> Result<(), Error> {
+        let models = self.models.iter().map(|found| ("model", &found.card.identifier, &found.file));
+        let benchmarks =
+            self.benchmarks.iter().map(|found| ("benchmark", &found.facts.identifier, &found.file));
+        let mut seen = BTreeMap::new();
+        for (kind, identifier, file) in models.chain(benchmarks) {
+            if let Some(other) = seen.insert((kind, identifier), file) {
+                return Err(Error::Mismatch(format!(
+                    "{kind} `{identifier}` is described by {} and by {}; identifiers must be unique within a job",
+                    other.display(),
+                    file.display()
+                )));
+            }
+        }
+        Ok(())
+    }
+
     fn check_layer_overrides(&self, spec: &JobSpec, file: &Path) -> Result<(), Error> {
         // A card that was refused may be the one that is meant.
         if self.refused.iter().any(|refused| refused.kind == CardKind::Model) {
@@ -344,7 +374,7 @@ impl Survey {
                 spec: file.to_owned(),
                 field: "layers",
                 pattern: name.clone(),
-                problem: "is the identifier of no model of this job".to_owned(),
+                problem: format!("is the identifier of no model of this job; there are: {}", self.names()),
             }),
         }
     }

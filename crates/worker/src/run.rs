@@ -268,7 +268,10 @@ fn fail_layers(
             grams.contains(&&score_unit.gram)
         };
         if lost {
-            failures.push(failure(job, score_unit, reason.to_owned()));
+            let layer = &job.plan.models[unit.model].layers[score_unit.layer].name;
+            // The title says so.
+            let own = reason.strip_prefix(&format!("layer {layer}: ")).unwrap_or(reason);
+            failures.push(failure(job, score_unit, own.to_owned()));
         }
     }
     fail_maps(job, unit, missing, reason, failures);
@@ -309,7 +312,7 @@ fn fail_natural(
 }
 
 fn failure(job: &Job, unit: &ScoreUnit, reason: String) -> Failure {
-    Failure { digest: unit.digest.clone(), unit: job.plan.score_title(unit), reason }
+    Failure::new(unit.digest.clone(), job.plan.score_title(unit), &reason)
 }
 
 fn score_all(

@@ -34,7 +34,8 @@ pub fn assemble_job(store: &Store, job: &str) -> Result<Results, Error> {
     save_maps(&planned.plan, store, job, &failures).map_err(|error| discard_damaged(store, error))?;
     save_synthesis(&planned.plan, store, job, &failures).map_err(|error| discard_damaged(store, error))?;
     let spec_file = PathBuf::from(format!("bundle {}", planned.bundle.short()));
-    let record = JobRecord { plan: planned.plan, spec_file, data_dir: None, failures, usage: None };
+    let (plan, unscored) = (planned.plan, results.failed());
+    let record = JobRecord { plan, spec_file, data_dir: None, unscored, failures, usage: None };
     store.save_job(job, &record)?;
     let page = html(&report_of(job, &record, &results))?;
     store.write_document(job, REPORT_DOCUMENT, page.as_bytes())?;

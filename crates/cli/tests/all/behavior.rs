@@ -77,8 +77,18 @@ fn one_person_is_summarised_like_many_and_a_failed_ceiling_makes_a_job_partial()
     assert_eq!(code, 0, "{text}\n{stderr}");
     let (text, stderr, code) = run("'opposed', 'guessed'");
     assert_eq!(code, 3, "{text}\n{stderr}");
-    assert!(text.contains("failed: given on guessed, layer logits: "), "{text}");
-    assert!(text.contains("larger than chance"), "{text}");
+    assert!(text.contains("failed: given, layer logits, on guessed: "), "{text}");
+    assert!(text.contains("larger than chance") && text.contains(", 1 failed"), "{text}");
+    let jobs: Value =
+        serde_json::from_str(&succeed(ventral(&at("store")).args(["jobs", "--json"]))).expect("JSON");
+    let last = jobs.as_array().expect("jobs").iter().find(|job| job["benchmarks"] == 2).expect("the job");
+    assert_eq!(
+        (&last["failed"], &last["state"], &last["left_out"]),
+        (&1.into(), &"failed units".into(), &0.into())
+    );
+    let scores = finish(ventral(&at("store")).args(["scores", "--benchmark", "guessed"])).0;
+    let widest = scores.lines().filter(|line| line.starts_with(' ')).map(|line| line.chars().count()).max();
+    assert!(widest < Some(100) && scores.contains("\nfailed: given, layer logits, on guessed: "), "{scores}");
 
     let scores = succeed(ventral(&at("store")).args(["scores", "--json", "--benchmark", "opposed"]));
     let scores: Value = serde_json::from_str(&scores).expect("JSON");

@@ -98,6 +98,28 @@ fn damaged_and_unsuitable_models_are_named() {
 }
 
 #[test]
+fn two_cards_of_one_identifier_are_both_named() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let own = card(directory.path(), str::to_owned, |bytes| bytes);
+    let models = format!("{own}, {}", demo("models/convnet_random"));
+    let (stderr, code) = run_spec(directory.path(), &models, &demo("benchmarks/v4"), &[]);
+    assert_eq!(code, 2, "{stderr}");
+    let both = ["is described by", own.trim_matches('"'), "and by"];
+    assert!(both.iter().all(|part| stderr.contains(part)), "{stderr}");
+}
+
+#[test]
+fn a_folder_with_the_signs_of_a_pattern_in_its_name_is_found() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let own = card(directory.path(), str::to_owned, |bytes| bytes);
+    let odd = directory.path().join("mo del [x]");
+    fs::rename(own.trim_matches('"'), &odd).expect("a folder");
+    let (stderr, code) =
+        run_spec(directory.path(), &format!("{:?}", odd.display()), &demo("benchmarks/v4"), &[]);
+    assert_eq!(code, 0, "{stderr}");
+}
+
+#[test]
 fn an_unknown_layer_gets_the_nearest_names() {
     let directory = tempfile::tempdir().expect("a directory");
     let spec = directory.path().join("evaluation.toml");
@@ -106,10 +128,15 @@ fn an_unknown_layer_gets_the_nearest_names() {
         demo("models/convnet_random"),
         demo("benchmarks/v4")
     );
-    fs::write(&spec, text).expect("writable");
+    fs::write(&spec, &text).expect("writable");
     let (_, stderr, code) = finish(ventral(&directory.path().join("store")).arg("run").arg(&spec));
     assert_eq!(code, 2);
     assert!(stderr.contains("blok3") && stderr.contains("block3"), "{stderr}");
+
+    fs::write(&spec, text.replace("convnet_random =", "convnet =")).expect("writable");
+    let (_, stderr, code) = finish(ventral(&directory.path().join("store")).arg("plan").arg(&spec));
+    assert_eq!(code, 2);
+    assert!(stderr.contains("of no model of this job; there are: convnet_random"), "{stderr}");
 }
 
 #[test]

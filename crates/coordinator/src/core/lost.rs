@@ -21,10 +21,8 @@ pub struct Lost {
 impl Lost {
     /// As the aggregator reads it.
     pub fn failures(&self, plan: &Plan) -> Vec<Failure> {
-        let of = |digest: &ventral_plan::Digest, unit: String, reason: &String| Failure {
-            digest: digest.clone(),
-            unit,
-            reason: reason.clone(),
+        let of = |digest: &ventral_plan::Digest, unit: String, reason: &str| {
+            Failure::new(digest.clone(), unit, reason)
         };
         let scores = self.scores.iter().map(|(&index, reason)| {
             let unit = &plan.scores[index];

@@ -10,8 +10,8 @@ use ventral_metrics::{CeilingRule, Precision};
 use ventral_plan::planner::MAX_UNITS;
 use ventral_plan::spec::{MAX_ENTRIES, MAX_NAME_CHARS};
 use ventral_plan::{
-    BenchmarkFacts, Consumes, Digest, Error, Facts, JobSpec, LayerFacts, MachineFacts, ModelFacts, Plan,
-    SpecError, plan,
+    BehaviorFacts, BenchmarkFacts, Consumes, Digest, Error, Facts, JobSpec, LayerFacts, MachineFacts,
+    ModelFacts, Plan, SpecError, plan,
 };
 
 fn spec(text: &str) -> Result<JobSpec, SpecError> {
@@ -85,6 +85,27 @@ fn benchmarks_on_the_same_stimuli_share_one_reading() {
         plan.scores.iter().filter(|s| s.model == 0 && s.layer == 1 && s.benchmark < 2).collect();
     assert_eq!(shared[0].gram, shared[1].gram);
     assert_ne!(shared[0].digest, shared[1].digest);
+}
+
+#[test]
+fn a_model_that_nothing_is_compared_with_is_left_out() {
+    let mut answers = model("answers", &[("probabilities", 10)]);
+    (answers.committed, answers.readout) = (vec![0], Some(0));
+    let behavioral = || {
+        let mut benchmark = benchmark("i1", "s");
+        benchmark.variant.behavior =
+            Some(BehaviorFacts { summary: Default::default(), ceilings: Vec::new() });
+        benchmark
+    };
+    let reasons = |model: &ModelFacts, benchmarks: Vec<BenchmarkFacts>| -> Vec<String> {
+        planned(vec![model.clone()], benchmarks).refused.into_iter().map(|card| card.reason).collect()
+    };
+    let found = reasons(&answers, vec![benchmark("v4", "s")]);
+    assert_eq!(found, ["it gives answers, and no benchmark of the job is behavioural"]);
+    assert!(reasons(&answers, vec![benchmark("v4", "s"), behavioral()]).is_empty());
+    let network = model("network", &[("x", 10)]);
+    let found = reasons(&network, vec![behavioral()]);
+    assert!(found.len() == 1 && found[0].contains("`readout`"), "{found:?}");
 }
 
 #[test]

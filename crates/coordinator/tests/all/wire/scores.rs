@@ -159,6 +159,7 @@ async fn raw_scores_are_exported_from_the_store() {
         plan: (*plan).clone(),
         spec_file: "j.toml".into(),
         data_dir: None,
+        unscored: 0,
         failures: Vec::new(),
         usage: None,
     };
