@@ -152,7 +152,13 @@ fn layer_score(plan: &Plan, unit: &ScoreUnit, outcome: Result<&ScoreRecord, &&st
                 parts => parts::scores(parts, &rule, values),
             };
             let counted = if raw.value.is_nan() { UndefinedRule::NotScored } else { UndefinedRule::Skipped };
-            let undefined = Undefined::of(values, &benchmark.neuroids, counted).map(Box::new);
+            let undefined = match record.undefined {
+                Some([values, of]) => {
+                    Some(Undefined::of_features(values, of, &record.scores.values, counted))
+                }
+                None => Undefined::of(values, &benchmark.neuroids, counted),
+            };
+            let undefined = undefined.map(Box::new);
             let ceiled = match (&undefined, ceiled) {
                 (Some(undefined), _) if raw.value.is_nan() => {
                     Ceiled::Failed { reason: not_scored(undefined) }
@@ -171,15 +177,21 @@ fn layer_score(plan: &Plan, unit: &ScoreUnit, outcome: Result<&ScoreRecord, &&st
         benchmark: benchmark.identifier.clone(),
         version: benchmark.version.clone(),
         raw,
-        ceiling: benchmark.ceiling.map(|ceiling| ceiling.value),
+        ceiling: own_ceiling(benchmark),
         ceiled,
         precision: outcome.ok().and_then(|record| record.precision).filter(|found| *found != asked),
         undefined,
     }
 }
 
+/// The ceiling that the score was divided by, unless its parts have different ones.
+fn own_ceiling(benchmark: &BenchmarkFacts) -> Option<f64> {
+    let own = benchmark.ceiling.map(|ceiling| ceiling.value);
+    benchmark.variant.parts.iter().all(|part| part.ceiling == own).then_some(own).flatten()
+}
+
 fn not_scored(undefined: &Undefined) -> String {
-    let why = "a neuroid, stimulus or prediction that is constant has no correlation";
+    let why = "a neuroid, stimulus or prediction that is constant, or varies by less than the rounding of its mean, has no correlation";
     format!("the score is not a number: {undefined}; {why}")
 }
 

@@ -35,6 +35,9 @@ fn averaged(parts: &[Score]) -> Score {
     let of_split = |split: usize| mean(&parts.iter().map(|part| part.per_split[split]).collect::<Vec<_>>());
     let over_splits = Score::from_splits((0..splits).map(of_split).collect());
     let value = mean(&parts.iter().map(|part| part.value).collect::<Vec<_>>());
-    let error = if splits > 1 { over_splits.error } else { f64::NAN };
-    Score { value, error, per_split: if splits > 1 { over_splits.per_split } else { Vec::new() } }
+    Score {
+        value,
+        error: over_splits.error,
+        per_split: if splits > 1 { over_splits.per_split } else { Vec::new() },
+    }
 }

@@ -83,6 +83,23 @@ impl Undefined {
     }
 }
 
+impl Undefined {
+    /// Those of correlations with single features, whose median is the one value of each split; none of them is named.
+    #[must_use]
+    pub fn of_features(values: usize, of: usize, medians: &Array2<f64>, rule: UndefinedRule) -> Self {
+        let empty = || (0..medians.nrows()).filter(|&split| medians.row(split).iter().all(|v| v.is_nan()));
+        Self {
+            values,
+            of,
+            places: Vec::new(),
+            splits: medians.nrows(),
+            empty_splits: empty().count(),
+            first_empty: empty().take(MAX_PLACES).collect(),
+            rule,
+        }
+    }
+}
+
 fn listed<T: fmt::Display>(first: &[T], all: usize) -> String {
     let mut text = first.iter().map(T::to_string).collect::<Vec<_>>().join(", ");
     if all > first.len() {
@@ -100,8 +117,10 @@ impl fmt::Display for Place {
 /// "1 of 5 values are undefined (n1 in split 3): skipped, ...; split 3 has no value, the score is that of the other 4 of 5".
 impl fmt::Display for Undefined {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let places = listed(&self.places, self.values);
-        write!(f, "{} of {} values are undefined ({places})", self.values, self.of)?;
+        write!(f, "{} of {} values are undefined", self.values, self.of)?;
+        if !self.places.is_empty() {
+            write!(f, " ({})", listed(&self.places, self.values))?;
+        }
         if self.rule == UndefinedRule::NotScored {
             return Ok(());
         }

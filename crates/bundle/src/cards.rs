@@ -1,7 +1,7 @@
 //! From the entries of a spec to card files.
 
 use std::collections::HashSet;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use globset::{GlobBuilder, GlobMatcher};
 use ventral_plan::JobSpec;
@@ -72,7 +72,8 @@ pub fn find_cards(path: &Path, file_name: &str) -> Vec<PathBuf> {
         return if is_card { vec![path.to_owned()] } else { Vec::new() };
     }
     let mut cards = ventral_input::walk(path, MAX_SEARCH_DEPTH).unwrap_or_default();
-    cards.retain(|card| card.ends_with(file_name) && card.is_file());
+    // What cannot be read is found all the same: whoever reads it says why.
+    cards.retain(|card| card.ends_with(file_name));
     cards
 }
 
@@ -90,12 +91,10 @@ fn matching(base: &Path, pattern: &str, file_name: &str) -> Result<Vec<PathBuf>,
             )),
         };
     }
-    // Walk from the last directory that is named without wildcards.
-    let whole = base.join(pattern);
-    let literal: PathBuf = whole
-        .components()
-        .take_while(|part| !part.as_os_str().to_string_lossy().contains(['*', '?', '[', '{']))
-        .collect();
+    // Walk from the last directory that is named without wildcards; those in the spec's own folder are none.
+    let is_plain = |part: &Component<'_>| !part.as_os_str().to_string_lossy().contains(['*', '?', '[', '{']);
+    let literal = base.join(Path::new(pattern).components().take_while(is_plain).collect::<PathBuf>());
+    let whole = Path::new(&globset::escape(&base.to_string_lossy())).join(pattern);
     let glob = |text: &Path| -> Result<GlobMatcher, String> {
         let built = GlobBuilder::new(&text.to_string_lossy()).literal_separator(true).build();
         Ok(built.map_err(|error| format!("is no valid pattern: {error}"))?.compile_matcher())

@@ -103,7 +103,7 @@ fn refuse(context: &Context, problems: &[CardProblem]) -> Outcome {
     context.print(&serde_json::json!({ "problems": problems }), || {
         let line = |problem: &CardProblem| {
             let field = problem.field.as_ref().map_or_else(String::new, |field| format!(" `{field}`"));
-            format!("{}:{field} {}", problem.file.display(), problem.problem)
+            format!("{}:{field} {}", problem.file.display(), problem.problem).replace('\n', "\n  ")
         };
         problems.iter().map(line).collect::<Vec<_>>().join("\n")
     })?;

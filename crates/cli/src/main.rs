@@ -44,13 +44,27 @@ use exit::Outcome;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    match dispatch(cli) {
+    match check_names().and_then(|()| dispatch(cli)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(exit) => {
             if let Some(message) = exit.message() {
-                tell!("{message}");
+                // What comes from files cannot begin a line of its own.
+                tell!("{}", message.replace('\n', "\n  "));
             }
             exit.code()
+        }
+    }
+}
+
+/// Results name the files they are of as text.
+fn check_names() -> Outcome {
+    let here = std::env::current_dir().map(std::path::PathBuf::into_os_string);
+    let wrong = std::env::args_os().chain(here).find(|name| name.to_str().is_none());
+    match wrong {
+        None => Ok(()),
+        Some(name) => {
+            let name = name.to_string_lossy();
+            Err(exit::Exit::input(format!("{name}: the name is not UTF-8; rename the file or folder")))
         }
     }
 }

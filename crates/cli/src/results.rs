@@ -203,12 +203,17 @@ pub fn failures_text<'a>(failures: impl Iterator<Item = (String, &'a str)>) -> S
     let mut text = String::new();
     for (reason, unit, more) in by_reason.into_iter().take(MAX_FOOTNOTES) {
         let more = if more > 0 { format!(" (and {more} more)") } else { String::new() };
-        text.push_str(&format!("failed: {unit}{more}: {reason}\n"));
+        text.push_str(&one_of(&format!("failed: {unit}{more}: {reason}")));
     }
     match left {
         0 => text,
         _ => text + &format!("failed for {left} more reasons; `ventral export --what layers` has all\n"),
     }
+}
+
+/// One entry of a list: what comes from files cannot begin a line of its own.
+fn one_of(text: &str) -> String {
+    text.replace('\n', "\n  ") + "\n"
 }
 
 /// A line for each score that passes over undefined values.
@@ -246,7 +251,7 @@ pub fn report(context: &Context, job: Option<&str>, output: Option<PathBuf>) -> 
             write_page(&html(&report_of(&id, &record, &results))?, path)?
         }
     };
-    context.print(&serde_json::json!({ "report": path }), || path.display().to_string())
+    context.print(&serde_json::json!({ "report": path.to_string_lossy() }), || path.display().to_string())
 }
 
 /// Writes the report to `output`, or into the job's directory, and returns where it is.
@@ -336,8 +341,8 @@ pub fn leaderboard_text(results: &Results) -> String {
 /// A card that was refused, as a line. One whose model is there for its scores is not left out, but has no images.
 pub fn left_out(card: &Refused) -> String {
     match card.reason.strip_prefix(NO_IMAGES) {
-        Some(reason) => format!("no images for: {}: {reason}\n", card.title()),
-        None => format!("left out: {}: {}\n", card.title(), card.reason),
+        Some(reason) => one_of(&format!("no images for: {}: {reason}", card.title())),
+        None => one_of(&format!("left out: {}: {}", card.title(), card.reason)),
     }
 }
 

@@ -24,7 +24,7 @@ pub struct Probabilities {
     /// Label of each column.
     pub labels: Vec<String>,
     /// Stimulus x label; each row sums to 1.
-    pub values: Array2<f32>,
+    pub values: Array2<f64>,
 }
 
 /// Reads a NetCDF file (presentation x label, as BrainIO writes the answers of models; the labels are the coordinate of the second
@@ -57,7 +57,7 @@ fn check(found: &Probabilities) -> std::result::Result<(), String> {
                 "stimulus `{id}`, label `{label}`: {p} is no probability; give numbers from 0 to 1"
             ));
         }
-        let sum: f64 = row.iter().map(|&p| f64::from(p)).sum();
+        let sum: f64 = row.sum();
         if (sum - 1.0).abs() > SUM_TOLERANCE {
             return Err(format!(
                 "stimulus `{id}`: the probabilities sum to {sum:.4}, not to 1; give those of all labels"
@@ -82,7 +82,7 @@ fn from_netcdf(bytes: Vec<u8>) -> std::result::Result<Probabilities, ParseError>
     Ok(Probabilities {
         ids: assembly.stimulus_ids()?,
         labels: labels.to_text(),
-        values: assembly.values.index_axis(Axis(2), 0).mapv(|p| p as f32),
+        values: assembly.values.index_axis(Axis(2), 0).to_owned(),
     })
 }
 
@@ -106,7 +106,7 @@ fn from_table(bytes: Vec<u8>) -> std::result::Result<Probabilities, ParseError> 
             Values::Integer(v) => v.iter().map(|&x| x as f64).collect(),
             _ => return Err(ParseError::Invalid(format!("the column `{}` holds no numbers", column.name))),
         };
-        into.iter_mut().zip(numbers).for_each(|(into, p)| *into = p as f32);
+        into.iter_mut().zip(numbers).for_each(|(into, p)| *into = p);
     }
     let labels = columns.iter().map(|column| column.name.clone()).collect();
     Ok(Probabilities { ids: ids.to_text(), labels, values })

@@ -70,6 +70,12 @@ pub fn pearson_columns(x: ArrayView2<'_, f64>, y: ArrayView2<'_, f64>) -> Result
 /// Ranks from 1; equal values share the mean of their ranks. All NaN if a value is NaN (`scipy.stats.rankdata`, average).
 #[must_use]
 pub fn average_ranks(values: ArrayView1<'_, f64>) -> Array1<f64> {
+    ranks_within(values, 0.0)
+}
+
+/// As [`average_ranks`], but neighbours in the order that differ by no more than `tolerance` are equal.
+#[must_use]
+pub(crate) fn ranks_within(values: ArrayView1<'_, f64>, tolerance: f64) -> Array1<f64> {
     if values.iter().any(|v| v.is_nan()) {
         return Array1::from_elem(values.len(), f64::NAN);
     }
@@ -77,7 +83,7 @@ pub fn average_ranks(values: ArrayView1<'_, f64>) -> Array1<f64> {
     sorted.sort_by(|a, b| a.1.partial_cmp(&b.1).unwrap_or(std::cmp::Ordering::Equal));
     let mut ranks = Array1::zeros(values.len());
     let mut before = 0;
-    for ties in sorted.chunk_by(|a, b| a.1 == b.1) {
+    for ties in sorted.chunk_by(|a, b| a.1 == b.1 || b.1 - a.1 <= tolerance) {
         let rank = before as f64 + (ties.len() as f64 + 1.0) / 2.0;
         for &(index, _) in ties {
             ranks[index] = rank;

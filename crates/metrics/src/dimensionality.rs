@@ -2,7 +2,7 @@
 
 use ndarray::ArrayView2;
 
-use crate::gram::{check_finite, check_tile};
+use crate::gram::{Feature, check_finite, check_tile};
 use crate::regression::at_least;
 use crate::{Error, TileConsumer};
 
@@ -85,12 +85,12 @@ impl FactorDimensionality {
 impl TileConsumer for FactorDimensionality {
     /// # Errors
     /// [`Error::NonFinite`]; [`Error::TileOrder`] and [`Error::Mismatch`] if the tile is not the next one.
-    fn push(&mut self, first_feature: u64, tile: ArrayView2<'_, f32>) -> Result<(), Error> {
+    fn push<T: Feature>(&mut self, first_feature: u64, tile: ArrayView2<'_, T>) -> Result<(), Error> {
         check_tile(self.stimuli, self.features, first_feature, tile.dim())?;
         check_finite(first_feature, tile)?;
         let mut column = vec![0.0; self.stimuli];
         for feature in 0..tile.ncols() {
-            column.iter_mut().zip(tile.column(feature)).for_each(|(to, &from)| *to = f64::from(from));
+            column.iter_mut().zip(tile.column(feature)).for_each(|(to, &from)| *to = from.into());
             self.add(&column);
         }
         self.features += tile.ncols() as u64;

@@ -4,7 +4,7 @@ use ndarray::{Array1, Array2, ArrayView2, ArrayViewMut2, Axis, Zip, s};
 use rayon::prelude::*;
 
 use crate::correlation::pearson_columns;
-use crate::gram::{check_finite, check_tile};
+use crate::gram::{Feature, check_finite, check_tile};
 use crate::regression::{check_splits, check_targets, column_means, product};
 use crate::{Error, Split, SplitScores, TileConsumer};
 
@@ -82,9 +82,9 @@ impl NeuronToNeuron {
     }
 
     /// The best of the features `start..` of a tile, as many as a piece has.
-    fn candidates(&self, tile: ArrayView2<'_, f32>, start: usize) -> Candidates {
+    fn candidates<T: Feature>(&self, tile: ArrayView2<'_, T>, start: usize) -> Candidates {
         let end = tile.ncols().min(start + FEATURES_PER_PIECE);
-        let mut values = tile.slice(s![.., start..end]).mapv(f64::from);
+        let mut values = tile.slice(s![.., start..end]).mapv(Into::<f64>::into);
         // Without their mean, features with a large one keep their digits in the product.
         let means = column_means(values.view());
         values -= &means;
@@ -108,7 +108,7 @@ impl NeuronToNeuron {
     }
 
     /// A later feature replaces an earlier one only if it is better, so the first of equals stays.
-    fn take(&mut self, tile: ArrayView2<'_, f32>, candidates: &Candidates) {
+    fn take<T: Feature>(&mut self, tile: ArrayView2<'_, T>, candidates: &Candidates) {
         let q = self.targets.ncols();
         for (i, &(correlation, feature)) in candidates.iter().enumerate() {
             let (split, neuroid) = (i / q, i % q);
@@ -118,7 +118,7 @@ impl NeuronToNeuron {
                 let test = self.splits[split].test.iter();
                 let responses = best.responses.column_mut(neuroid);
                 for (response, &stimulus) in responses.into_iter().zip(test) {
-                    *response = f64::from(tile[(stimulus, feature)]);
+                    *response = tile[(stimulus, feature)].into();
                 }
             }
         }
@@ -128,7 +128,7 @@ impl NeuronToNeuron {
 impl TileConsumer for NeuronToNeuron {
     /// # Errors
     /// [`Error::NonFinite`]; [`Error::TileOrder`] and [`Error::Mismatch`] if the tile is not the next one.
-    fn push(&mut self, first_feature: u64, tile: ArrayView2<'_, f32>) -> Result<(), Error> {
+    fn push<T: Feature>(&mut self, first_feature: u64, tile: ArrayView2<'_, T>) -> Result<(), Error> {
         check_tile(self.targets.nrows(), self.features, first_feature, tile.dim())?;
         check_finite(first_feature, tile)?;
         let starts: Vec<usize> = (0..tile.ncols()).step_by(FEATURES_PER_PIECE).collect();

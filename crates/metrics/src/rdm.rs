@@ -2,7 +2,7 @@
 
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2};
 
-use crate::correlation::{pearson, spearman};
+use crate::correlation::{pearson, ranks_within};
 use crate::{Error, LayerGram, Precision};
 
 /// A stimulus whose variance over the features is below this share of its terms' magnitude is constant up to rounding.
@@ -70,10 +70,19 @@ pub fn rdm_of(features: ArrayView2<'_, f64>) -> Array1<f64> {
     pairs.map(|(i, j)| pearson(features.row(i), features.row(j)).map_or(f64::NAN, |r| 1.0 - r)).collect()
 }
 
-/// Spearman correlation of two dissimilarity matrices given as upper triangles; NaN if one holds a NaN or is constant.
+/// Dissimilarities that differ by less than this share of the largest are equal: they come from sums in floating point, so what is equal
+/// in theory (between patterns of zeros and ones, for instance) is not in practice, and its order would be that of rounding.
+const TIE: f64 = 64.0 * f64::EPSILON;
+
+/// Spearman correlation of two dissimilarity matrices given as upper triangles; NaN if one holds a NaN or is constant. Differences within
+/// 64 roundings of the largest dissimilarity are ties, unlike in the reference, where their order is chance.
 ///
 /// # Errors
 /// [`Error::Mismatch`] if they have different numbers of pairs.
 pub fn rdm_similarity(a: ArrayView1<'_, f64>, b: ArrayView1<'_, f64>) -> Result<f64, Error> {
-    spearman(a, b)
+    let ranks = |values: ArrayView1<'_, f64>| {
+        let largest = values.iter().fold(0.0_f64, |max, value| max.max(value.abs()));
+        ranks_within(values, if largest.is_finite() { TIE * largest } else { 0.0 })
+    };
+    pearson(ranks(a).view(), ranks(b).view())
 }

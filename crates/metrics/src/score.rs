@@ -80,10 +80,11 @@ pub struct Score {
 }
 
 impl Score {
-    /// Mean (NaN skipped) of the splits' values, with the reference's standard error of the mean.
+    /// Mean (NaN skipped) of the splits' values, with the reference's standard error of the mean; a single split has none (NaN).
     #[must_use]
     pub fn from_splits(per_split: Vec<f64>) -> Self {
-        Self { value: nan_mean(&per_split), error: sem(&per_split), per_split }
+        let error = if per_split.len() > 1 { sem(&per_split) } else { f64::NAN };
+        Self { value: nan_mean(&per_split), error, per_split }
     }
 
     /// A score without splits, and so without an error bar (NaN).

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use ndarray::{Array2, Array3, ArrayView2, Axis};
 
 use crate::statistics::{mean, standard_deviation};
-use crate::{Error, RandomState, TileConsumer};
+use crate::{Error, Feature, RandomState, TileConsumer};
 
 /// Units drawn for each one that is mixed, since constant units say nothing and are passed over.
 const CANDIDATES_PER_UNIT: usize = 4;
@@ -14,7 +14,7 @@ const CANDIDATES_PER_UNIT: usize = 4;
 const CONSTANT_SHARE: f64 = 1e-6;
 
 /// Most values (neurons x candidates x stimuli) that a simulation keeps: 8 GiB.
-pub const MAX_SIMULATED_VALUES: usize = 1 << 31;
+pub const MAX_SIMULATED_VALUES: usize = 1 << 30;
 
 /// What to simulate.
 #[derive(Debug, Clone, PartialEq)]
@@ -42,7 +42,7 @@ pub struct SimulatedNeurons {
     /// Candidates of each neuron, in the order drawn.
     candidates: Vec<Vec<usize>>,
     /// Values of every drawn unit.
-    drawn: BTreeMap<usize, Vec<f32>>,
+    drawn: BTreeMap<usize, Vec<f64>>,
     random: RandomState,
     next_feature: u64,
 }
@@ -99,16 +99,15 @@ impl SimulatedNeurons {
     }
 
     fn standardised(&self) -> BTreeMap<usize, Vec<f64>> {
-        let wide = |values: &Vec<f32>| values.iter().map(|&value| f64::from(value)).collect::<Vec<f64>>();
-        let deviation = |values: &Vec<f32>| standard_deviation(&wide(values));
+        let deviation = |values: &Vec<f64>| standard_deviation(values);
         let largest = self.drawn.values().map(deviation).fold(0.0, f64::max);
         let varying = self.drawn.iter().filter(|(_, values)| deviation(values) > CONSTANT_SHARE * largest);
-        varying.filter_map(|(&unit, values)| Some((unit, standardise(&wide(values))?))).collect()
+        varying.filter_map(|(&unit, values)| Some((unit, standardise(values)?))).collect()
     }
 }
 
 impl TileConsumer for SimulatedNeurons {
-    fn push(&mut self, first_feature: u64, tile: ArrayView2<'_, f32>) -> Result<(), Error> {
+    fn push<T: Feature>(&mut self, first_feature: u64, tile: ArrayView2<'_, T>) -> Result<(), Error> {
         if first_feature != self.next_feature {
             return Err(Error::TileOrder { expected: self.next_feature, found: first_feature });
         }
@@ -121,7 +120,7 @@ impl TileConsumer for SimulatedNeurons {
         }
         let first = first_feature as usize;
         for (&unit, values) in self.drawn.range_mut(first..first + tile.ncols()) {
-            values.extend(tile.column(unit - first));
+            values.extend(tile.column(unit - first).iter().map(|&value| -> f64 { value.into() }));
         }
         self.next_feature += tile.ncols() as u64;
         Ok(())

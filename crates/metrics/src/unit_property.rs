@@ -3,7 +3,7 @@
 use ndarray::ArrayView2;
 use serde::Serialize;
 
-use crate::gram::{check_finite, check_tile};
+use crate::gram::{Feature, check_finite, check_tile};
 use crate::regression::at_least;
 use crate::statistics::mean;
 use crate::{Error, TileConsumer};
@@ -109,11 +109,11 @@ impl UnitProperties {
 impl TileConsumer for UnitProperties {
     /// # Errors
     /// [`Error::NonFinite`]; [`Error::TileOrder`] and [`Error::Mismatch`] if the tile is not the next one.
-    fn push(&mut self, first_feature: u64, tile: ArrayView2<'_, f32>) -> Result<(), Error> {
+    fn push<T: Feature>(&mut self, first_feature: u64, tile: ArrayView2<'_, T>) -> Result<(), Error> {
         check_tile(self.stimuli, self.values.len() as u64, first_feature, tile.dim())?;
         check_finite(first_feature, tile)?;
         let columns = tile.columns().into_iter();
-        let responses = columns.map(|column| column.iter().map(|&v| f64::from(v)).collect::<Vec<f64>>());
+        let responses = columns.map(|column| column.iter().map(|&v| v.into()).collect::<Vec<f64>>());
         self.values.extend(responses.map(|r| self.property.of(&r)));
         Ok(())
     }

@@ -49,7 +49,7 @@ impl Cache {
     /// Head and payload of a kept object, verified again.
     pub fn object(&self, key: &Key) -> Option<Pieces> {
         let (head, payload) = self.read(key, HEAD_BYTES, MAX_OBJECT_BYTES)?;
-        let verified = frame::verify(&self.path(key), &head, &payload);
+        let verified = frame::verify(&self.path(key), key, &head, &payload);
         self.trusted(key, verified).map(|()| (head, payload))
     }
 

@@ -20,9 +20,10 @@ impl Store {
     /// [`Error::TooLarge`], [`Error::Io`], [`Error::Remote`].
     pub fn save_checkpoint(&self, unit: &Digest, bytes: &[u8]) -> Result<(), Error> {
         check_size((bytes.len() + HEAD_BYTES) as u64, self.checkpoint_limit())?;
-        let mut framed = frame::head(bytes).to_vec();
+        let key = Key::checkpoint(unit);
+        let mut framed = frame::head(&key, bytes).to_vec();
         framed.extend_from_slice(bytes);
-        self.backend.replace(&Key::checkpoint(unit), &framed)
+        self.backend.replace(&key, &framed)
     }
 
     /// How far the unit of this name has come, verified; `None` if it has not begun.
@@ -34,7 +35,7 @@ impl Store {
         let Some((head, bytes)) = self.backend.read(&key, HEAD_BYTES, self.checkpoint_limit())? else {
             return Ok(None);
         };
-        frame::verify(&self.backend.place(&key), &head, &bytes)?;
+        frame::verify(&self.backend.place(&key), &key, &head, &bytes)?;
         Ok(Some(bytes))
     }
 

@@ -36,6 +36,8 @@ pub struct ScoreRecord {
     pub scores: SplitScores,
     /// Number type in which the Gram it was computed from was multiplied; `None` for metrics that read tiles.
     pub precision: Option<Precision>,
+    /// Correlations with single features that are not defined, and of how many, where their median is the one value of a split.
+    pub undefined: Option<[usize; 2]>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -54,6 +56,8 @@ struct ScoreHeader {
     alphas: usize,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     precision: Option<Precision>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    undefined: Option<[usize; 2]>,
 }
 
 pub(crate) const GRAM: &str = "layer-gram";
@@ -124,8 +128,14 @@ impl ScoreRecord {
     pub fn encode(&self) -> Vec<u8> {
         let (splits, neuroids) = self.scores.values.dim();
         let alphas = self.scores.alphas.len();
-        let header =
-            ScoreHeader { kind: SCORE.to_owned(), splits, neuroids, alphas, precision: self.precision };
+        let header = ScoreHeader {
+            kind: SCORE.to_owned(),
+            splits,
+            neuroids,
+            alphas,
+            precision: self.precision,
+            undefined: self.undefined,
+        };
         encode(
             &header,
             [
@@ -147,7 +157,8 @@ impl ScoreRecord {
         }
         let values = Array2::from_shape_vec((header.splits, header.neuroids), values)
             .map_err(|error| damaged(error.to_string()))?;
-        Ok(Self { scores: SplitScores { values, alphas }, precision: header.precision })
+        let scores = SplitScores { values, alphas };
+        Ok(Self { scores, precision: header.precision, undefined: header.undefined })
     }
 }
 

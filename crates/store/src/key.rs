@@ -72,6 +72,11 @@ impl Key {
         Some((directory, shelf, name))
     }
 
+    /// Whether it is listed where only folders lie.
+    pub fn is_misplaced(&self) -> bool {
+        self.parts().is_none() && self.0.split_once('/').is_some_and(|(_, name)| !name.starts_with('.'))
+    }
+
     pub fn as_str(&self) -> &str {
         &self.0
     }

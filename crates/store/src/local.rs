@@ -139,6 +139,7 @@ impl Backend for Local {
         for shelf in names(&self.root.join(directory))? {
             let path = self.root.join(directory).join(&shelf);
             if !path.is_dir() {
+                listed.push(Listed { key: Key::listed(format!("{directory}/{shelf}")), bytes: 0 });
                 continue;
             }
             for name in names(&path)? {
@@ -157,7 +158,7 @@ impl Backend for Local {
         let path = self.path(key);
         match fs::metadata(&path) {
             Ok(metadata) => Ok(metadata.is_file().then_some(metadata.len())),
-            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(e) if is_absent(&e) => Ok(None),
             Err(e) => Err(Error::io("cannot read", path, e)),
         }
     }
@@ -167,7 +168,13 @@ impl Backend for Local {
     }
 
     fn remove(&self, key: &Key) -> Result<(), Error> {
-        let path = self.path(key);
+        let mut path = self.path(key);
+        // So is a file in the place of its folder.
+        if let Some(folder) =
+            path.parent().filter(|folder| fs::symlink_metadata(folder).is_ok() && !folder.is_dir())
+        {
+            path = folder.to_owned();
+        }
         // A directory in the place of an object is damage, too.
         let directory = fs::symlink_metadata(&path).is_ok_and(|metadata| metadata.is_dir());
         match if directory { fs::remove_dir_all(&path) } else { fs::remove_file(&path) } {
@@ -240,6 +247,13 @@ fn link_or_copy(path: &Path, target: &Path) -> Result<(), Error> {
     copied().map_err(write_error)
 }
 
+/// Whether there is nothing at a path: no file, a link to itself, a file in the place of its folder.
+fn is_absent(error: &io::Error) -> bool {
+    const ELOOP: i32 = 40;
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
+        || error.raw_os_error() == Some(ELOOP)
+}
+
 /// A file and its size; `None` if there is none. What lies in its place and is no file that can be read is damage.
 fn open(path: &Path) -> Result<Option<(File, u64)>, Error> {
     let damaged = |problem: &str| Err(Error::Damaged { path: path.to_owned(), problem: problem.to_owned() });
@@ -249,6 +263,7 @@ fn open(path: &Path) -> Result<Option<(File, u64)>, Error> {
         Ok(metadata) if !metadata.is_file() => return damaged("it is not a regular file"),
         Ok(metadata) => metadata.len(),
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(e) if is_absent(&e) => return damaged(&format!("it cannot be reached ({e})")),
         Err(e) => return Err(Error::io("cannot read", path, e)),
     };
     match File::open(path) {

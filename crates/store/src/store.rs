@@ -120,7 +120,7 @@ impl Store {
     pub fn put(&self, digest: &Digest, payload: &[u8]) -> Result<Put, Error> {
         check_size((payload.len() + HEAD_BYTES) as u64, self.object_limit())?;
         let key = Key::object(digest);
-        let head = frame::head(payload);
+        let head = frame::head(&key, payload);
         for _ in 0..PUT_ATTEMPTS {
             if self.backend.create(&key, &[&head, payload])? {
                 return Ok(Put::Created);
@@ -162,7 +162,7 @@ impl Store {
     pub fn verify(&self, digest: &Digest) -> Result<bool, Error> {
         let key = Key::object(digest);
         let Some(found) = self.backend.scan(&key, HEAD_BYTES, HEAD_BYTES)? else { return Ok(false) };
-        frame::verify_digest(&self.backend.place(&key), &found.start, &found.digest)?;
+        frame::verify_digest(&self.backend.place(&key), &key, &found.start, &found.digest)?;
         Ok(true)
     }
 
@@ -195,7 +195,7 @@ impl Store {
         let Some((head, payload)) = self.backend.read(key, HEAD_BYTES, self.object_limit())? else {
             return Ok(None);
         };
-        frame::verify(&self.backend.place(key), &head, &payload)?;
+        frame::verify(&self.backend.place(key), key, &head, &payload)?;
         Ok(Some((head, payload)))
     }
 }

@@ -128,6 +128,9 @@ impl Store {
                 Ok(digest) if name.starts_with(shelf) => self.check_addressed(entry, directory, &digest),
                 _ => Ok((Kind::Foreign, None)),
             },
+            None if entry.key.is_misplaced() => {
+                Ok((Kind::Foreign, Some("it lies where a folder belongs".to_owned())))
+            }
             None => Ok((Kind::Foreign, None)),
         };
         let (kind, problem) = match found {
@@ -162,7 +165,7 @@ impl Store {
         let Some(found) = scanned else { return Ok((plain.unwrap_or(Kind::Object), None)) };
         let checked = match plain {
             Some(Kind::Blob) => crate::local::check_blob(&place, name, &found.digest),
-            _ => frame::verify_digest(&place, &found.start, &found.digest),
+            _ => frame::verify_digest(&place, &entry.key, &found.start, &found.digest),
         };
         let kind = plain.unwrap_or_else(|| kind_of(found.start.get(HEAD_BYTES..).unwrap_or_default()));
         Ok((kind, problem_of(checked)?))

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use ndarray::{Array2, ArrayView2, Axis, concatenate, s};
 use ventral_data::{Behavior, BehaviorMetric, Benchmark, Choices, People, Target};
 use ventral_metrics::{
-    Error as MetricError, GramBuilder, Panel, Precision, SplitScores, StandardisedGram, TileConsumer,
-    accuracy, confusion, confusion_similarity, correct, first_largest, logistic_probabilities, odd_one_out,
-    shape_bias, threshold, threshold_nearness, value_delta,
+    Error as MetricError, Feature, GramBuilder, Panel, Precision, SplitScores, StandardisedGram,
+    TileConsumer, accuracy, confusion, confusion_similarity, correct, first_largest, logistic_probabilities,
+    odd_one_out, shape_bias, threshold, threshold_nearness, value_delta,
 };
 
 /// A readout while it is read.
@@ -18,9 +18,9 @@ pub struct ReadoutReader {
 
 enum Readout {
     /// Everything; the category map says how many columns there may be.
-    Values(Vec<Array2<f32>>),
+    Values(Vec<Array2<f64>>),
     /// Given probabilities; for each label of the benchmark, the column.
-    Answers(Vec<Array2<f32>>, Vec<usize>),
+    Answers(Vec<Array2<f64>>, Vec<usize>),
     Standardised(StandardisedGram),
     Gram(GramBuilder),
 }
@@ -50,12 +50,12 @@ impl ReadoutReader {
     }
 
     /// Takes the next tile.
-    pub fn push(&mut self, first: u64, tile: ArrayView2<'_, f32>) -> Result<(), MetricError> {
+    pub fn push<T: Feature>(&mut self, first: u64, tile: ArrayView2<'_, T>) -> Result<(), MetricError> {
         match &mut self.readout {
             Readout::Standardised(gram) => gram.push(first, tile),
             Readout::Gram(gram) => gram.push(first, tile),
             Readout::Answers(tiles, _) => {
-                tiles.push(tile.to_owned());
+                tiles.push(tile.mapv(Into::into));
                 Ok(())
             }
             Readout::Values(tiles) => {
@@ -65,7 +65,7 @@ impl ReadoutReader {
                     let what = "outputs of the readout layer, against classes of the category map";
                     return Err(MetricError::Mismatch { what, expected: map.classes, found });
                 }
-                tiles.push(tile.to_owned());
+                tiles.push(tile.mapv(Into::into));
                 Ok(())
             }
         }
@@ -76,7 +76,7 @@ impl ReadoutReader {
         let behavior = task(&self.benchmark)?;
         match (self.readout, &behavior.choices) {
             (Readout::Answers(tiles, columns), _) => {
-                let all = joined(&tiles)?.select(Axis(1), &columns).mapv(f64::from);
+                let all = joined(&tiles)?.select(Axis(1), &columns);
                 let probabilities = all.select(Axis(0), &behavior.tested);
                 let none = probabilities.rows().into_iter().position(|row| row.iter().all(|p| *p == 0.0));
                 if let Some(position) = none {
@@ -115,7 +115,7 @@ impl ReadoutReader {
     }
 }
 
-fn joined(tiles: &[Array2<f32>]) -> Result<Array2<f32>, MetricError> {
+fn joined(tiles: &[Array2<f64>]) -> Result<Array2<f64>, MetricError> {
     let views: Vec<_> = tiles.iter().map(|tile| tile.view()).collect();
     concatenate(Axis(1), &views).map_err(|_| mismatch())
 }

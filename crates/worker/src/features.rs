@@ -287,8 +287,9 @@ impl Reading<'_> {
     fn finish(&mut self, readers: LayerReaders) -> Result<(), Error> {
         for tile_score in readers.scores {
             let unit = &self.execution.plan.scores[tile_score.score];
+            let undefined = tile_score.metric.undefined();
             let scores = tile_score.metric.finish().map_err(Error::Layer)?;
-            self.execution.put(&unit.digest, &ScoreRecord { scores, precision: None }.encode())?;
+            self.execution.put(&unit.digest, &ScoreRecord { scores, precision: None, undefined }.encode())?;
             self.execution.observer.on(&Event::ScoreStored { unit });
         }
         for (layer, builder) in readers.grams {
@@ -323,7 +324,7 @@ fn narrow(error: MetricError, exact: Option<ArrayView2<'_, f64>>) -> MetricError
 }
 
 impl LayerReaders {
-    /// `exact` is the whole layer where 32 bit round it: 64-bit products are of that.
+    /// `exact` is the whole layer where 32 bit round it: 64-bit products, and metrics of the features themselves, are of that.
     fn push(
         &mut self,
         first: u64,
@@ -333,12 +334,15 @@ impl LayerReaders {
         let start = usize::try_from(first).unwrap_or(usize::MAX);
         for (_, gram) in &mut self.grams {
             match exact.filter(|_| gram.precision() == Precision::F64) {
-                Some(exact) => gram.push_exact(first, exact.slice(s![.., start..start + tile.ncols()]))?,
+                Some(exact) => gram.push(first, exact.slice(s![.., start..start + tile.ncols()]))?,
                 None => gram.push(first, tile)?,
             }
         }
         for score in &mut self.scores {
-            score.metric.push(first, tile)?;
+            match exact {
+                Some(exact) => score.metric.push(first, exact.slice(s![.., start..start + tile.ncols()]))?,
+                None => score.metric.push(first, tile)?,
+            }
         }
         Ok(())
     }

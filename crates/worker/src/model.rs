@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::time::Instant;
 
-use ndarray::{Array3, Axis};
+use ndarray::{Array2, Array3, Axis};
 use ventral_data::{Benchmark, StimulusSet, read_activations, read_probabilities};
 use ventral_models::{
     ActivationSource, GivenActivations, Images, Layer, ModelCard, Network, NetworkActivations, select_layers,
@@ -48,7 +48,7 @@ impl LoadedModel {
         if card.probabilities.is_some() {
             let given = read_probabilities(card.source())?;
             return Ok(Self::Given {
-                activations: GivenActivations::new(vec![(PROBABILITIES.to_owned(), given.values)])?,
+                activations: of_probabilities(given.values)?,
                 ids: Some(given.ids),
                 time_bins: Vec::new(),
                 identifier: card.identifier.clone(),
@@ -237,14 +237,20 @@ fn answers(
 ) -> Result<GivenActivations, Error> {
     let known: std::collections::HashMap<&str, usize> =
         ids.iter().enumerate().map(|(row, id)| (id.as_str(), row)).collect();
-    let values = given.activations(0..given.stimuli(), &[0])?;
-    let mut found = ndarray::Array2::zeros((stimuli.len(), values[0].ncols()));
+    let values = given.exact(0).ok_or_else(|| Error::Mismatch("there are no probabilities".to_owned()))?;
+    let mut found = Array2::zeros((stimuli.len(), values.ncols()));
     for (id, mut row) in stimuli.ids.iter().zip(found.rows_mut()) {
         if let Some(&from) = known.get(id.as_str()) {
-            row.assign(&values[0].row(from));
+            row.assign(&values.row(from));
         }
     }
-    Ok(GivenActivations::new(vec![(PROBABILITIES.to_owned(), found)])?)
+    of_probabilities(found)
+}
+
+fn of_probabilities(values: Array2<f64>) -> Result<GivenActivations, Error> {
+    let name = PROBABILITIES.to_owned();
+    let rounded = vec![(name.clone(), values.mapv(|p| p as f32))];
+    Ok(GivenActivations::with_exact(rounded, [(name, values)].into())?)
 }
 
 /// The activations with their rows in this order.

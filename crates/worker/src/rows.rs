@@ -2,7 +2,7 @@
 
 use ndarray::{Array2, ArrayView2};
 use ventral_data::{Benchmark, TimeMode};
-use ventral_metrics::{Error as MetricError, LayerGram, align_time_bin, principal_components};
+use ventral_metrics::{Error as MetricError, Feature, LayerGram, align_time_bin, principal_components};
 
 /// Weighted rows of the activations, one list per row wanted.
 pub type Mixture = Vec<Vec<(usize, f64)>>;
@@ -89,10 +89,10 @@ pub fn prepared(
 }
 
 /// Features of a benchmark's rows from a tile of activations.
-pub fn mixed(tile: ArrayView2<'_, f32>, mixture: &Mixture) -> Array2<f32> {
+pub fn mixed<T: Feature>(tile: ArrayView2<'_, T>, mixture: &Mixture) -> Array2<f64> {
     Array2::from_shape_fn((mixture.len(), tile.ncols()), |(row, feature)| {
-        let weighted = mixture[row].iter().map(|&(from, weight)| f64::from(tile[[from, feature]]) * weight);
+        let weighted = mixture[row].iter().map(|&(from, weight)| tile[[from, feature]].into() * weight);
         let total: f64 = mixture[row].iter().map(|(_, weight)| weight).sum();
-        (weighted.sum::<f64>() / total) as f32
+        weighted.sum::<f64>() / total
     })
 }

@@ -32,7 +32,7 @@ fn compute_and_store(execution: &Execution<'_>, unit: &ScoreUnit) -> Result<(), 
     let bins = &execution.plan.models[unit.model].time_bins;
     let precision = Some(gram.precision);
     let scores = prepared(&benchmark, bins, gram).and_then(|gram| compute(&benchmark, &gram));
-    let record = ScoreRecord { scores: scores.map_err(context)?, precision };
+    let record = ScoreRecord { scores: scores.map_err(context)?, precision, undefined: None };
     execution.put(&unit.digest, &record.encode())
 }
 

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use ndarray::{Array2, ArrayView2};
 use ventral_data::{Benchmark, Metric};
-use ventral_metrics::{Error, LayerGram, NeuronToNeuron, ReversePredictivity, SplitScores, TileConsumer};
+use ventral_metrics::{
+    Error, Feature, LayerGram, NeuronToNeuron, ReversePredictivity, SplitScores, TileConsumer,
+};
 
 use crate::behavior::ReadoutReader;
 use crate::rows::{self, Mixture};
@@ -56,6 +58,13 @@ impl TileMetric {
         Ok(Self { kernel, mixture: rows::mixture(benchmark, model_bins)? })
     }
 
+    /// Values that are left out of what a split has one value of, and of how many, if there are any.
+    pub fn undefined(&self) -> Option<[usize; 2]> {
+        let Kernel::Reverse(metric) = &self.kernel else { return None };
+        let (undefined, of) = metric.undefined();
+        (undefined > 0).then_some([undefined, of])
+    }
+
     /// # Errors
     /// Those of the metric.
     pub fn finish(self) -> Result<SplitScores, Error> {
@@ -69,14 +78,21 @@ impl TileMetric {
 }
 
 impl TileConsumer for TileMetric {
-    fn push(&mut self, first: u64, tile: ArrayView2<'_, f32>) -> Result<(), Error> {
-        let mixed = self.mixture.as_ref().map(|mixture| rows::mixed(tile, mixture));
-        let tile = mixed.as_ref().map_or(tile, |mixed| mixed.view());
-        match &mut self.kernel {
-            Kernel::NeuronToNeuron(metric) => metric.push(first, tile),
-            Kernel::Reverse(metric) => metric.push(first, tile),
-            Kernel::Behavior(reader) => reader.push(first, tile),
-            Kernel::Units(reader) => reader.push(first, tile),
+    fn push<T: Feature>(&mut self, first: u64, tile: ArrayView2<'_, T>) -> Result<(), Error> {
+        match &self.mixture {
+            Some(mixture) => self.kernel.push(first, rows::mixed(tile, mixture).view()),
+            None => self.kernel.push(first, tile),
+        }
+    }
+}
+
+impl Kernel {
+    fn push<T: Feature>(&mut self, first: u64, tile: ArrayView2<'_, T>) -> Result<(), Error> {
+        match self {
+            Self::NeuronToNeuron(metric) => metric.push(first, tile),
+            Self::Reverse(metric) => metric.push(first, tile),
+            Self::Behavior(reader) => reader.push(first, tile),
+            Self::Units(reader) => reader.push(first, tile),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use ndarray::{Array2, ArrayView2};
 use ventral_data::{Benchmark, Target, UnitTask};
 use ventral_metrics::{
-    Error, FactorDimensionality, SplitScores, TileConsumer, UnitProperties, ks_similarity,
+    Error, FactorDimensionality, Feature, SplitScores, TileConsumer, UnitProperties, ks_similarity,
 };
 
 /// Reads the tiles of one layer.
@@ -36,7 +36,7 @@ impl UnitReader {
     }
 
     /// Takes the next tile.
-    pub fn push(&mut self, first: u64, tile: ArrayView2<'_, f32>) -> Result<(), Error> {
+    pub fn push<T: Feature>(&mut self, first: u64, tile: ArrayView2<'_, T>) -> Result<(), Error> {
         match &mut self.kernel {
             Kernel::Factors(metric) => metric.push(first, tile),
             Kernel::Property(metric) => metric.push(first, tile),

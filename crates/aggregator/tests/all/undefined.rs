@@ -41,6 +41,15 @@ fn what_is_undefined_is_counted_and_named() {
     assert!(!some.to_string().contains("no value"), "a neuroid is skipped, not the split: {some}");
 }
 
+#[test]
+fn features_without_an_r_are_counted_and_not_named() {
+    let found = Undefined::of_features(3, 400, &array![[0.4], [NAN]], UndefinedRule::Skipped).to_string();
+    assert!(
+        found.starts_with("3 of 400 values are undefined: skipped") && found.contains("split 1 has no value"),
+        "{found}"
+    );
+}
+
 fn scores() -> Vec<LayerScore> {
     let noted =
         LayerScore { undefined: Some(Box::new(of_five_folds())), ..scored_layer("odd", "a", 0, "v4", 0.915) };

@@ -106,7 +106,7 @@ fn a_run_makes_anew_whatever_is_damaged() {
             let name = images.file_name().expect("a name").to_string_lossy().into_owned();
             let checkpoint = store.join("checkpoints").join(&name[..2]).join(&name);
             fs::create_dir_all(checkpoint.parent().expect("a shelf")).expect("writable");
-            fs::write(&checkpoint, b"VENTRAL1, and longer than the head of a checkpoint").expect("writable");
+            fs::write(&checkpoint, b"VENTRAL2, and longer than the head of a checkpoint").expect("writable");
             let score = object(&store, "score");
             vec![images, checkpoint, score, job.join("maps.json"), job.join("synthesis.json")]
         }

@@ -98,6 +98,46 @@ fn damaged_and_unsuitable_models_are_named() {
 }
 
 #[test]
+fn a_card_that_is_no_file_is_left_out_and_said_to_be() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let own = card(directory.path(), str::to_owned, |bytes| bytes);
+    let models = directory.path().join("models");
+    fs::create_dir_all(models.join("lost")).expect("writable");
+    fs::rename(own.trim_matches('"'), models.join("good")).expect("movable");
+    std::os::unix::fs::symlink("nowhere", models.join("lost/model.toml")).expect("writable");
+    let (stderr, code) = run_spec(directory.path(), "'models/*'", &demo("benchmarks/v4"), &[]);
+    assert_eq!(code, 3, "{stderr}");
+}
+
+#[test]
+fn the_folder_of_a_spec_is_no_pattern() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let own = card(directory.path(), str::to_owned, |bytes| bytes);
+    for name in ["a [b]", "c{d", "e*", "f?"] {
+        let folder = directory.path().join(name);
+        fs::create_dir_all(folder.join("models")).expect("writable");
+        std::os::unix::fs::symlink(own.trim_matches('"'), folder.join("models/one")).expect("writable");
+        let (stderr, code) = run_spec(&folder, "'models/*'", &demo("benchmarks/v4"), &[]);
+        assert_eq!(code, 0, "{name}: {stderr}");
+    }
+}
+
+#[test]
+fn a_name_that_is_no_text_is_refused() {
+    use std::os::unix::ffi::OsStrExt;
+    let directory = tempfile::tempdir().expect("a directory");
+    let odd = directory.path().join(std::ffi::OsStr::from_bytes(b"odd\xff"));
+    fs::create_dir_all(&odd).expect("writable");
+    let store = directory.path().join("store");
+    for arguments in [["models", "check"], ["benchmarks", "check"]] {
+        let (_, stderr, code) = finish(ventral(&store).args(arguments).arg(&odd));
+        assert!(code == 2 && stderr.contains("is not UTF-8"), "{code} {stderr}");
+    }
+    let (_, stderr, code) = finish(ventral(&store).arg("jobs").current_dir(&odd));
+    assert!(code == 2 && stderr.contains("is not UTF-8"), "{code} {stderr}");
+}
+
+#[test]
 fn two_cards_of_one_identifier_are_both_named() {
     let directory = tempfile::tempdir().expect("a directory");
     let own = card(directory.path(), str::to_owned, |bytes| bytes);

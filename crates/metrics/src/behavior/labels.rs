@@ -31,7 +31,7 @@ impl CategoryMap {
     /// # Errors
     /// [`Error::Mismatch`] for a readout with another number of classes, [`Error::TooFew`] without categories or for an empty one,
     /// [`Error::OutOfRange`] for a class that does not exist.
-    pub fn decide(&self, readout: ArrayView2<'_, f32>, rule: CategoryRule) -> Result<Vec<usize>, Error> {
+    pub fn decide(&self, readout: ArrayView2<'_, f64>, rule: CategoryRule) -> Result<Vec<usize>, Error> {
         if readout.ncols() != self.classes {
             let what = "outputs of the readout layer, against classes of the category map";
             return Err(Error::Mismatch { what, expected: self.classes, found: readout.ncols() });
@@ -46,14 +46,14 @@ impl CategoryMap {
         Ok(readout.rows().into_iter().map(|row| self.decide_row(row, rule)).collect())
     }
 
-    fn decide_row(&self, row: ArrayView1<'_, f32>, rule: CategoryRule) -> usize {
+    fn decide_row(&self, row: ArrayView1<'_, f64>, rule: CategoryRule) -> usize {
         // Without the largest the exponentials cannot overflow; the shares stay what they are.
-        let largest = row.fold(f32::NEG_INFINITY, |a, &b| a.max(b));
+        let largest = row.fold(f64::NEG_INFINITY, |a, &b| a.max(b));
         let score = |classes: &Vec<usize>| match rule {
-            CategoryRule::Max => classes.iter().map(|&c| f64::from(row[c])).fold(f64::NEG_INFINITY, f64::max),
-            CategoryRule::Mean => mean(
-                &classes.iter().map(|&c| (f64::from(row[c]) - f64::from(largest)).exp()).collect::<Vec<_>>(),
-            ),
+            CategoryRule::Max => classes.iter().map(|&c| row[c]).fold(f64::NEG_INFINITY, f64::max),
+            CategoryRule::Mean => {
+                mean(&classes.iter().map(|&c| (row[c] - largest).exp()).collect::<Vec<_>>())
+            }
         };
         first_largest(self.categories.iter().map(score))
     }

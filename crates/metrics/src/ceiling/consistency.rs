@@ -33,6 +33,7 @@ impl Ceiling {
     fn from_splits(splits: Array2<f64>) -> Self {
         let Score { value, error, .. } = SplitScores { values: splits.clone(), alphas: Vec::new() }.score();
         let per_neuroid = splits.columns().into_iter().map(|c| nan_mean(&c.to_vec())).collect();
+        let error = if splits.nrows() == 1 { 0.0 } else { error };
         Self { value, error, per_neuroid, splits }
     }
 }

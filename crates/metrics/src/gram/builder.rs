@@ -103,28 +103,6 @@ impl GramBuilder {
         })
     }
 
-    /// As [`TileConsumer::push`], of 64-bit features.
-    ///
-    /// # Errors
-    /// As [`TileConsumer::push`].
-    pub fn push_exact(&mut self, first_feature: u64, tile: ArrayView2<'_, f64>) -> Result<(), Error> {
-        self.push_any(first_feature, tile)
-    }
-
-    /// Checks order and shape, then takes the tile in pieces of [`TILE_FEATURES`].
-    pub(super) fn push_any<T: Feature>(
-        &mut self,
-        first_feature: u64,
-        tile: ArrayView2<'_, T>,
-    ) -> Result<(), Error> {
-        super::check_tile(self.stimuli, self.features, first_feature, tile.dim())?;
-        for start in (0..tile.ncols()).step_by(TILE_FEATURES) {
-            let end = tile.ncols().min(start + TILE_FEATURES);
-            self.push_piece(tile.slice(s![.., start..end]))?;
-        }
-        Ok(())
-    }
-
     fn push_piece<T: Feature>(&mut self, tile: ArrayView2<'_, T>) -> Result<(), Error> {
         let shifts = shifts(self.features, tile)?;
         let width = tile.ncols();
@@ -169,7 +147,12 @@ fn noise(products: &Array2<f64>, expected: &[f64]) -> f64 {
 impl TileConsumer for GramBuilder {
     /// # Errors
     /// [`Error::NonFinite`]; [`Error::TileOrder`] and [`Error::Mismatch`] if the tile is not the next one.
-    fn push(&mut self, first_feature: u64, tile: ArrayView2<'_, f32>) -> Result<(), Error> {
-        self.push_any(first_feature, tile)
+    fn push<T: Feature>(&mut self, first_feature: u64, tile: ArrayView2<'_, T>) -> Result<(), Error> {
+        super::check_tile(self.stimuli, self.features, first_feature, tile.dim())?;
+        for start in (0..tile.ncols()).step_by(TILE_FEATURES) {
+            let end = tile.ncols().min(start + TILE_FEATURES);
+            self.push_piece(tile.slice(s![.., start..end]))?;
+        }
+        Ok(())
     }
 }

@@ -7,6 +7,7 @@ mod spectrum;
 mod standardised;
 mod tile;
 
+pub use tile::Feature;
 pub(crate) use tile::check_finite;
 
 use ndarray::{Array1, Array2, ArrayView2, Axis};
@@ -32,7 +33,7 @@ pub trait TileConsumer {
     ///
     /// # Errors
     /// If the tile is not the next one, or holds values that cannot be used.
-    fn push(&mut self, first_feature: u64, tile: ArrayView2<'_, f32>) -> Result<(), Error>;
+    fn push<T: Feature>(&mut self, first_feature: u64, tile: ArrayView2<'_, T>) -> Result<(), Error>;
 }
 
 /// The inner products between the n stimuli of one layer.
@@ -153,7 +154,7 @@ impl LayerGram {
     /// As [`GramBuilder`].
     pub fn from_features(features: ArrayView2<'_, f64>) -> Result<Self, Error> {
         let mut builder = GramBuilder::new(features.nrows(), Precision::F64)?;
-        builder.push_any(0, features)?;
+        builder.push(0, features)?;
         builder.finish()
     }
 

@@ -1,7 +1,7 @@
 use ndarray::{Array2, ArrayView1, ArrayView2};
 use rayon::prelude::*;
 
-use super::{GramBuilder, LayerGram, Precision, TileConsumer};
+use super::{Feature, GramBuilder, LayerGram, Precision, TileConsumer};
 use crate::Error;
 
 /// The Gram matrix of features standardised over some of the stimuli, as scikit-learn's `StandardScaler` does it: minus the mean and
@@ -42,7 +42,7 @@ impl StandardisedGram {
 impl TileConsumer for StandardisedGram {
     /// # Errors
     /// As [`GramBuilder`].
-    fn push(&mut self, first_feature: u64, tile: ArrayView2<'_, f32>) -> Result<(), Error> {
+    fn push<T: Feature>(&mut self, first_feature: u64, tile: ArrayView2<'_, T>) -> Result<(), Error> {
         super::check_tile(self.builder.stimuli(), self.seen, first_feature, tile.dim())?;
         super::check_finite(first_feature, tile)?;
         let scales: Vec<(f64, f64)> = (0..tile.ncols())
@@ -52,18 +52,18 @@ impl TileConsumer for StandardisedGram {
             .collect();
         let standardised = Array2::from_shape_fn(tile.dim(), |(row, feature)| {
             let (mean, scale) = scales[feature];
-            (f64::from(tile[(row, feature)]) - mean) / scale
+            (tile[(row, feature)].into() - mean) / scale
         });
-        self.builder.push_any(first_feature, standardised.view())?;
+        self.builder.push(first_feature, standardised.view())?;
         self.seen += tile.ncols() as u64;
         Ok(())
     }
 }
 
 /// Mean and deviation over the fitted rows; a deviation within the rounding of its own computation counts as none, and becomes 1.
-fn moments(feature: ArrayView1<'_, f32>, fitted: &[usize]) -> (f64, f64) {
+fn moments<T: Feature>(feature: ArrayView1<'_, T>, fitted: &[usize]) -> (f64, f64) {
     let n = fitted.len() as f64;
-    let values = || fitted.iter().map(|&row| f64::from(feature[row]));
+    let values = || fitted.iter().map(|&row| -> f64 { feature[row].into() });
     let mean = values().sum::<f64>() / n;
     let variance = values().map(|x| (x - mean).powi(2)).sum::<f64>() / n;
     let rounding = n * f64::EPSILON * variance + (n * mean * f64::EPSILON).powi(2);

@@ -10,8 +10,8 @@ const COLUMNS_PER_PIECE: usize = 256;
 /// Partial sums along a row. Part of the order of summation, so changing it changes the last bits.
 const LANES: usize = 8;
 
-/// A feature as it is given.
-pub(super) trait Feature: Copy + Send + Sync + Into<f64> {
+/// Number type of features as they are given: `f32` or `f64`.
+pub trait Feature: Copy + Send + Sync + Into<f64> {
     /// The shift for features of this mean, such that a feature minus its shift loses nothing that matters.
     fn shift(mean: f64) -> f64;
 }
@@ -64,7 +64,7 @@ pub(super) fn shifts<T: Feature>(first_feature: u64, tile: ArrayView2<'_, T>) ->
 ///
 /// # Errors
 /// As [`shifts`].
-pub(crate) fn check_finite(first_feature: u64, tile: ArrayView2<'_, f32>) -> Result<(), Error> {
+pub(crate) fn check_finite<T: Feature>(first_feature: u64, tile: ArrayView2<'_, T>) -> Result<(), Error> {
     let mut means = vec![0.0; tile.ncols()];
     column_means(tile, &mut means);
     finite_columns(first_feature, tile, &means)

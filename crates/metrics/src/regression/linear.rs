@@ -1,10 +1,9 @@
 use ndarray::ArrayView2;
-use rayon::prelude::*;
 
-use super::Prediction;
 use super::eigen::Eigen;
 use super::kernel::SplitKernel;
 use super::rounding::checked;
+use super::{Prediction, each_split};
 use crate::{Error, LayerGram, Split};
 
 /// Least squares of least norm: Y = K_test K⁺ Y_train with the Moore-Penrose inverse of the centred Gram matrix.
@@ -16,8 +15,7 @@ pub(super) fn predict(
     y: ArrayView2<'_, f64>,
     splits: &[Split],
 ) -> Result<Vec<Prediction>, Error> {
-    let fit = |split| by_eigenvectors(gram, &SplitKernel::new(gram, y, split), 0.0);
-    splits.par_iter().with_max_len(1).map(fit).collect()
+    each_split(splits, |split| by_eigenvectors(gram, &SplitKernel::new(gram, y, split), 0.0))
 }
 
 /// (K + alpha I)⁻¹ Y without the directions in which features do not vary.

@@ -12,6 +12,7 @@ mod rounding;
 mod time;
 
 use ndarray::{Array2, ArrayView2, Axis};
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::correlation::pearson_columns;
@@ -152,6 +153,15 @@ pub(crate) fn check_splits(stimuli: usize, splits: &[Split]) -> Result<(), Error
         }
     }
     Ok(())
+}
+
+/// Fits every split, several at a time; of those that fail the first says why, whatever the threads.
+pub(crate) fn each_split<T: Send>(
+    splits: &[Split],
+    fit: impl Fn(&Split) -> Result<T, Error> + Send + Sync,
+) -> Result<Vec<T>, Error> {
+    let fitted: Vec<Result<T, Error>> = splits.par_iter().with_max_len(1).map(fit).collect();
+    fitted.into_iter().collect()
 }
 
 pub(crate) fn at_least(what: &'static str, needed: usize, found: usize) -> Result<(), Error> {

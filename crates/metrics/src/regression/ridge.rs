@@ -4,12 +4,11 @@ use faer::linalg::cholesky::llt::factor::{cholesky_in_place, cholesky_in_place_s
 use faer::linalg::cholesky::llt::solve::{solve_in_place, solve_in_place_scratch};
 use faer_ext::IntoFaer;
 use ndarray::{Array2, ArrayView2};
-use rayon::prelude::*;
 
-use super::Prediction;
 use super::kernel::SplitKernel;
 use super::linear::by_eigenvectors;
 use super::rounding::checked;
+use super::{Prediction, each_split};
 use crate::{Error, LayerGram, Split};
 
 /// Ridge with a fixed penalty in its dual form: (K + alpha I) C = Y, prediction K_test C (spec §1.4).
@@ -20,11 +19,7 @@ pub(super) fn predict(
     alpha: f64,
 ) -> Result<Vec<Prediction>, Error> {
     super::check_alpha(alpha)?;
-    splits
-        .par_iter()
-        .with_max_len(1)
-        .map(|split| predict_split(gram, &SplitKernel::new(gram, y, split), alpha))
-        .collect()
+    each_split(splits, |split| predict_split(gram, &SplitKernel::new(gram, y, split), alpha))
 }
 
 fn predict_split(gram: &LayerGram, kernel: &SplitKernel, alpha: f64) -> Result<Prediction, Error> {

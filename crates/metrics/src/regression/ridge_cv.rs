@@ -1,11 +1,10 @@
 use ndarray::{Array1, Array2, ArrayView2, Axis};
-use rayon::prelude::*;
 
-use super::Prediction;
 use super::eigen::Eigen;
 use super::kernel::SplitKernel;
 use super::products::product;
 use super::rounding::checked;
+use super::{Prediction, each_split};
 use crate::{Error, LayerGram, Split};
 
 /// Most penalties one search may try.
@@ -41,11 +40,7 @@ pub(super) fn predict(
         });
     }
     alphas.iter().try_for_each(|&alpha| super::check_alpha(alpha))?;
-    splits
-        .par_iter()
-        .with_max_len(1)
-        .map(|split| predict_split(gram, &SplitKernel::new(gram, y, split), alphas))
-        .collect()
+    each_split(splits, |split| predict_split(gram, &SplitKernel::new(gram, y, split), alphas))
 }
 
 fn predict_split(gram: &LayerGram, kernel: &SplitKernel, alphas: &[f64]) -> Result<Prediction, Error> {

@@ -14,8 +14,10 @@ use rayon::prelude::*;
 use self::map::Map;
 use self::nipals::Start;
 use crate::correlation::pearson_columns;
-use crate::gram::{check_finite, check_tile};
-use crate::regression::{at_least, check_alpha, check_splits, check_targets, column_means, product};
+use crate::gram::{Feature, check_finite, check_tile};
+use crate::regression::{
+    at_least, check_alpha, check_splits, check_targets, column_means, each_split, product,
+};
 use crate::statistics::nan_median;
 use crate::{Error, LayerGram, Regression, Split, SplitScores, TileConsumer};
 
@@ -112,8 +114,15 @@ impl ReversePredictivity {
         Ok(SplitScores { values, alphas: Vec::new() })
     }
 
+    /// Correlations so far that are not defined, and of how many: [`finish`](Self::finish) leaves them out.
+    #[must_use]
+    pub fn undefined(&self) -> (usize, usize) {
+        let all = || self.scores.iter().flatten();
+        (all().filter(|r| r.is_nan()).count(), all().count())
+    }
+
     /// Starts the PLS fits that were waiting for a feature that varies over their training stimuli.
-    fn start(&mut self, tile: ArrayView2<'_, f32>) {
+    fn start<T: Feature>(&mut self, tile: ArrayView2<'_, T>) {
         let Some(Source { gram, responses, components }) = &self.source else { return };
         let splits = &self.splits;
         self.fits.par_iter_mut().zip(splits).with_max_len(1).for_each(|(fit, split)| {
@@ -129,17 +138,22 @@ impl ReversePredictivity {
     }
 
     /// r of the features `start..` of a tile, as many as a piece has, for one split.
-    fn piece(&self, split: usize, tile: ArrayView2<'_, f32>, start: usize) -> Result<Vec<f64>, Error> {
+    fn piece<T: Feature>(
+        &self,
+        split: usize,
+        tile: ArrayView2<'_, T>,
+        start: usize,
+    ) -> Result<Vec<f64>, Error> {
         let end = tile.ncols().min(start + FEATURES_PER_PIECE);
         let columns = tile.slice(s![.., start..end]);
         let Fit::Ready(map) = &self.fits[split] else {
             return Ok(vec![f64::NAN; end - start]);
         };
         let Split { train, test } = &self.splits[split];
-        let mut fitted = columns.select(Axis(0), train).mapv(f64::from);
+        let mut fitted = columns.select(Axis(0), train).mapv(Into::<f64>::into);
         fitted -= &column_means(fitted.view());
         let predicted = map.apply(fitted.view());
-        let recorded = columns.select(Axis(0), test).mapv(f64::from);
+        let recorded = columns.select(Axis(0), test).mapv(Into::<f64>::into);
         Ok(pearson_columns(predicted.view(), recorded.view())?.to_vec())
     }
 }
@@ -147,7 +161,7 @@ impl ReversePredictivity {
 impl TileConsumer for ReversePredictivity {
     /// # Errors
     /// [`Error::NonFinite`]; [`Error::TileOrder`] and [`Error::Mismatch`] if the tile is not the next one.
-    fn push(&mut self, first_feature: u64, tile: ArrayView2<'_, f32>) -> Result<(), Error> {
+    fn push<T: Feature>(&mut self, first_feature: u64, tile: ArrayView2<'_, T>) -> Result<(), Error> {
         check_tile(self.stimuli, self.features, first_feature, tile.dim())?;
         check_finite(first_feature, tile)?;
         self.start(tile);
@@ -159,6 +173,8 @@ impl TileConsumer for ReversePredictivity {
             .par_iter()
             .with_max_len(1)
             .map(|&(split, start)| self.piece(split, tile, start))
+            .collect::<Vec<_>>()
+            .into_iter()
             .collect::<Result<_, Error>>()?;
         for ((split, _), scores) in pieces.into_iter().zip(found) {
             self.scores[split].extend(scores);
@@ -169,8 +185,7 @@ impl TileConsumer for ReversePredictivity {
 }
 
 fn linear(y: ArrayView2<'_, f64>, splits: &[Split], alpha: f64) -> Result<Vec<Fit>, Error> {
-    let fit = |split| Ok(Fit::Ready(Map::ridge(y, split, alpha)?));
-    splits.par_iter().with_max_len(1).map(fit).collect()
+    each_split(splits, |split| Ok(Fit::Ready(Map::ridge(y, split, alpha)?)))
 }
 
 fn source(

@@ -8,6 +8,7 @@ use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis};
 
 use super::centred;
 use super::map::Map;
+use crate::gram::Feature;
 use crate::regression::matrix_vector;
 use crate::{LayerGram, Split};
 
@@ -29,9 +30,9 @@ pub(super) struct Start {
 }
 
 /// First feature of a tile that varies over these stimuli, centred on them.
-pub(super) fn first_varying(tile: ArrayView2<'_, f32>, train: &[usize]) -> Option<Array1<f64>> {
+pub(super) fn first_varying<T: Feature>(tile: ArrayView2<'_, T>, train: &[usize]) -> Option<Array1<f64>> {
     (0..tile.ncols()).find_map(|feature| {
-        let values: Array1<f64> = train.iter().map(|&row| f64::from(tile[(row, feature)])).collect();
+        let values: Array1<f64> = train.iter().map(|&row| tile[(row, feature)].into()).collect();
         let mean = values.sum() / values.len() as f64;
         let centred = values - mean;
         centred.iter().any(|v| v.abs() >= ZERO).then_some(centred)

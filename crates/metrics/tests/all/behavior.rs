@@ -240,7 +240,7 @@ fn kappas_and_accuracy_distances_follow_their_definitions() {
 
 #[test]
 fn decisions_take_the_rule_they_are_given() {
-    let readout = ndarray::arr2(&[[3.0f32, 0.0, 2.0, 2.0], [900.0, 0.0, 899.9, 899.9], [1.0, 1.0, 1.0, 1.0]]);
+    let readout = ndarray::arr2(&[[3.0f64, 0.0, 2.0, 2.0], [900.0, 0.0, 899.9, 899.9], [1.0, 1.0, 1.0, 1.0]]);
     let map = CategoryMap { classes: 4, categories: vec![vec![0, 1], vec![2, 3]] };
     assert_eq!(map.decide(readout.view(), CategoryRule::Max).unwrap(), [0, 0, 0]);
     assert_eq!(map.decide(readout.view(), CategoryRule::Mean).unwrap(), [0, 1, 0]);

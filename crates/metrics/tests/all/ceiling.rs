@@ -187,6 +187,7 @@ fn error_bars_are_copied_except_per_split() {
     }
     let i2n = CeilingRule::PerSplitOverSqrtC.apply(&raw(0.4), Some(0.25)).unwrap();
     assert!((i2n.error - 0.2).abs() < 1e-15, "standard deviation of .6 and 1.0");
+    assert!(Score::from_splits(vec![0.4]).error.is_nan(), "one split has no spread");
     let without_splits = CeilingRule::PerSplitOverSqrtC.apply(&Score::single(0.4), Some(0.25)).unwrap();
     assert_eq!(without_splits.value, 0.8);
 }

@@ -4,8 +4,8 @@
 use ndarray::{Array2, Array3, ArrayView2, Axis, s};
 use serde_json::Value;
 use ventral_metrics::{
-    CkaEstimator, Error, FactorDimensionality, FactorPairs, LayerGram, Pcg64, Regression, Repeats,
-    ReversePredictivity, Share, Split, TILE_FEATURES, TileConsumer, cka, cka_scores,
+    CkaEstimator, Error, FactorDimensionality, FactorPairs, LayerGram, NeuronToNeuron, Pcg64, Regression,
+    Repeats, ReversePredictivity, Share, Split, TILE_FEATURES, TileConsumer, cka, cka_scores,
     grouped_regression_scores, ks_similarity, predictor_consistency, principal_components, rdm, rdm_of,
     rdm_scores, rdm_similarity, regression_scores, ridge_alphas, shuffle_split, span_time_scores,
     stratified_shuffle_split,
@@ -84,6 +84,28 @@ fn neuroids_predict_features_as_in_scikit_learn() {
         let found = reversed(&regression, x.view(), &y, &splits);
         assert_close(found, &numbers(&expected["wide"][name]), tolerance, name);
     }
+}
+
+#[test]
+fn features_of_64_bit_are_read_as_they_are() {
+    let (x, y, splits) = wide();
+    let (narrow, shifted) = (x.mapv(f64::from), x.mapv(|v| f64::from(v) + 1e8));
+    let forward = |x: &Array2<f64>| -> Vec<f64> {
+        let mut metric = NeuronToNeuron::new(y.view(), &splits).unwrap();
+        metric.push(0, x.view()).unwrap();
+        metric.finish().unwrap().values.into_iter().collect()
+    };
+    assert_close(forward(&shifted), &forward(&narrow), 1e-6, "neuron to neuron");
+    let backward = |x: &Array2<f64>| {
+        let mut metric =
+            ReversePredictivity::new(&Regression::Ridge { alpha: 1.0 }, y.view(), &splits, None).unwrap();
+        metric.push(0, x.view()).unwrap();
+        let undefined = metric.undefined();
+        (undefined, metric.finish().unwrap().values.into_iter().collect::<Vec<f64>>())
+    };
+    assert_close(backward(&shifted).1, &backward(&narrow).1, 1e-6, "reversed ridge");
+    // The constant feature has no r in any split.
+    assert_eq!(backward(&narrow).0, (splits.len(), splits.len() * x.ncols()));
 }
 
 #[test]
@@ -306,7 +328,7 @@ fn factors_get_their_share_of_the_units() {
     metric.push(0, x.mapv(|v| v as f32).view()).unwrap();
     assert_eq!(metric.finish().unwrap(), numbers(&expected["shares"]));
     let mut constant = FactorDimensionality::new(40, factors(expected)).unwrap();
-    constant.push(0, Array2::ones((40, 3)).view()).unwrap();
+    constant.push(0, Array2::<f64>::ones((40, 3)).view()).unwrap();
     assert!(constant.finish().unwrap().iter().all(|share| share.is_nan()));
     let outside = FactorPairs { name: "x".into(), pairs: vec![[0, 40]] };
     assert!(matches!(FactorDimensionality::new(40, vec![outside]), Err(Error::OutOfRange { index: 40, .. })));

@@ -132,6 +132,29 @@ fn a_coarse_gram_is_refused_where_it_would_be_wrong() {
 }
 
 #[test]
+fn of_the_splits_that_fail_the_first_says_why() {
+    let y = responses();
+    let coarse = built(features(384, "one 1e5").view(), Precision::F32).unwrap();
+    let test: Vec<usize> = (TRAINING..STIMULI).collect();
+    let splits: Vec<Split> = (0..8)
+        .map(|split| Split { train: (0..TRAINING - 6 * split).collect(), test: test.clone() })
+        .collect();
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(4).build().unwrap();
+    let mut differ = false;
+    for (name, regression) in regressions(384) {
+        let why = |splits: &[Split]| {
+            regression_scores(&regression, &coarse, y.view(), splits).unwrap_err().to_string()
+        };
+        let expected = why(&splits[..1]);
+        differ |= (1..8).any(|split| why(&splits[split..=split]) != expected);
+        for _ in 0..10 {
+            assert_eq!(pool.install(|| why(&splits)), expected, "{name}");
+        }
+    }
+    assert!(differ, "all splits fail alike");
+}
+
+#[test]
 fn the_noise_of_a_gram_is_measured() {
     for (p, scale) in [(9600, "1"), (9600, "1e-6"), (384, "half 1e4"), (9600, "one 1e2")] {
         let x = features(p, scale);

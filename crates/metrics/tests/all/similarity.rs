@@ -33,6 +33,50 @@ fn golden_alignment() {
     assert!(close(biased, 0.477_619_072_151_242, 1e-13), "{biased}");
 }
 
+/// Exactly equal dissimilarities of patterns of zeros and ones, by whole numbers: r = a / √b for a = p Σxy - Σx Σy.
+fn exact_rdm(patterns: &Array2<f64>) -> Array1<f64> {
+    let whole = patterns.mapv(|v| v as i128);
+    let p = whole.ncols() as i128;
+    let product = |i: usize, j: usize| {
+        p * (&whole.row(i) * &whole.row(j)).sum() - whole.row(i).sum() * whole.row(j).sum()
+    };
+    let gcd = |mut a: i128, mut b: i128| {
+        while b != 0 {
+            (a, b) = (b, a % b);
+        }
+        a
+    };
+    let mut known = std::collections::BTreeMap::new();
+    let pairs = (0..whole.nrows()).flat_map(|i| (i + 1..whole.nrows()).map(move |j| (i, j)));
+    pairs
+        .map(|(i, j)| {
+            let (a, b) = (product(i, j), product(i, i) * product(j, j));
+            let common = gcd(a * a, b).max(1);
+            let r = a as f64 / (b as f64).sqrt();
+            *known.entry((a.signum(), a * a / common, b / common)).or_insert(1.0 - r)
+        })
+        .collect()
+}
+
+#[test]
+fn dissimilarities_that_are_equal_are_ties() {
+    let patterns = Array2::from_shape_fn((24, 9), |(i, j)| {
+        // Every stimulus has a zero and a one.
+        f64::from(j == 0 || (j > 1 && crate::support::u(i, j, 71) < 0.5))
+    });
+    let own = exact_rdm(&patterns);
+    assert!(own.iter().map(|v| v.to_bits()).collect::<std::collections::BTreeSet<_>>().len() < own.len() / 2);
+    for subject in 0..5 {
+        let target = Array1::from_shape_fn(own.len(), |pair| crate::support::u(pair, subject, 72));
+        let expected = rdm_similarity(own.view(), target.view()).unwrap();
+        for scale in [1.0, 0.1, 1e3 / 7.0] {
+            let found = rdm(&gram(&(&patterns * scale))).unwrap();
+            let found = rdm_similarity(found.view(), target.view()).unwrap();
+            assert!(close(found, expected, 1e-12), "{scale}: {found} {expected}");
+        }
+    }
+}
+
 #[test]
 fn order_of_pairs_is_row_by_row() {
     let features = array![[1.0, 2.0, 3.0], [3.0, 2.0, 1.0], [1.0, 2.0, 3.5], [0.0, 5.0, 0.0]];

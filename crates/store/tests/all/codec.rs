@@ -15,7 +15,7 @@ fn records_keep_every_bit() {
     assert_eq!((decoded.features, decoded.shift_sum), (gram.features, gram.shift_sum));
 
     let scores = SplitScores { values: array![[0.25, f64::NAN], [-0.0, 1e-310]], alphas: vec![0.1, 10.0] };
-    let record = ScoreRecord { scores, precision: Some(Precision::F64) };
+    let record = ScoreRecord { scores, precision: Some(Precision::F64), undefined: Some([1, 400]) };
     let bytes = record.encode();
     let decoded = ScoreRecord::decode(&bytes).expect("decodes");
     let bits = |record: &ScoreRecord| record.scores.values.mapv(f64::to_bits);
@@ -29,7 +29,7 @@ proptest! {
     #[test]
     fn damaged_records_are_errors(cut in 0_usize..400, flip in 0_usize..400, bit in 0_u8..8) {
         let scores = SplitScores { values: Array2::from_elem((2, 3), 0.5), alphas: Vec::new() };
-        let mut bytes = ScoreRecord { scores, precision: None }.encode();
+        let mut bytes = ScoreRecord { scores, precision: None, undefined: None }.encode();
         let flip = flip % bytes.len();
         bytes[flip] ^= 1 << bit;
         let _ = ScoreRecord::decode(&bytes);

@@ -162,19 +162,68 @@ fn a_put_replaces_a_damaged_object_of_its_name() {
     assert_eq!(store.get(&name("unit")).expect("whole").as_deref(), Some(&b"result"[..]));
 }
 
+#[test]
+fn an_object_under_the_name_of_another_is_damaged() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let store = open(directory.path());
+    let (one, other) = (name("one"), name("other"));
+    store.put(&one, b"first").expect("written");
+    store.put(&other, b"other").expect("written");
+    let beside = directory.path().join("beside");
+    fs::rename(store.path(&one), &beside).expect("movable");
+    fs::rename(store.path(&other), store.path(&one)).expect("movable");
+    fs::rename(&beside, store.path(&other)).expect("movable");
+    for unit in [&one, &other] {
+        assert!(matches!(store.get(unit), Err(Error::Damaged { .. })));
+        assert!(matches!(store.verify(unit), Err(Error::Damaged { .. })));
+    }
+    let problems = store
+        .entries()
+        .expect("listed")
+        .into_iter()
+        .filter_map(|entry| store.check(&entry).expect("read").problem);
+    assert_eq!(problems.count(), 2);
+}
+
+#[test]
+fn a_file_in_the_place_of_a_folder_is_damage() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let store = open(directory.path());
+    let unit = name("unit");
+    store.put(&unit, b"result").expect("written");
+    let shelf = store.path(&unit).parent().expect("a shelf").to_owned();
+    fs::remove_dir_all(&shelf).expect("removable");
+    fs::write(&shelf, b"no folder").expect("writable");
+    assert!(!store.contains(&unit));
+    assert!(matches!(store.get(&unit), Err(Error::Damaged { .. })));
+    let entries = store.entries().expect("listed");
+    let problem = store.check(&entries[0]).expect("read").problem;
+    assert_eq!(problem.as_deref(), Some("it lies where a folder belongs"));
+    store.discard(&unit).expect("removable");
+    assert_eq!(store.put(&unit, b"result").expect("written"), Put::Created);
+    assert!(
+        store.entries().expect("listed").iter().all(|entry| store
+            .check(entry)
+            .expect("read")
+            .problem
+            .is_none())
+    );
+}
+
 /// What lies in the place of a file and is none.
 #[test]
 fn directories_pipes_and_dangling_links_are_damage_that_goes_away() {
     let directory = tempfile::tempdir().expect("a directory");
     let store = open(directory.path());
     type Obstacle = (&'static str, fn(&Path));
-    let in_the_way: [Obstacle; 3] = [
+    let in_the_way: [Obstacle; 4] = [
         ("a directory", |path| fs::create_dir_all(path.join("inside")).expect("writable")),
         ("a pipe", |path| {
             let made = Command::new("mkfifo").arg(path).status();
             assert!(made.expect("mkfifo").success());
         }),
         ("a link", |path| std::os::unix::fs::symlink("nowhere", path).expect("writable")),
+        ("a link to itself", |path| std::os::unix::fs::symlink(path, path).expect("writable")),
     ];
     let unit = name("unit");
     for (what, put_there) in in_the_way {

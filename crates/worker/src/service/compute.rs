@@ -122,8 +122,12 @@ fn planned_job(open: &OpenBundle, bundle: &Digest, memory_bytes: u64) -> Result<
     workspace.need(&[manifest.spec.as_str()], &fetch)?;
     workspace.need(&cards, &fetch)?;
     let file = workspace.spec();
-    let text =
-        fs::read_to_string(&file).map_err(|error| Error::Cache(format!("{}: {error}", file.display())))?;
+    let text = fs::read_to_string(&file).map_err(|error| match error.kind() {
+        std::io::ErrorKind::InvalidData => {
+            Error::Mismatch(format!("{}: it is no text (UTF-8)", manifest.spec))
+        }
+        _ => Error::Cache(format!("{}: {error}", file.display())),
+    })?;
     let spec =
         JobSpec::from_toml(&text, &manifest.spec).map_err(|error| Error::Mismatch(error.to_string()))?;
     let prepare = |kind: CardKind, file: &Path| {
@@ -142,6 +146,14 @@ fn planned_job(open: &OpenBundle, bundle: &Digest, memory_bytes: u64) -> Result<
         scans: card_files(open, &file, CardKind::Scan, &spec),
         pools: natural_card(open, &file, &spec),
     };
+    for (field, named, listed) in
+        [("models", &spec.models, &files.models), ("benchmarks", &spec.benchmarks, &files.benchmarks)]
+    {
+        if !named.is_empty() && listed.is_empty() {
+            let problem = format!("`{field}` names {named:?}, and the manifest lists no card for it");
+            return Err(Error::Mismatch(format!("{}: {problem}", manifest.spec)));
+        }
+    }
     let facts = machine::measure(Some(memory_bytes));
     let mut found = plan_card_files(spec, &file, &files, Some(&workspace.data_dir()), facts, &prepare)?;
     let root = format!("{}/", workspace.root().display());

@@ -90,7 +90,7 @@ fn decisions_of_googlenet_are_the_published_ones() {
         let readout = facts.readout.expect("a readout");
         let found = model.with_source(&benchmark, None, &Silent, |source| {
             let values = source.activations(0..source.stimuli(), &[readout])?.remove(0);
-            Ok(map.decide(values.view(), *rule).expect("1,000 classes"))
+            Ok(map.decide(values.mapv(f64::from).view(), *rule).expect("1,000 classes"))
         });
         let found = found.expect("runs");
         assert_eq!(found.len(), benchmark.stimuli.len());

@@ -269,7 +269,7 @@ fn a_model_with_time_is_aligned_to_the_recording() {
     let nearest = format!("[metric]\nname = 'neuron_to_neuron'\n{SPLITS}[time]\nmode = 'mean'\nfrom = 50\n");
     let (nearest, _) = bench.scores("moving", "nearest", &nearest);
     let mut metric = ventral_metrics::NeuronToNeuron::new(y.view(), &splits()).expect("a metric");
-    metric.push(0, x.mapv(|v| v as f32).view()).expect("a tile");
+    metric.push(0, x.view()).expect("a tile");
     assert_same(&nearest.values, &metric.finish().expect("scores").values, "tiles");
 }
 

@@ -159,6 +159,15 @@ fn given_activations_keep_their_64_bit() {
     let without = model(directory.path(), 1.0, 1.0);
     let expected = scored(&without, &[&pls], "f64").remove(0).1;
     assert!(apart(&found, &expected) < 1e-4, "{:e}", apart(&found, &expected));
+    // Metrics of the features themselves read 64 bit whatever the products are in.
+    for metric in ["neuron_to_neuron", "reverse_ridge"] {
+        let read = benchmark(directory.path(), metric);
+        let expected = scored(&without, &[&read], "f64").remove(0).1;
+        for precision in ["f64", "f32"] {
+            let found = scored(&double, &[&read], precision).remove(0).1;
+            assert!(apart(&found, &expected) < 1e-4, "{metric} {precision}: {:e}", apart(&found, &expected));
+        }
+    }
     // In 32 bit next to nothing is left of them.
     let rounded = scored(&double, &[&pls], "f32").remove(0).1;
     assert!(rounded.iter().zip(&expected).any(|(a, b)| a.is_nan() || (a - b).abs() > 1e-3), "32 bit round");

@@ -42,7 +42,7 @@ impl Partials {
     }
 
     /// Claims an upload of `total` bytes for one stream, and the room that it will need: what is claimed counts as if it were there, so
-    /// that many announcements at once cannot pass a quota. `stored` are bytes and number of the blobs that the tenant has in the store,
+    /// that neither many announcements at once nor many that were cut can pass a quota. `stored` are bytes and number of the blobs that the tenant has in the store,
     /// `quota` the most bytes of them.
     ///
     /// # Errors
@@ -79,8 +79,8 @@ impl Partials {
             return Err(refuse(Code::ResourceExhausted, Reason::UploadQuota, message));
         }
         let ((bytes, blobs), most) = (stored(), self.limits.stored_blobs);
-        let bytes = bytes.saturating_add(claimed);
-        if blobs.saturating_add(claims) >= most || bytes.saturating_add(total) > quota {
+        let (bytes, blobs) = (bytes.saturating_add(kept), blobs.saturating_add(count));
+        if blobs >= most || bytes.saturating_add(total) > quota {
             let message = format!(
                 "the tenant keeps {blobs} files of {bytes} bytes, unfinished ones included, and asks for {total} more; it may keep {most} of \
                  {quota}. Files that no job needs go after a while; the operator can allow more (max_stored_bytes)"

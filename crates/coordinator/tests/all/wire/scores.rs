@@ -151,6 +151,7 @@ async fn raw_scores_are_exported_from_the_store() {
     let record = ScoreRecord {
         scores: SplitScores { values: array![[0.5, f64::NAN], [0.25, -1.0]], alphas: Vec::new() },
         precision: None,
+        undefined: None,
     };
     for unit in plan.scores.iter().take(2) {
         server.core.store.put(&unit.digest, &record.encode()).expect("an object");

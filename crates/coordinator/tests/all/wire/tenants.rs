@@ -132,6 +132,22 @@ async fn announcements_at_once_cannot_pass_a_quota() {
 }
 
 #[tokio::test]
+async fn uploads_that_were_cut_count_in_the_quota() {
+    let server = start().await;
+    server.core.max_stored_bytes.store(5_000, Ordering::SeqCst);
+    let mut artifacts = ArtifactsClient::new(server.wire("submitter-a"));
+    for index in 0..8_usize {
+        let first = header(&Digest::of_bytes(&index.to_le_bytes()), 1_000, 0);
+        let cut = artifacts.upload(iter(vec![first, data(&[7; 900])])).await;
+        match index {
+            0..5 => refused(cut, Code::Aborted, "UPLOAD_CUT"),
+            _ => refused(cut, Code::ResourceExhausted, "STORAGE_QUOTA"),
+        }
+    }
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn what_is_stored_has_a_quota_that_outlives_the_coordinator() {
     let first = start().await;
     first.core.max_stored_bytes.store(2_500, Ordering::SeqCst);

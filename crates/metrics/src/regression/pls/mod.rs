@@ -26,7 +26,7 @@ use rayon::prelude::*;
 
 use self::nipals::Nipals;
 use super::products::product_into;
-use super::{Prediction, at_least};
+use super::{Prediction, at_least, each_split};
 use crate::{Error, LayerGram, Split};
 
 /// Splits that share a pass over the Gram matrix; bounds the memory that is in use at a time.
@@ -48,8 +48,7 @@ pub(super) fn predict(
         at_least("training stimuli for this number of PLS components", components + 1, split.train.len())?;
     }
     if y.ncols() > gram.stimuli() {
-        let fit = |split| stimuli::predict(gram, y, split, components);
-        return splits.par_iter().with_max_len(1).map(fit).collect();
+        return each_split(splits, |split| stimuli::predict(gram, y, split, components));
     }
     let full = setup::FullProducts::new(gram, y);
     let mut predictions = Vec::with_capacity(splits.len());
