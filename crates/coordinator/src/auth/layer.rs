@@ -16,7 +16,7 @@ use tower::{Layer, Service};
 use tracing::Instrument as _;
 
 use super::table::{Access, Method, Shape, find};
-use super::{Identities, Identity, Role};
+use super::{Identities, Identity, Refusals, Role};
 use crate::limits::{Gate, Pass, Refusal};
 use crate::server::{OnLine, Peer};
 use crate::services::status::{Reason, refuse, undecoded};
@@ -36,6 +36,8 @@ pub struct Door {
     pub call_time: Duration,
     /// Makes the span of a call part of its caller's trace.
     pub link: Option<Link>,
+    /// What has been written of refused calls.
+    pub refusals: Refusals,
 }
 
 /// Makes a span part of the trace that a W3C trace context names.
@@ -206,7 +208,7 @@ where
         Box::pin(async move {
             let Admitted { method, identity, pass } = match door.admit(&request) {
                 Ok(admitted) => admitted,
-                Err(status) => return Ok(refused(&request, status)),
+                Err(status) => return Ok(refused(&door.refusals, &request, status)),
             };
             let on_line = peer(&request).map(|peer| peer.line.call(identity.is_some()));
             if let Some(identity) = identity {
@@ -234,12 +236,15 @@ where
     }
 }
 
-fn refused(request: &Request<Body>, status: Status) -> Response<Body> {
+fn refused(refusals: &Refusals, request: &Request<Body>, status: Status) -> Response<Body> {
     let reason = crate::services::status::reason(&status);
     let path: String = request.uri().path().chars().take(100).collect();
     metrics::counter!("ventral_rpc_refused_total", "reason" => reason.clone()).increment(1);
-    let peer = address(request).map(|address| address.to_string()).unwrap_or_default();
-    tracing::warn!(reason, method = path, peer, "call refused");
+    let address = address(request);
+    if let Some(unwritten) = refusals.line(&reason, address, Instant::now()) {
+        let peer = address.map(|address| address.to_string()).unwrap_or_default();
+        tracing::warn!(reason, method = path, peer, unwritten, "call refused");
+    }
     status.into_http()
 }
 

@@ -9,8 +9,10 @@ mod certificate;
 mod identities;
 mod identity;
 mod layer;
+mod refusals;
 pub mod table;
 
 pub use identities::{Identities, IdentitiesError, MAX_IDENTITIES, MAX_IDENTITIES_BYTES};
 pub use identity::{Identity, Role};
 pub use layer::{Door, Guard, GuardLayer, Link};
+pub use refusals::Refusals;

@@ -29,7 +29,7 @@ use ventral_proto::v1::evaluations_server::EvaluationsServer;
 use ventral_proto::v1::fleet_server::FleetServer;
 use ventral_proto::v1::scores_server::ScoresServer;
 
-use crate::auth::{Door, GuardLayer, Identities};
+use crate::auth::{Door, GuardLayer, Identities, Refusals};
 use crate::limits::{Gate, Limits};
 use crate::services::artifacts::{Files, Holdings};
 use crate::services::catalog::Index;
@@ -107,6 +107,7 @@ impl Server {
             link: config.link,
             gate: Gate::new(config.limits),
             call_time: config.limits.call_time,
+            refusals: Refusals::default(),
         });
         let limits = config.limits;
         let connections = Connections::new(Caps {
