@@ -152,7 +152,8 @@ fn layer_score(plan: &Plan, unit: &ScoreUnit, outcome: Result<&ScoreRecord, &&st
                 parts => parts::scores(parts, &rule, values),
             };
             let counted = if raw.value.is_nan() { UndefinedRule::NotScored } else { UndefinedRule::Skipped };
-            let undefined = Undefined::of(values, &benchmark.neuroids, counted).map(Box::new);
+            let undefined = Undefined::of(values, &benchmark.neuroids, counted);
+            let undefined = undefined.map(|found| Box::new(found.of_metric(&benchmark.metric)));
             let ceiled = match (&undefined, ceiled) {
                 (Some(undefined), _) if raw.value.is_nan() => {
                     Ceiled::Failed { reason: not_scored(undefined) }
