@@ -158,7 +158,7 @@ fn layer_score(plan: &Plan, unit: &ScoreUnit, outcome: Result<&ScoreRecord, &&st
                 }
                 None => Undefined::of(values, &benchmark.neuroids, counted),
             };
-            let undefined = undefined.map(Box::new);
+            let undefined = undefined.map(|found| Box::new(found.of_metric(&benchmark.metric)));
             let ceiled = match (&undefined, ceiled) {
                 (Some(undefined), _) if raw.value.is_nan() => {
                     Ceiled::Failed { reason: not_scored(undefined) }

@@ -46,6 +46,30 @@ pub struct Undefined {
     pub first_empty: Vec<usize>,
     /// What became of them.
     pub rule: UndefinedRule,
+    /// What rows and columns are.
+    #[serde(default, skip_serializing_if = "Axes::are_plain")]
+    pub axes: Axes,
+}
+
+/// What the rows and columns of a metric's values are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Axes {
+    /// Splits, and neuroids (or subjects, time bins) with names.
+    #[default]
+    Named,
+    /// Splits, and values without names.
+    Unnamed,
+    /// Halvings of the trials: patterns of d'.
+    Halvings,
+    /// People, and conditions.
+    People,
+}
+
+impl Axes {
+    fn are_plain(&self) -> bool {
+        *self == Self::Named
+    }
 }
 
 /// Where a value is undefined.
@@ -79,7 +103,38 @@ impl Undefined {
             empty_splits: empty().count(),
             first_empty: empty().take(MAX_PLACES).collect(),
             rule,
+            axes: if names.len() == values.ncols() { Axes::Named } else { Axes::Unnamed },
         })
+    }
+
+    /// The same of a metric by its name, whose values have other rows than splits.
+    #[must_use]
+    pub fn of_metric(self, metric: &str) -> Self {
+        let axes = match metric {
+            "i1" | "i1n" | "i2" | "i2n" | "o1" | "o2" => Axes::Halvings,
+            "error_consistency" | "accuracy_distance" | "threshold" | "threshold_elevation" => Axes::People,
+            _ => self.axes,
+        };
+        Self { axes, ..self }
+    }
+
+    fn place(&self, Place { split, neuroid }: &Place) -> String {
+        match self.axes {
+            Axes::Named => format!("{neuroid} in split {split}"),
+            Axes::Unnamed => format!("value {neuroid} in split {split}"),
+            Axes::Halvings => format!("halving {split}"),
+            Axes::People if self.of > self.splits => format!("person {split}, condition {neuroid}"),
+            Axes::People => format!("person {split}"),
+        }
+    }
+
+    /// What a row is called, for one and for several.
+    fn row(&self) -> (&'static str, &'static str) {
+        match self.axes {
+            Axes::Named | Axes::Unnamed => ("split", "splits"),
+            Axes::Halvings => ("halving", "halvings"),
+            Axes::People => ("person", "people"),
+        }
     }
 }
 
@@ -96,6 +151,7 @@ impl Undefined {
             empty_splits: empty().count(),
             first_empty: empty().take(MAX_PLACES).collect(),
             rule,
+            axes: Axes::Unnamed,
         }
     }
 }
@@ -108,18 +164,16 @@ fn listed<T: fmt::Display>(first: &[T], all: usize) -> String {
     text
 }
 
-impl fmt::Display for Place {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} in split {}", self.neuroid, self.split)
-    }
-}
-
 /// "1 of 5 values are undefined (n1 in split 3): skipped, ...; split 3 has no value, the score is that of the other 4 of 5".
 impl fmt::Display for Undefined {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} of {} values are undefined", self.values, self.of)?;
-        if !self.places.is_empty() {
-            write!(f, " ({})", listed(&self.places, self.values))?;
+        let places: Vec<String> = self.places.iter().map(|place| self.place(place)).collect();
+        if !places.is_empty() {
+            write!(f, " ({})", listed(&places, self.values))?;
+        }
+        if self.axes == Axes::Halvings {
+            write!(f, "; r is not where the d' of the model, or of the people, are all equal")?;
         }
         if self.rule == UndefinedRule::NotScored {
             return Ok(());
@@ -128,12 +182,13 @@ impl fmt::Display for Undefined {
         match self.empty_splits {
             0 => Ok(()),
             empty => {
-                let (plural, verb) = if empty == 1 { ("", "has") } else { ("s", "have") };
+                let (one, several) = self.row();
+                let (rows, verb) = if empty == 1 { (one, "has") } else { (several, "have") };
                 let which = listed(&self.first_empty, empty);
                 let left = self.splits.saturating_sub(empty);
                 write!(
                     f,
-                    "; split{plural} {which} {verb} no value, the score is that of the other {left} of {}",
+                    "; {rows} {which} {verb} no value, the score is that of the other {left} of {}",
                     self.splits
                 )
             }

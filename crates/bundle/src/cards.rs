@@ -38,7 +38,8 @@ pub fn resolve(
         let found = matching(base, pattern, file_name).map_err(refuse)?;
         if found.is_empty() {
             let below = if base == Path::new("") { Path::new(".") } else { base };
-            return Err(refuse(format!("matches no {file_name} below {}", below.display())));
+            let problem = format!("matches no {file_name} below {}", below.display());
+            return Err(refuse(problem + &others(base, pattern, file_name)));
         }
         for card in found {
             if seen.insert(card.clone()) {
@@ -77,6 +78,26 @@ pub fn find_cards(path: &Path, file_name: &str) -> Vec<PathBuf> {
     cards
 }
 
+/// What an entry names instead: cards of another kind, under the field of the spec that takes them.
+fn others(base: &Path, pattern: &str, file_name: &str) -> String {
+    const KINDS: [(&str, &str, &str); 3] = [
+        ("model.toml", "model", "models"),
+        ("benchmark.toml", "benchmark", "benchmarks"),
+        ("scan.toml", "scan", "scans"),
+    ];
+    let other = |(name, ..): &&(&str, &str, &str)| {
+        *name != file_name
+            && match pattern {
+                "" => base.join(name).is_file(),
+                _ => matching(base, pattern, name).is_ok_and(|found| !found.is_empty()),
+            }
+    };
+    match KINDS.iter().find(other) {
+        Some((_, kind, field)) => format!("; it names {kind} cards, which belong under `{field}`"),
+        None => String::new(),
+    }
+}
+
 fn matching(base: &Path, pattern: &str, file_name: &str) -> Result<Vec<PathBuf>, String> {
     let path = base.join(pattern);
     // What is there under this very name is meant, whatever is in the name.
@@ -86,8 +107,9 @@ fn matching(base: &Path, pattern: &str, file_name: &str) -> Result<Vec<PathBuf>,
             (true, _) => Ok(vec![path]),
             (_, true) => Ok(vec![path.join(file_name)]),
             _ => Err(format!(
-                "is neither a card nor a directory with a {file_name} (looked for {})",
-                path.display()
+                "is neither a card nor a directory with a {file_name} (looked for {}){}",
+                path.display(),
+                others(&path, "", file_name)
             )),
         };
     }

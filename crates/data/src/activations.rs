@@ -16,6 +16,8 @@ use crate::table::Values;
 const LAYER: &str = "layer";
 /// Further names under which files carry the stimuli's identifiers.
 const ID_NAMES: [&str; 4] = [STIMULUS_ID[0], STIMULUS_ID[1], "stimulus_ids", "ids"];
+/// Where the JSON header of a safetensors file begins: behind its length.
+const SAFETENSORS_HEADER_AT: usize = 8;
 
 type Parsed<T> = std::result::Result<T, ParseError>;
 
@@ -69,6 +71,10 @@ pub fn parse_activations(bytes: Vec<u8>, name: &str) -> Parsed<Activations> {
         from_npz(&bytes)?
     } else if bytes.starts_with(b"\x89HDF") || bytes.starts_with(b"CDF") {
         from_netcdf(bytes, name)?
+    } else if bytes.get(SAFETENSORS_HEADER_AT).is_some_and(|byte| *byte != b'{') {
+        return Err(ParseError::invalid(
+            "its first bytes are those of no npy, npz, safetensors or NetCDF file; save the array with numpy.save",
+        ));
     } else {
         from_safetensors(&bytes)?
     };

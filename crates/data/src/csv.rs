@@ -37,6 +37,7 @@ pub(crate) fn columns(text: &str, delimiter: u8) -> Result<Vec<Cells>, ParseErro
     let (mut row, mut column, mut cells) = (0u64, 0usize, 0u64);
     loop {
         let (result, read, written) = reader.read_field(rest, &mut buffer);
+        let consumed = &rest[..read];
         rest = &rest[read..];
         cell.extend_from_slice(&buffer[..written]);
         ParseError::check("bytes of a cell", cell.len() as u64, limits::MAX_CELL_BYTES, "MAX_CELL_BYTES")?;
@@ -61,9 +62,11 @@ pub(crate) fn columns(text: &str, delimiter: u8) -> Result<Vec<Cells>, ParseErro
         // The last cell of a row has to be that of the last column.
         let Some(place) = columns.get_mut(column).filter(|_| row == 0 || !ends_row || column + 1 == width)
         else {
-            let (line, count) = (reader.line(), if column < width { "fewer" } else { "more" });
+            // Once the end of the line is read, the reader counts the next one.
+            let line = reader.line() - u64::from(consumed.ends_with(b"\n"));
+            let count = if column < width { "fewer" } else { "more" };
             return Err(ParseError::Invalid(format!(
-                "row {row} (up to line {line}) has {count} cells than the first row, which has {width}"
+                "row {row} (line {line}) has {count} cells than the first row, which has {width}"
             )));
         };
         place.push(cell_text);

@@ -81,7 +81,7 @@ pub enum Error {
     },
     /// The same identifier names two rows.
     #[error(
-        "{}: {what} `{id}` appears twice (rows {first} and {second}); identifiers must be unique", path.display()
+        "{}: {what} `{id}` appears twice (rows {first} and {second}); {remedy}", path.display()
     )]
     DuplicateId {
         /// The file.
@@ -94,6 +94,8 @@ pub enum Error {
         first: usize,
         /// Row of its second appearance.
         second: usize,
+        /// What to do.
+        remedy: &'static str,
     },
     /// Identifiers of one side have no partner on the other.
     #[error(

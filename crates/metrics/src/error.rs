@@ -30,7 +30,8 @@ pub enum Error {
     },
     /// Products of features are too large for the number type in which they are formed.
     #[error(
-        "products of the features of stimulus {stimulus} leave the range of {precision}; use f64, or check the model's preprocessing"
+        "products of the features of stimulus {stimulus} leave the range of {precision}; {}",
+        in_range(*.precision)
     )]
     Overflow {
         /// Row of the stimulus.
@@ -159,6 +160,15 @@ pub enum Error {
         /// Name of the rule.
         rule: &'static str,
     },
+}
+
+fn in_range(precision: crate::Precision) -> &'static str {
+    match precision {
+        crate::Precision::F32 => {
+            "set features.precision = \"f64\" in the spec, or check the model's preprocessing"
+        }
+        crate::Precision::F64 => "rescale the features, or check the model's preprocessing",
+    }
 }
 
 fn coarse(precision: crate::Precision) -> &'static str {

@@ -45,6 +45,14 @@ impl ReadoutReader {
                 Readout::Standardised(StandardisedGram::new(rows, fit, precision)?)
             }
             Choices::Similarity => Readout::Gram(GramBuilder::new(rows, precision)?),
+            Choices::Given => {
+                return Err(MetricError::Parameter {
+                    name: "decoder",
+                    value: "none".to_owned(),
+                    allowed: "this benchmark has neither [decisions] nor [decoder], so it needs given probabilities \
+                              ([probabilities] on the card of the model)",
+                });
+            }
         };
         Ok(Self { benchmark, readout })
     }

@@ -166,6 +166,12 @@ fn specs_that_cannot_be_used_are_errors() {
     assert!(matches!(collect(&spec, None), Err(Error::Io { .. })));
     write(&spec, "name = 'x'\nmodels = ['nothing']\nbenchmarks = ['nothing']\n");
     assert!(matches!(collect(&spec, None), Err(Error::NoCard { field: "models", .. })));
+    write(&place.path().join("b/one/benchmark.toml"), "");
+    for entry in ["b/*", "b/one"] {
+        write(&spec, format!("name = 'x'\nmodels = ['{entry}']\nbenchmarks = ['b/*']\n"));
+        let error = collect(&spec, None).expect_err("no models").to_string();
+        assert!(error.contains("benchmark cards") && error.contains("`benchmarks`"), "{error}");
+    }
     write(&spec, "name = 'x'\n");
     assert!(matches!(collect(&spec, None), Err(Error::Spec(_))));
     write(&spec, vec![b'#'; (1 << 20) + 1]);

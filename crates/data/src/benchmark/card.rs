@@ -109,7 +109,7 @@ pub struct StimuliCard {
     pub file: Option<PathBuf>,
     /// The same, relative to the data directory.
     pub data: Option<PathBuf>,
-    /// For `table`: the CSV file with one row per stimulus, beside the images.
+    /// For `table`: the CSV file with one row per stimulus, relative to the folder that holds `file` or `data`.
     pub table: Option<PathBuf>,
     /// For `zip` and `directory`: which files, as a glob; `*` does not cross `/`.
     pub pattern: Option<String>,
@@ -180,6 +180,13 @@ pub enum ArrayAxis {
     TimeBin,
 }
 
+impl std::fmt::Display for ArrayAxis {
+    /// The name as cards write it.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.serialize(f)
+    }
+}
+
 /// The responses or dissimilarities (`[assembly]`).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -195,7 +202,7 @@ pub struct AssemblyCard {
     /// Responses or an RDM.
     #[serde(default)]
     pub content: Content,
-    /// For `npy` and `mat`: the axes in file order; `["presentation", "neuroid"]` unless given.
+    /// For `npy` and `mat`: the axes in file order, `time_bin` among them with `[time]`; `["presentation", "neuroid"]` unless given.
     pub axes: Option<Vec<ArrayAxis>>,
     /// For `mat`: texts that identify the presentations; without them row i is stimulus (or pool) i.
     pub presentation_ids: Option<String>,
@@ -325,36 +332,7 @@ pub enum MetricName {
 impl std::fmt::Display for MetricName {
     /// The name as cards write it.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::Pls => "pls",
-            Self::Ridge => "ridge",
-            Self::RidgeCv => "ridge_cv",
-            Self::Linear => "linear",
-            Self::NeuronToNeuron => "neuron_to_neuron",
-            Self::ReversePls => "reverse_pls",
-            Self::ReverseRidge => "reverse_ridge",
-            Self::ReverseLinear => "reverse_linear",
-            Self::FactorDimensionality => "factor_dimensionality",
-            Self::KsSimilarity => "ks_similarity",
-            Self::Rdm => "rdm",
-            Self::Cka => "cka",
-            Self::CkaBiased => "cka_biased",
-            Self::Accuracy => "accuracy",
-            Self::AccuracyDistance => "accuracy_distance",
-            Self::ErrorConsistency => "error_consistency",
-            Self::ConfusionSimilarity => "confusion_similarity",
-            Self::ShapeBias => "shape_bias",
-            Self::OddOneOut => "odd_one_out",
-            Self::ValueDelta => "value_delta",
-            Self::Threshold => "threshold",
-            Self::ThresholdElevation => "threshold_elevation",
-            Self::I1 => "i1",
-            Self::I1n => "i1n",
-            Self::I2 => "i2",
-            Self::I2n => "i2n",
-            Self::O1 => "o1",
-            Self::O2 => "o2",
-        })
+        self.serialize(f)
     }
 }
 
@@ -389,6 +367,13 @@ pub enum SplitScheme {
     Folds,
     /// One split, as a column of the presentations or stimuli says (`_split` metrics).
     Fixed,
+}
+
+impl std::fmt::Display for SplitScheme {
+    /// The name as cards write it.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.serialize(f)
+    }
 }
 
 /// Training and test sets (`[splits]`).
@@ -443,6 +428,13 @@ pub enum CeilingSource {
     Resampled,
     /// For behaviour: how well people predict each other (spec §3, §4.3).
     People,
+}
+
+impl std::fmt::Display for CeilingSource {
+    /// The name as cards write it.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.serialize(f)
+    }
 }
 
 /// How well a perfect model could do (`[ceiling]`).

@@ -93,7 +93,7 @@ fn check_fields(card: &CeilingCard, roots: &Roots<'_>) -> Result<()> {
     ];
     match misplaced.iter().find(|(_, wrong)| *wrong) {
         Some((name, _)) => {
-            let problem = format!("does not belong to the source `{:?}`; remove it", card.source);
+            let problem = format!("does not belong to the source `{}`; remove it", card.source);
             Err(roots.field(&format!("ceiling.{name}"), &problem))
         }
         None => Ok(()),
@@ -201,8 +201,8 @@ fn per_neuroid(
 
 /// Nili's bounds: of the dissimilarities that are scored, subject by subject.
 fn rsa(card: &BenchmarkCard, target: &Target, roots: &Roots<'_>) -> Result<CeilingEstimate> {
-    let subjects = match target {
-        Target::Rdm { rdms, subjects } if !subjects.is_empty() => rdms,
+    let (subjects, names) = match target {
+        Target::Rdm { rdms, subjects } if !subjects.is_empty() => (rdms, subjects),
         Target::Rdm { .. } if card.subjects.is_some() => {
             let problem = "is `rsa`, the ceiling of single subjects, but subjects.score = \"mean\" scores their averaged dissimilarities: \
                            no model's score may be divided by it; score each subject (leave subjects.score out), or give another ceiling or none";
@@ -217,12 +217,27 @@ fn rsa(card: &BenchmarkCard, target: &Target, roots: &Roots<'_>) -> Result<Ceili
             return Err(roots.field("ceiling.subjects", problem));
         }
     };
+    let wants_lower = card.ceiling.bound == Some(Bound::Lower);
+    if wants_lower && subjects.nrows() == 1 {
+        let section = card.subjects.as_ref();
+        let file = section.and_then(|s| s.file.as_ref().or(s.data.as_ref())).map(|f| f.display().to_string());
+        let whence = file.map_or_else(String::new, |file| format!(" in {file}"));
+        let problem = format!(
+            "is `lower`, each subject against the others, and there is one subject{whence}; give the matrices of more, or another ceiling"
+        );
+        return Err(roots.field("ceiling.bound", &problem));
+    }
     let ceiling = rsa_ceiling(subjects.view()).map_err(|e| Error::metric(roots.card, "ceiling", e))?;
     let RsaCeiling { upper, lower, upper_per_subject, lower_per_subject } = ceiling;
-    let (value, per_neuroid) = match card.ceiling.bound {
-        None | Some(Bound::Upper) => (upper, upper_per_subject),
-        Some(Bound::Lower) => (lower, lower_per_subject),
-    };
+    let (value, per_neuroid) =
+        if wants_lower { (lower, lower_per_subject) } else { (upper, upper_per_subject) };
+    if let Some(index) = per_neuroid.iter().position(|v| v.is_nan()) {
+        let name = names.get(index).map_or("", String::as_str);
+        let problem = format!(
+            "is undefined for `{name}`: its dissimilarities, or those it is compared with, are all the same; leave the subject out"
+        );
+        return Err(roots.field("ceiling", &problem));
+    }
     Ok(CeilingEstimate {
         value,
         error: None,

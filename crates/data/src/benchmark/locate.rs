@@ -85,6 +85,12 @@ impl Roots<'_> {
                 path.display()
             ),
         };
+        let problem = match section.ends_with(".table") {
+            true => {
+                problem + " (the table is looked for in the folder that holds the images' folder or archive)"
+            }
+            false => problem,
+        };
         Err(self.field(section, &problem))
     }
 
@@ -100,7 +106,18 @@ impl Roots<'_> {
 
     /// A field that a format needs.
     pub(crate) fn needed<'v>(&self, field: &str, value: &'v Option<String>, format: &str) -> Result<&'v str> {
-        value.as_deref().ok_or_else(|| self.field(field, &format!("is needed for format `{format}`; add it")))
+        self.needed_for(field, value, "format", format)
+    }
+
+    /// A field that the value `name` of a field `what` needs.
+    pub(crate) fn needed_for<'v>(
+        &self,
+        field: &str,
+        value: &'v Option<String>,
+        what: &str,
+        name: &str,
+    ) -> Result<&'v str> {
+        value.as_deref().ok_or_else(|| self.field(field, &format!("is needed for {what} `{name}`; add it")))
     }
 }
 

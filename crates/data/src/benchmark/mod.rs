@@ -37,7 +37,7 @@ pub use card::{
 };
 pub use check::{CardProblem, Checked, MAX_PROBLEMS, check_benchmark};
 pub use listing::{CardFile, CardFiles, benchmark_files, benchmark_references};
-pub(crate) use rdms::triangle;
+pub(crate) use rdms::{GIVE_DISTANCE, triangle};
 pub use resolve::load_benchmark;
 pub(crate) use resolve::open_set;
 pub use units::{PairsCard, PropertyCard, PropertyKind, UnitTask};
@@ -204,7 +204,7 @@ impl MetricCard {
     fn resolve(&self, path: &Path) -> Result<Metric> {
         let unused = |given: bool, field: &str, of: &str| {
             if given {
-                let problem = format!("belongs to `{of}`, the metric is `{:?}`; remove it", self.name);
+                let problem = format!("belongs to `{of}`, the metric is `{}`; remove it", self.name);
                 return Err(Error::field(path, format!("metric.{field}"), problem));
             }
             Ok(())

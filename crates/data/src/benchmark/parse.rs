@@ -45,14 +45,21 @@ pub(crate) fn check_name(field: &str, name: &str, path: &Path) -> Result<()> {
 pub(crate) fn parse_toml<T: DeserializeOwned>(text: &str, path: &Path) -> Result<T> {
     toml::from_str(text).map_err(|e| {
         let message = e.message();
-        let section = e.span().map(|span| section_of(text, span.start)).unwrap_or_default();
+        let mut section = e.span().map(|span| section_of(text, span.start)).unwrap_or_default();
         let quoted: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
         match quoted.split_first() {
-            Some((unknown, known)) if message.starts_with("unknown field") => Error::UnknownField {
-                path: path.to_path_buf(),
-                field: format!("{section}{unknown}"),
-                nearest: nearest(unknown, known).map(|name| format!("{section}{name}")),
-            },
+            Some((unknown, known)) if message.starts_with("unknown field") => {
+                // The unknown name may be that of the section itself.
+                if e.span().is_some_and(|span| line_of(text, span.start).trim_start().starts_with('[')) {
+                    section =
+                        section.trim_end_matches('.').strip_suffix(unknown).unwrap_or(&section).to_owned();
+                }
+                Error::UnknownField {
+                    path: path.to_path_buf(),
+                    field: format!("{section}{unknown}"),
+                    nearest: nearest(unknown, known).map(|name| format!("{section}{name}")),
+                }
+            }
             Some((missing, _)) if message.starts_with("missing field") => {
                 Error::field(path, format!("{section}{missing}"), "is missing; add it")
             }
@@ -61,7 +68,7 @@ pub(crate) fn parse_toml<T: DeserializeOwned>(text: &str, path: &Path) -> Result
                     text.as_bytes()[..span.start.min(text.len())].split(|&b| b == b'\n').count()
                 });
                 let key = e.span().map(|span| key_of(text, span.start)).unwrap_or_default();
-                Error::field(path, format!("{section}{key}"), format!("line {line}: {message}"))
+                Error::field(path, format!("{section}{key}"), format!("line {line}: {}", plain(message)))
             }
         }
     })
@@ -86,10 +93,30 @@ fn section_of(text: &str, position: usize) -> String {
     header.map_or(String::new(), |(name, _)| format!("{}.", name.trim_matches(['[', ' '])))
 }
 
-/// The key on the line of a position, if it has one.
-fn key_of(text: &str, position: usize) -> String {
+/// A message of the TOML crate without the names of Rust's types.
+fn plain(message: &str) -> String {
+    let Some((found, expected)) = message.rsplit_once("expected ") else { return message.to_owned() };
+    let expected = match expected {
+        "usize" | "u64" | "u32" | "u16" | "u8" => "a whole number, 0 or above",
+        "isize" | "i64" | "i32" => "a whole number",
+        "f64" | "f32" => "a number",
+        "a boolean" => "true or false",
+        "a sequence" => "a list",
+        _ if expected.starts_with("struct ") => "a section",
+        _ => expected,
+    };
+    format!("{found}expected {expected}")
+}
+
+/// The line of a position.
+fn line_of(text: &str, position: usize) -> &str {
     let position = text.floor_char_boundary(position);
     let start = text[..position].rfind('\n').map_or(0, |n| n + 1);
-    let line = text[start..].lines().next().unwrap_or_default();
+    text[start..].lines().next().unwrap_or_default()
+}
+
+/// The key on the line of a position, if it has one.
+fn key_of(text: &str, position: usize) -> String {
+    let line = line_of(text, position);
     line.split_once('=').map_or(String::new(), |(key, _)| key.trim().to_string())
 }

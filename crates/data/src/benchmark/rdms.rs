@@ -15,6 +15,8 @@ use crate::{hdf5, limits};
 
 /// Largest difference of two mirrored entries, relative to the largest entry, in a matrix that counts as symmetric.
 const SYMMETRY_TOLERANCE: f64 = 1e-5;
+/// Largest entry on the diagonal, relative to the largest entry, of a matrix that counts as dissimilarities.
+const DIAGONAL_TOLERANCE: f64 = 1e-3;
 
 /// Dissimilarities before they are matched with stimuli.
 pub(super) struct Dissimilarities {
@@ -53,6 +55,18 @@ pub(super) fn read(card: &BenchmarkCard, roots: &Roots<'_>) -> Result<Dissimilar
         super::recording::check_length(path, "pairs of stimuli", rdms.ncols(), whole.len(), "the assembly")?;
     }
     let score = card.subjects.as_ref().map(|section| section.score).unwrap_or_default();
+    let found = chosen(subjects, assembly, score, roots)?;
+    check_vary(&found)?;
+    Ok(found)
+}
+
+/// What is scored: the matrix of each subject, the given mean, or that of the subjects.
+fn chosen(
+    subjects: Option<(PathBuf, Array2<f64>)>,
+    assembly: Option<(PathBuf, Vec<f64>)>,
+    score: SubjectScore,
+    roots: &Roots<'_>,
+) -> Result<Dissimilarities> {
     let one = |path, whole: Vec<f64>| Dissimilarities {
         path,
         rdms: ndarray::Array1::from_vec(whole).insert_axis(Axis(0)),
@@ -77,6 +91,19 @@ pub(super) fn read(card: &BenchmarkCard, roots: &Roots<'_>) -> Result<Dissimilar
         }
         (None, None, _) => return Err(roots.field("assembly", "is missing; name the dissimilarities")),
     })
+}
+
+/// Nothing correlates with a matrix whose dissimilarities are all the same.
+fn check_vary(found: &Dissimilarities) -> Result<()> {
+    let constant = |row: ndarray::ArrayView1<'_, f64>| row.len() > 1 && row.iter().all(|v| *v == row[0]);
+    let Some(row) = found.rdms.rows().into_iter().position(constant) else { return Ok(()) };
+    let whose = found.subjects.get(row).map_or("the matrix", String::as_str);
+    let problem = format!(
+        "all dissimilarities of {whose} are {}: no correlation with them is defined; leave it out (subjects.groups says which matrices \
+         count) or correct the file",
+        found.rdms[[row, 0]]
+    );
+    Err(Error::field(&found.path, "array", problem))
 }
 
 fn read_assembly(card: &BenchmarkCard, roots: &Roots<'_>) -> Result<(PathBuf, Vec<f64>)> {
@@ -140,7 +167,9 @@ fn matrices(path: &Path, variable: &Option<String>, field: &str, roots: &Roots<'
     };
     let mut found = Vec::new();
     for array in &arrays {
-        found.extend(triangles(array, arrays.len() > 1).map_err(|e| roots.field(field, &e))?);
+        let place = variable.as_deref().unwrap_or("array");
+        let number = (arrays.len() > 1).then_some(found.len());
+        found.extend(triangles(array, number).map_err(|e| Error::field(path, place, e))?);
     }
     let Some(pairs) = found.first().map(Vec::len) else {
         return Err(Error::field(path, field, "there is no matrix in it"));
@@ -154,22 +183,30 @@ fn matrices(path: &Path, variable: &Option<String>, field: &str, roots: &Roots<'
 }
 
 /// The triangles of one matrix, of a stack of square matrices (the subject first or last), or of rows of pairs.
-fn triangles(array: &NumericArray, several: bool) -> std::result::Result<Vec<Vec<f64>>, String> {
+/// `number` is that of the matrix where a file has each by itself.
+fn triangles(array: &NumericArray, number: Option<usize>) -> std::result::Result<Vec<Vec<f64>>, String> {
     let squeezed: Vec<usize> = array.shape().iter().copied().filter(|&d| d != 1).collect();
     let values = array.to_f64();
     let stack = |axis: usize| -> std::result::Result<Vec<Vec<f64>>, String> {
         let of = |(number, matrix): (usize, ndarray::ArrayViewD<'_, f64>)| {
-            triangle_of(matrix.to_owned()).map_err(|e| format!("matrix {number}: {e}"))
+            triangle_of(matrix.to_owned(), false).map_err(|e| format!("matrix {number}: {e}"))
         };
         values.axis_iter(Axis(axis)).enumerate().map(of).collect()
     };
     match (array.shape(), &squeezed[..]) {
         // Where all three lengths agree, symmetry tells which axis the subjects are along.
-        (&[s, n, m], _) if n == m && n > 1 && s == n => stack(0).or_else(|_| stack(2)),
+        (&[s, n, m], _) if n == m && n > 1 && s == n => stack(0).or_else(|first| {
+            stack(2).map_err(|second| if first.contains(ASYMMETRIC) { second } else { first })
+        }),
         (&[_, n, m], _) if n == m && n > 1 => stack(0),
         (&[n, m, _], _) if n == m && n > 1 => stack(2),
-        (&[_, pairs], &[_, _]) if !several && side(pairs).is_some() && array.shape()[0] != pairs => stack(0),
-        _ => Ok(vec![triangle(array)?]),
+        (&[_, pairs], &[_, _]) if number.is_none() && side(pairs).is_some() && array.shape()[0] != pairs => {
+            stack(0)
+        }
+        _ => {
+            let of = |e: String| number.map_or_else(String::new, |number| format!("matrix {number}: ")) + &e;
+            Ok(vec![triangle(array, false).map_err(of)?])
+        }
     }
 }
 
@@ -179,35 +216,57 @@ fn side(pairs: usize) -> Option<usize> {
     (n >= 2 && n * (n - 1) / 2 == pairs).then_some(n)
 }
 
+/// What to do about similarities.
+pub(crate) const GIVE_DISTANCE: &str = "if these are similarities give 1 - similarity";
+/// What is said of a matrix that is not symmetric.
+const ASYMMETRIC: &str = "the matrix is not symmetric";
+
 /// The strict upper triangle of a symmetric matrix, or the vector that is one.
-pub(crate) fn triangle(array: &NumericArray) -> std::result::Result<Vec<f64>, String> {
-    triangle_of(array.to_f64())
+pub(crate) fn triangle(array: &NumericArray, similarity: bool) -> std::result::Result<Vec<f64>, String> {
+    triangle_of(array.to_f64(), similarity)
 }
 
-fn triangle_of(array: ArrayD<f64>) -> std::result::Result<Vec<f64>, String> {
+fn triangle_of(array: ArrayD<f64>, similarity: bool) -> std::result::Result<Vec<f64>, String> {
     let shape: Vec<usize> = array.shape().iter().copied().filter(|&d| d != 1).collect();
     let given = array.shape().to_vec();
     let wrong = || format!("the shape {given:?} is neither a square nor a triangle of pairs");
     let array = array.as_standard_layout().into_owned();
     let array = array.into_shape_with_order(IxDyn(&shape)).map_err(|_| wrong())?;
-    let pairs: Vec<f64> = match shape[..] {
-        [pairs] if side(pairs).is_some() => array.iter().copied().collect(),
+    let (pairs, n): (Vec<f64>, usize) = match shape[..] {
+        [pairs] => (array.iter().copied().collect(), side(pairs).ok_or_else(wrong)?),
         [n, m] if n == m => {
-            let largest = array.iter().fold(0.0f64, |a, b| a.max(b.abs()));
-            let mirrored = |i: usize, j: usize| (array[[i, j]] - array[[j, i]]).abs();
-            let upper = || (0..n).flat_map(|i| (i + 1..n).map(move |j| (i, j)));
-            if let Some((i, j)) = upper().find(|&(i, j)| mirrored(i, j) > SYMMETRY_TOLERANCE * largest) {
-                return Err(format!("the matrix is not symmetric: entries ({i}, {j}) and ({j}, {i}) differ"));
-            }
-            upper().map(|(i, j)| array[[i, j]]).collect()
+            check_square(&array, n, similarity)?;
+            (upper(n).map(|(i, j)| array[[i, j]]).collect(), n)
         }
         _ => return Err(wrong()),
     };
-    match pairs.iter().position(|v| !v.is_finite()) {
-        Some(pair) => {
-            Err(format!("pair {pair} is {}; leave the stimulus out or correct the file", pairs[pair]))
-        }
+    match pairs.iter().zip(upper(n)).find(|(v, _)| !v.is_finite()) {
+        Some((value, (i, j))) => Err(format!(
+            "that of stimuli {i} and {j} (from 0) is {value}; leave one of them out or correct the file"
+        )),
         None => Ok(pairs),
+    }
+}
+
+/// Positions above the diagonal, row by row.
+fn upper(n: usize) -> impl Iterator<Item = (usize, usize)> {
+    (0..n).flat_map(move |i| (i + 1..n).map(move |j| (i, j)))
+}
+
+/// Symmetric, and 0 where a stimulus meets itself; a diagonal of NaN says nothing.
+fn check_square(array: &ArrayD<f64>, n: usize, similarity: bool) -> std::result::Result<(), String> {
+    let largest = array.iter().fold(0.0f64, |a, b| a.max(b.abs()));
+    let mirrored = |i: usize, j: usize| (array[[i, j]] - array[[j, i]]).abs();
+    if let Some((i, j)) = upper(n).find(|&(i, j)| mirrored(i, j) > SYMMETRY_TOLERANCE * largest) {
+        return Err(format!("{ASYMMETRIC}: entries ({i}, {j}) and ({j}, {i}) differ"));
+    }
+    let own = |i: &usize| array[[*i, *i]].abs() > DIAGONAL_TOLERANCE * largest;
+    match (0..n).find(own).filter(|_| !similarity) {
+        Some(i) => Err(format!(
+            "stimulus {i} (from 0) differs from itself by {}, and no stimulus does; {GIVE_DISTANCE}",
+            array[[i, i]]
+        )),
+        None => Ok(()),
     }
 }
 

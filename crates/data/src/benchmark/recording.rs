@@ -140,10 +140,7 @@ fn table_assembly(path: &Path) -> Result<Assembly> {
             values if label => presentation.push(column.name.as_str(), values.clone()).map_err(invalid)?,
             Values::Integer(v) => columns.push(v.iter().map(|&x| x as f64).collect::<Vec<f64>>()),
             Values::Real(v) => columns.push(v.clone()),
-            _ => {
-                let problem = "is neither `stimulus_id`, `repetition` nor a column of numbers; remove it";
-                return Err(Error::field(path, column.name.as_str(), problem));
-            }
+            values => return Err(Error::field(path, column.name.as_str(), no_numbers(values))),
         }
         if !label {
             names.push(column.name.clone());
@@ -161,6 +158,19 @@ fn table_assembly(path: &Path) -> Result<Assembly> {
         neuroid_axis: "neuroid".into(),
         extra_groups: Vec::new(),
     })
+}
+
+/// What is wrong with a column of a neuroid that holds something else than numbers.
+fn no_numbers(values: &Values) -> String {
+    let cells = values.to_text();
+    let wrong = |(_, cell): &(usize, &String)| !cell.is_empty() && cell.parse::<f64>().is_err();
+    let found = match cells.iter().enumerate().find(wrong) {
+        Some((row, cell)) => format!("has `{cell}` in row {} below the head", row + 1),
+        None => "is empty".to_owned(),
+    };
+    format!(
+        "{found}; a column is `stimulus_id`, `repetition`, or the numbers of a neuroid: correct it or remove the column"
+    )
 }
 
 fn from_array(path: &Path, card: &BenchmarkCard, roots: &Roots<'_>) -> Result<Recording> {
@@ -271,7 +281,18 @@ fn permuted(
     let position = |wanted: &ArrayAxis| axes.iter().position(|a| a == wanted);
     let permutation: Option<Vec<usize>> = order.iter().map(position).collect();
     let Some(permutation) = permutation.filter(|_| axes.len() == order.len()) else {
-        return Err(roots.field(field, &format!("is {axes:?}; each of {order:?} is needed once")));
+        let list =
+            |axes: &[ArrayAxis]| axes.iter().map(|axis| format!("\"{axis}\"")).collect::<Vec<_>>().join(", ");
+        let advice = match (axes.contains(&ArrayAxis::Repetition), axes.contains(&ArrayAxis::TimeBin)) {
+            (true, _) if !order.contains(&ArrayAxis::Repetition) => {
+                "; average the repetitions here, and give them in a file of their own under [repeats]"
+            }
+            (_, true) if !order.contains(&ArrayAxis::TimeBin) => "; time bins need a section [time]",
+            _ => "",
+        };
+        let problem =
+            format!("is [{}]; [{}] are needed, each once, in any order{advice}", list(axes), list(order));
+        return Err(roots.field(field, &problem));
     };
     if array.shape().len() != axes.len() {
         let problem = format!("names {} axes, the array has the shape {:?}", axes.len(), array.shape());

@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 
 use ndarray::ArrayView2;
 
-use super::card::{BenchmarkCard, StimuliCard, StimulusFormat};
+use super::card::{ArrayFormat, BenchmarkCard, StimuliCard, StimulusFormat};
 use super::locate::Roots;
 use super::recording::{self, Recording, neuroid_ids};
 use super::{Benchmark, Target, Time, behavior, ceiling, parts, rdms, reduction, splits, units};
 use crate::error::{Error, Result, other_side};
-use crate::stimuli::{StimulusSet, check_unique};
+use crate::stimuli::{StimulusSet, check_unique_or};
 use crate::table::Table;
 
 /// Images matched by `zip` and `directory` unless the card says otherwise.
@@ -59,6 +59,9 @@ pub fn load_benchmark(card: &Path, data_dir: Option<&Path>) -> Result<Benchmark>
     check_metric(&card, &target, &roots)?;
     let target = rdms::apart(&card, &metric, target, &rows.ids, &roots)?;
     let splits = splits::resolve(&card, &roots, &rows, recording.as_ref().map(|r| &r.presentation), &metric)?;
+    if let (Target::Responses { averaged, neuroids, .. }, false) = (&target, splits.is_empty()) {
+        notes.extend(splits::silent(averaged.view(), neuroids, &splits));
+    }
     let (ceiling, rule) = ceiling::resolve(&card, &roots, &target, recording.as_ref(), &rows.ids, &splits)?;
     if ceiling.estimate.is_none() {
         notes.push("there is no ceiling: scores are raw".to_string());
@@ -105,7 +108,13 @@ fn without_recording(
 ) -> Result<Benchmark> {
     let (found, rule) = ceiling::resolve(&card, roots, &target, None, &[], &[])?;
     let ceiling = found.estimate;
-    let none = "there is no ceiling: scores are raw".to_owned();
+    let mut notes: Vec<String> = match &target {
+        Target::Behavior(behavior) => behavior.note().into_iter().collect(),
+        _ => Vec::new(),
+    };
+    if ceiling.is_none() {
+        notes.push("there is no ceiling: scores are raw".to_owned());
+    }
     Ok(Benchmark {
         path: roots.card.to_owned(),
         ids: stimuli.ids.clone(),
@@ -114,7 +123,7 @@ fn without_recording(
         metric: card.metric.resolve(roots.card)?,
         target,
         splits: Vec::new(),
-        notes: if ceiling.is_none() { vec![none] } else { Vec::new() },
+        notes,
         ceiling,
         rule,
         time: None,
@@ -206,7 +215,14 @@ fn match_rows(
     path: &Path,
 ) -> Result<Rows> {
     if let Some(ids) = &ids {
-        check_unique(path, "presentation", ids)?;
+        let remedy = match card.assembly.format {
+            ArrayFormat::Csv => "number the repetitions of a stimulus in a column `repetition`",
+            ArrayFormat::Nc => "number the repetitions of a stimulus in a coordinate `repetition`",
+            _ => {
+                "average the repetitions of a stimulus, and give them in a file of their own under [repeats]"
+            }
+        };
+        check_unique_or(path, "presentation", ids, remedy)?;
     }
     let groups = groups(card, &set, path)?;
     let Some(ids) = ids else {

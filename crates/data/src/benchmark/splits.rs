@@ -3,12 +3,14 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use ventral_metrics::{MIN_TEST_STIMULI, Share, Split, shuffle_split, stratified_shuffle_split};
+use ndarray::{ArrayView1, ArrayView2};
+use ventral_metrics::{MIN_TEST_STIMULI, Regression, Share, Split, shuffle_split, stratified_shuffle_split};
 
-use super::Metric;
 use super::card::{BenchmarkCard, SplitScheme, SplitsCard};
 use super::locate::Roots;
+use super::recording::neuroid_ids;
 use super::resolve::Rows;
+use super::{Metric, TimeMode};
 use crate::assembly::STIMULUS_ID;
 use crate::error::{Error, Result, other_side};
 use crate::mat::{MatValue, numeric, read_mat, texts};
@@ -57,7 +59,9 @@ pub(super) fn resolve(
     };
     let few = |s: &Split| s.test.len() < MIN_TEST_STIMULI || (fitted && s.train.len() < MIN_TRAIN);
     match found.iter().position(few) {
-        None => Ok(found),
+        // A fit over time has several rows per presentation.
+        None if card.time.as_ref().is_some_and(|time| time.mode == TimeMode::Span) => Ok(found),
+        None => check_components(metric, &found, roots).map(|()| found),
         Some(index) => {
             let Split { train, test } = &found[index];
             let (n, train, test) = (rows.ids.len(), train.len(), test.len());
@@ -68,6 +72,49 @@ pub(super) fn resolve(
             Err(roots.field("splits", &problem))
         }
     }
+}
+
+/// PLS has fewer components than a split has presentations to train on.
+fn check_components(metric: &Metric, splits: &[Split], roots: &Roots<'_>) -> Result<()> {
+    let (Metric::Regression(Regression::Pls { components })
+    | Metric::Reverse(Regression::Pls { components })) = metric
+    else {
+        return Ok(());
+    };
+    let fewest = splits.iter().map(|split| split.train.len()).enumerate().min_by_key(|(_, train)| *train);
+    match fewest {
+        Some((split, train)) if *components >= train => {
+            let problem = format!(
+                "is {components} (25 unless given), and split {split} trains on {train} presentations; give at most {}",
+                train - 1
+            );
+            Err(roots.field("metric.components", &problem))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// What is to be said of neuroids that respond, but not differently to the test presentations of some split.
+pub(super) fn silent(values: ArrayView2<'_, f64>, neuroid: &Table, splits: &[Split]) -> Option<String> {
+    const MAX_NAMED: usize = 5;
+    let names = neuroid_ids(neuroid);
+    let constant = |column: ArrayView1<'_, f64>, rows: &[usize]| {
+        rows.first().is_some_and(|&first| rows.iter().all(|&row| column[row] == column[first]))
+    };
+    let all: Vec<usize> = (0..values.nrows()).collect();
+    let mut places = Vec::new();
+    for (column, name) in values.columns().into_iter().zip(&names).filter(|(c, _)| !constant(*c, &all)) {
+        let of = splits.iter().enumerate().filter(|(_, split)| constant(column, &split.test));
+        places.extend(of.map(|(index, _)| format!("{name} in split {index}")));
+    }
+    let more = if places.len() > MAX_NAMED { ", ..." } else { "" };
+    let shown = places.get(..MAX_NAMED).unwrap_or(&places).join(", ");
+    (!places.is_empty()).then(|| {
+        format!(
+            "{} times a neuroid responds the same to all test presentations of a split, where its score is undefined: {shown}{more}",
+            places.len()
+        )
+    })
 }
 
 fn check_fields(card: &SplitsCard, roots: &Roots<'_>) -> Result<()> {
@@ -91,7 +138,7 @@ fn check_fields(card: &SplitsCard, roots: &Roots<'_>) -> Result<()> {
     }
     match misplaced.iter().find(|(_, wrong)| *wrong) {
         Some((name, _)) => {
-            let problem = format!("does not belong to the scheme `{:?}`; remove it", card.scheme);
+            let problem = format!("does not belong to the scheme `{}`; remove it", card.scheme);
             Err(roots.field(&format!("splits.{name}"), &problem))
         }
         None => Ok(()),
@@ -111,7 +158,7 @@ fn random(
     };
     let seed = card.seed.unwrap_or(DEFAULT_SEED);
     let splits = if card.scheme == SplitScheme::Stratified {
-        let column = roots.needed("splits.stratify", &card.stratify, "stratified")?;
+        let column = roots.needed_for("splits.stratify", &card.stratify, "scheme", "stratified")?;
         let labels = labels("splits.stratify", column, roots, rows, presentation)?;
         stratified_shuffle_split(&labels, count, share, seed)
     } else {
@@ -132,9 +179,14 @@ fn labels(
         return Ok(values.to_text());
     }
     let Some(labels) = rows.stimuli.labels(column) else {
-        let names =
-            [presentation.map(Table::names).unwrap_or_default(), rows.stimuli.table.names()].join(", ");
-        return Err(roots.field(field, &format!("there is no column `{column}`; there are: {names}")));
+        let tables = presentation.into_iter().chain([&rows.stimuli.table]);
+        let mut all = Table::new(0);
+        for name in tables.flat_map(Table::columns).map(|column| &column.name) {
+            // A name of both tables is there already.
+            let _ = all.push(name.as_str(), Values::Text(Vec::new()));
+        }
+        let problem = format!("there is no column `{column}`; there are: {}", all.names());
+        return Err(roots.field(field, &problem));
     };
     let first = |pool: &Vec<usize>| pool.first().and_then(|&i| labels.get(i)).cloned().unwrap_or_default();
     Ok(match &rows.pools {
@@ -145,8 +197,8 @@ fn labels(
 
 /// One split of the presentations by a column: those of one value to test on, all others to fit on.
 fn fixed(card: &SplitsCard, roots: &Roots<'_>, rows: &Rows, presentation: Option<&Table>) -> Result<Split> {
-    let column = roots.needed("splits.column", &card.column, "fixed")?;
-    let value = roots.needed("splits.test", &card.test, "fixed")?;
+    let column = roots.needed_for("splits.column", &card.column, "scheme", "fixed")?;
+    let value = roots.needed_for("splits.test", &card.test, "scheme", "fixed")?;
     let labels = labels("splits.column", column, roots, rows, presentation)?;
     let (test, train): (Vec<usize>, Vec<usize>) = (0..labels.len()).partition(|&row| labels[row] == *value);
     if test.is_empty() {

@@ -6,7 +6,7 @@ use std::path::Path;
 use super::card::{RdmCard, ScanCard};
 use crate::arrays::NumericArray;
 use crate::benchmark::locate::{ArrayFile, Roots};
-use crate::benchmark::triangle;
+use crate::benchmark::{GIVE_DISTANCE, triangle};
 use crate::error::{Error, Result};
 use crate::mat::{numeric, read_mat};
 use crate::table::{Values, read_table};
@@ -47,19 +47,24 @@ fn read_one(
     let path = roots.path(section, &card.file, &card.data)?;
     let is = |extension: &str| path.extension().is_some_and(|e| e.eq_ignore_ascii_case(extension));
     let (own, triangles) = if is("csv") {
-        let (names, triangle) = from_table(&path)?;
+        let (names, triangle) = from_table(&path, card)?;
         (Some(names), vec![triangle])
     } else if is("mat") {
         let field = format!("{section}.variable");
         let variable = roots.needed(&field, &card.variable, "mat")?;
         let mat = read_mat(&path)?;
         let values = mat.lookup(variable).map_err(|e| roots.field(&field, &e))?;
-        let matrices = values.into_iter().map(|value| numeric(value).and_then(triangle));
-        (None, matrices.collect::<std::result::Result<_, String>>().map_err(|e| roots.field(&field, &e))?)
+        let matrix = |(number, value)| {
+            let own = |e| format!("matrix {number}: {e}");
+            numeric(value).and_then(|array| given(array, card)).map_err(own)
+        };
+        let matrices = values.into_iter().enumerate().map(matrix);
+        let matrices = matrices.collect::<std::result::Result<_, String>>();
+        (None, matrices.map_err(|e| Error::field(&path, variable, e))?)
     } else {
         let file = ArrayFile::open(&path)?;
         let array: &NumericArray = file.numeric(roots, &format!("{section}.variable"), &card.variable)?;
-        (None, vec![triangle(array).map_err(|e| Error::field(&path, "array", e))?])
+        (None, vec![given(array, card).map_err(|e| Error::field(&path, "array", e))?])
     };
     let field = format!("{section}.conditions");
     let own = card
@@ -90,6 +95,12 @@ fn read_one(
     names.iter().zip(triangles).map(ordered).collect()
 }
 
+/// The triangle of a matrix; similarities may have anything on their diagonal.
+fn given(array: &NumericArray, card: &RdmCard) -> std::result::Result<Vec<f64>, String> {
+    let advice = |e: String| if e.ends_with(GIVE_DISTANCE) { e + ", or set `similarity = true`" } else { e };
+    triangle(array, card.similarity).map_err(advice)
+}
+
 /// Row of the matrix that belongs to each condition of the scan.
 fn order(own: &[String], conditions: &[String]) -> std::result::Result<Vec<usize>, String> {
     let mut rows = HashMap::with_capacity(own.len());
@@ -115,7 +126,7 @@ fn reorder(values: &[f64], side: usize, order: &[usize]) -> Vec<f64> {
 }
 
 /// A square of numbers under the names of the conditions, perhaps behind a column with the same names.
-fn from_table(path: &Path) -> Result<(Vec<String>, Vec<f64>)> {
+fn from_table(path: &Path, card: &RdmCard) -> Result<(Vec<String>, Vec<f64>)> {
     let table = read_table(path)?;
     let square = |problem: String| Error::field(path, "table", problem);
     let mut columns = table.columns();
@@ -143,5 +154,5 @@ fn from_table(path: &Path) -> Result<(Vec<String>, Vec<f64>)> {
     let array = NumericArray::new(vec![side, side], false, crate::arrays::Numbers::F64(values))
         .map_err(|e| Error::parse(path, "table", e))?;
     let names = columns.iter().map(|column| column.name.clone()).collect();
-    Ok((names, triangle(&array).map_err(square)?))
+    Ok((names, given(&array, card).map_err(square)?))
 }

@@ -155,10 +155,21 @@ impl StimulusSet {
 
 /// An error that names the first identifier that appears twice.
 pub(crate) fn check_unique(path: &std::path::Path, what: &'static str, ids: &[String]) -> Result<()> {
+    check_unique_or(path, what, ids, "identifiers must be unique")
+}
+
+/// The same, with something else to do about it.
+pub(crate) fn check_unique_or(
+    path: &std::path::Path,
+    what: &'static str,
+    ids: &[String],
+    remedy: &'static str,
+) -> Result<()> {
     let mut rows = std::collections::HashMap::with_capacity(ids.len());
     for (second, id) in ids.iter().enumerate() {
         if let Some(first) = rows.insert(id.as_str(), second) {
-            return Err(Error::DuplicateId { path: path.to_path_buf(), what, id: id.clone(), first, second });
+            let (path, id) = (path.to_path_buf(), id.clone());
+            return Err(Error::DuplicateId { path, what, id, first, second, remedy });
         }
     }
     Ok(())

@@ -221,8 +221,7 @@ fn what_is_wrong_with_a_card_is_named() {
     let kappa = metric("error_consistency");
     let cases: Vec<(String, &str)> = vec![
         ([TRUTH, DECISIONS, &kappa].concat(), "`trials`: is missing"),
-        ([TRUTH, TRIALS, &kappa].concat(), "one of [decisions] and [decoder]"),
-        ([TRUTH, DECISIONS, DECODER, TRIALS, &kappa].concat(), "one of [decisions] and [decoder]"),
+        ([TRUTH, DECISIONS, DECODER, TRIALS, &kappa].concat(), "and [decoder] exclude each other"),
         ([DECISIONS, TRIALS, &kappa].concat(), "`behavior.truth`: is missing"),
         ([TRUTH, DECISIONS, TRIALS, &metric("i2n")].concat(), "`decisions`: has no meaning"),
         ([TRUTH, DECODER, TRIALS, &metric("i2n")].concat(), "no column `sample_obj`"),
@@ -240,7 +239,7 @@ fn what_is_wrong_with_a_card_is_named() {
         ([TRUTH, DECODER, "c = 0.0\n", TRIALS, &kappa].concat(), "`decoder.c`"),
         (
             [TRUTH, "[decoder]\ncolumn = 'use'\nfit = 'train'\n", TRIALS, &kappa].concat(),
-            "the value of no stimulus",
+            "`decoder.fit`: is `train`, which no stimulus has in `use`; there are: fit, test",
         ),
         ([TRUTH, DECISIONS, TRIALS, &kappa, "[splits]\nscheme = 'shuffle'\n"].concat(), "`splits`"),
         ([TRUTH, DECISIONS, TRIALS, &metric("threshold")].concat(), "`behavior.variable`: is missing"),
@@ -276,6 +275,17 @@ fn what_is_wrong_with_a_card_is_named() {
     let error =
         shown.load(&[TRUTH, DECODER, TRIALS, &metric("i2n")].concat()).map(drop).expect_err("contradiction");
     assert!(error.to_string().contains("shows `dog`, the stimulus is `cat`"), "{error}");
+}
+
+#[test]
+fn a_card_for_given_answers_alone_needs_neither_decisions_nor_a_decoder() {
+    for (trials, name) in [(LABELS, "error_consistency"), (CHOICES, "i1"), (CHOICES, "o2")] {
+        let cards = Cards::new(trials);
+        let benchmark = cards.load(&[TRUTH, TRIALS, &metric(name)].concat()).expect(name);
+        assert_eq!(task(&benchmark).tested, [0, 1]);
+        let note = "only models with given probabilities";
+        assert!(benchmark.notes.iter().any(|found| found.contains(note)), "{:?}", benchmark.notes);
+    }
 }
 
 #[test]

@@ -72,13 +72,13 @@ impl Folder {
         std::fs::write(self.path().join(name), text).unwrap();
     }
 
-    fn edit(&self, name: &str, from: &str, to: &str) {
+    pub fn edit(&self, name: &str, from: &str, to: &str) {
         let text = std::fs::read_to_string(self.path().join(name)).unwrap();
         assert!(text.contains(from), "{from} is not in {name}");
         self.write(name, &text.replacen(from, to, 1));
     }
 
-    fn card(&self, replacements: &[(&str, &str)]) {
+    pub fn card(&self, replacements: &[(&str, &str)]) {
         self.write("benchmark.toml", CARD);
         for (from, to) in replacements {
             self.edit("benchmark.toml", from, to);
@@ -89,7 +89,7 @@ impl Folder {
         load_benchmark(self.path(), None)
     }
 
-    fn error(&self) -> String {
+    pub fn error(&self) -> String {
         let error = self.load().unwrap_err().to_string();
         assert!(error.contains(&self.path().display().to_string()), "names no file: {error}");
         error

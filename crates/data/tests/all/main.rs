@@ -8,6 +8,7 @@ mod check;
 mod damage;
 mod datasets;
 mod images;
+mod messages;
 mod nifti;
 mod rsa;
 mod scan;

@@ -151,6 +151,10 @@ fn products_beyond_the_number_type_are_an_error() {
     let expected = Error::Overflow { stimulus: 0, precision: Precision::F32 };
     assert_eq!(builder.finish(), Err(expected));
     assert!(build(x.view(), Precision::F64).products[(0, 0)] > 1e39);
+    let advice = |precision| Error::Overflow { stimulus: 0, precision }.to_string();
+    assert!(advice(Precision::F32).contains("features.precision = \"f64\""), "{}", advice(Precision::F32));
+    let exact = advice(Precision::F64);
+    assert!(exact.contains("rescale") && !exact.contains("use f64"), "{exact}");
 }
 
 #[test]

@@ -170,6 +170,27 @@ fn answers_are_taken_as_they_are_and_only_for_behaviour() {
 }
 
 #[test]
+fn a_benchmark_without_a_decoder_is_for_given_answers() {
+    let directory = small();
+    let place = directory.path();
+    let trials = "stimulus_id,sample_obj,dist_obj,choice\na,cat,dog,cat\nb,cat,dog,dog\nc,cat,dog,cat\nd,dog,cat,dog\n";
+    fs::write(place.join("trials.csv"), trials.to_owned() + trials.split_once('\n').expect("rows").1)
+        .expect("writable");
+    write_card(place, "i1", "[trials]\nfile = '../trials.csv'\n");
+    write_model(place, "m", "[probabilities]\nfile = 'p.csv'\n");
+    fs::write(place.join("m/p.csv"), SMALL).expect("writable");
+    let job = load(place, &["m"], &["i1"], None).expect("a job");
+    let store = Store::open(place.join("store")).expect("a store");
+    assert_eq!(run(&job, &store, &Silent).expect("a run").failures, []);
+    let network = root().join("examples/demo/models/convnet_trained");
+    let job = load(place, &[network.to_str().expect("a path")], &["i1"], None).expect("a job");
+    let failures = run(&job, &store, &Silent).expect("a run").failures;
+    let reasons: Vec<_> = failures.iter().map(|failure| failure.reason.as_str()).collect();
+    let said = reasons.iter().all(|reason| reason.contains("neither [decisions] nor [decoder]"));
+    assert!(!reasons.is_empty() && said, "{reasons:?}");
+}
+
+#[test]
 fn answers_that_do_not_fit_are_refused_with_the_reason() {
     let directory = small();
     for (table, part) in [

@@ -107,7 +107,7 @@ impl Task<'_> {
             ("repeats", card.repeats.is_some(), false, false),
             ("subjects", card.subjects.is_some(), false, false),
             ("decisions", card.decisions.is_some(), false, !similarity && pattern(name).is_none()),
-            ("decoder", card.decoder.is_some(), pattern(name).is_some(), !similarity),
+            ("decoder", card.decoder.is_some(), false, !similarity),
         ];
         for (section, given, needed, allowed) in sections {
             if needed && !given {
@@ -119,9 +119,8 @@ impl Task<'_> {
                 );
             }
         }
-        if !similarity && card.decisions.is_some() == card.decoder.is_some() {
-            let problem = "one of [decisions] and [decoder] is needed: how does a model choose?";
-            return Err(self.field("decisions", problem));
+        if card.decisions.is_some() && card.decoder.is_some() {
+            return Err(self.field("decisions", "and [decoder] exclude each other: how does a model choose?"));
         }
         self.check_fields()
     }
@@ -184,22 +183,31 @@ impl Task<'_> {
         })
     }
 
+    /// Whether a decoder learns from each stimulus.
+    fn fit(&self, stimuli: &StimulusSet) -> Result<Vec<bool>> {
+        const MAX_SHOWN: usize = 10;
+        let Some(decoder) = &self.card.decoder else { return Ok(vec![false; stimuli.len()]) };
+        let values = self.labels_of(stimuli, "decoder.column", &decoder.column)?;
+        let fit: Vec<bool> = values.iter().map(|value| *value == decoder.fit).collect();
+        if !fit.contains(&true) {
+            let found: BTreeSet<&str> = values.iter().map(String::as_str).collect();
+            let shown = found.iter().take(MAX_SHOWN).copied().collect::<Vec<_>>().join(", ");
+            let more = if found.len() > MAX_SHOWN { ", ..." } else { "" };
+            let (value, column) = (&decoder.fit, &decoder.column);
+            let problem =
+                format!("is `{value}`, which no stimulus has in `{column}`; there are: {shown}{more}");
+            return Err(self.field("decoder.fit", &problem));
+        }
+        Ok(fit)
+    }
+
     /// The stimuli that are learnt from or judged, and the rows to learn from.
     fn used(
         &self,
         stimuli: StimulusSet,
         trials: Option<&Trials<'_>>,
     ) -> Result<(StimulusSet, BTreeSet<usize>)> {
-        let fit: Vec<bool> = match &self.card.decoder {
-            None => vec![false; stimuli.len()],
-            Some(decoder) => {
-                let values = self.labels_of(&stimuli, "decoder.column", &decoder.column)?;
-                values.iter().map(|value| *value == decoder.fit).collect()
-            }
-        };
-        if self.card.decoder.is_some() && !fit.contains(&true) {
-            return Err(self.field("decoder.fit", "is the value of no stimulus"));
-        }
+        let fit = self.fit(&stimuli)?;
         let by_stimulus = !matches!(
             self.name(),
             MetricName::Threshold | MetricName::ThresholdElevation | MetricName::OddOneOut
@@ -264,7 +272,10 @@ impl Task<'_> {
             }
             return Ok(Choices::Decoder { fit, labels: fit_labels, c });
         }
-        let Some(section) = &self.card.decisions else { return Ok(Choices::Similarity) };
+        let Some(section) = &self.card.decisions else {
+            let similarity = self.name() == MetricName::OddOneOut;
+            return Ok(if similarity { Choices::Similarity } else { Choices::Given });
+        };
         let classes = section.classes.unwrap_or(IMAGENET_CLASSES);
         if classes == 0 {
             return Err(self.field("decisions.classes", "is 0; give the number of classes of the readout"));

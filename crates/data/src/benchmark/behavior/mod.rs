@@ -86,6 +86,8 @@ pub enum Choices {
     },
     /// By the similarity of readouts alone.
     Similarity,
+    /// As its given probabilities say: a model without them is not scored.
+    Given,
 }
 
 /// What people did.
@@ -121,6 +123,13 @@ pub struct Behavior {
 }
 
 impl Behavior {
+    /// What is peculiar about it.
+    pub(super) fn note(&self) -> Option<String> {
+        let note =
+            "there is neither [decisions] nor [decoder]: only models with given probabilities are scored";
+        (self.choices == Choices::Given).then(|| note.to_owned())
+    }
+
     /// How many answers of people there are, or of stimuli without people.
     pub fn size(&self) -> usize {
         match &self.people {

@@ -49,11 +49,26 @@ fn given_dissimilarities_are_brought_into_the_order_of_the_conditions() {
         ("c,a,b\n0,1,3\n1,0,5\n", "a square is needed"),
         ("c,a,b\n0,1,3\n2,0,5\n3,5,0\n", "not symmetric"),
         ("c,a,b\n0,1,x\n2,0,5\n3,5,0\n", "`b` does not hold numbers"),
-        ("c,a,b\n0,,3\n,0,5\n3,5,0\n", "pair 0 is NaN"),
+        ("c,a,b\n0,,3\n,0,5\n3,5,0\n", "stimuli 0 and 1 (from 0) is NaN"),
     ] {
         std::fs::write(named.path("model.csv"), text).unwrap();
         assert!(named.problem().contains(reason), "{}", named.problem());
     }
+}
+
+#[test]
+fn similarities_are_taken_only_where_the_card_says_so() {
+    let card = |more: &str| {
+        let rdm = format!("run2.tsv\" }}\n[[rdm]]\nname = \"model\"\nfile = \"model.csv\"\n{more}");
+        let lab = Lab::new().with("run2.tsv\" }", &rdm);
+        std::fs::write(lab.path("model.csv"), "c,a,b\n1,0.5,0.3\n0.5,1,0.2\n0.3,0.2,1\n").unwrap();
+        lab
+    };
+    let problem = card("").problem();
+    for part in ["model.csv", "stimulus 0 (from 0)", "by 1,", "1 - similarity", "similarity = true"] {
+        assert!(problem.contains(part), "{problem}");
+    }
+    assert_eq!(card("similarity = true\n").scan().unwrap().rdms[0].values, [0.2, 0.5, 0.3]);
 }
 
 #[test]
