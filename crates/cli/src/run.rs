@@ -132,8 +132,8 @@ fn usage_text(usage: &Usage, failed: usize) -> String {
         failed => format!(", {} failed", units::count(failed as u64)),
     };
     if usage.computed == 0 {
-        let all = if failed.is_empty() { "all " } else { "" };
-        return format!("{} units, {all}found in the store{failed}", units::count(usage.cached as u64));
+        let all = if failed.is_empty() { ", all" } else { "" };
+        return format!("{} units{all} found in the store{failed}", units::count(usage.cached as u64));
     }
     format!(
         "{} units computed and {} found in the store{failed} in {} (predicted {}), peak memory {peak} (predicted at most {})",
