@@ -76,8 +76,10 @@ pub struct JobLock(File);
 
 impl Drop for JobLock {
     fn drop(&mut self) {
-        // Whoever reads it afterwards finds nobody; closing the file frees the lock.
+        // Whoever reads it afterwards finds nobody. Closing the file would free the lock too, but not while a child that is just being
+        // started has a copy of it.
         let _ = self.0.set_len(0);
+        let _ = self.0.unlock();
     }
 }
 
