@@ -71,4 +71,7 @@ pub struct UnitReport {
     /// Layers of a features unit that failed (indices into the unit's layers), each with its reason.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub failed_layers: Vec<(usize, String)>,
+    /// Scores of a features unit that failed though their layer did not (indices into the plan's scores), each with its reason.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub failed_scores: Vec<(usize, String)>,
 }

@@ -59,6 +59,8 @@ pub(crate) struct FeaturesShape {
     pub weight_bytes: u64,
     /// Features of each Gram, of which a layer may have two.
     pub products: Vec<(u64, Precision)>,
+    /// Memory of the scores that are computed meanwhile.
+    pub scoring_bytes: u64,
 }
 
 /// Memory a features unit may give to activations: what is left beside the Grams of a layer, a tile and the weights.
@@ -84,7 +86,7 @@ pub(crate) fn features(shape: &FeaturesShape, machine: &MachineFacts) -> Estimat
     let units: u64 = shape.layers.iter().sum();
     let activations = n.saturating_mul(units).saturating_mul(4);
     let grams = if shape.products.len() > shape.layers.len() { 2 } else { 1 };
-    let fixed = features_fixed(shape.stimuli, grams, shape.weight_bytes);
+    let fixed = features_fixed(shape.stimuli, grams, shape.weight_bytes).saturating_add(shape.scoring_bytes);
     let room = machine.memory_bytes.saturating_sub(fixed).max(1);
     let passes = activations.div_ceil(room).max(1) as f64;
     let seconds = |&(features, precision): &(u64, Precision)| {
@@ -127,6 +129,12 @@ pub fn score_bytes(benchmark: &BenchmarkFacts, threads: usize) -> u64 {
 /// Threads of at most `threads` with which a score unit fits into `memory_bytes`; at least one.
 pub fn score_threads(benchmark: &BenchmarkFacts, memory_bytes: u64, threads: usize) -> usize {
     (2..=threads).rev().find(|&count| score_bytes(benchmark, count) <= memory_bytes).unwrap_or(1)
+}
+
+/// Scores of at most `scores` that fit into `bytes` beside what is there already, each on one thread; 0 if none does.
+pub fn scores_at_once(benchmark: &BenchmarkFacts, bytes: u64, scores: usize) -> usize {
+    let each = score_bytes(benchmark, 1).saturating_sub(BASE_BYTES).max(1);
+    usize::try_from(bytes / each).unwrap_or(usize::MAX).min(scores)
 }
 
 /// Predicts a score unit.

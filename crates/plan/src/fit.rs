@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Consumes, Digest, Error, Estimate, FeaturesUnit, Plan, ScoreUnit};
+use crate::{Digest, Error, Estimate, FeaturesUnit, Plan, ScoreUnit};
 
 /// A unit that does not fit into the memory there is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,7 +49,7 @@ impl From<Unfit> for Error {
 }
 
 impl Plan {
-    /// Units that cannot run in `available_bytes`, features units first, then scores, maps and syntheses. Scores that read tiles are part of their features unit.
+    /// Units that cannot run in `available_bytes`, features units first, then scores, maps and syntheses. Scores that are computed while layers are read are part of their features unit.
     pub fn unfit(&self, available_bytes: u64) -> Vec<Unfit> {
         let too_large = |estimate: &Estimate| estimate.least_bytes > available_bytes;
         let make = |unit, title, estimate: &Estimate| Unfit {
@@ -61,9 +61,8 @@ impl Plan {
         let features = self.features.iter().enumerate().filter(|(_, unit)| too_large(&unit.estimate));
         let features =
             features.map(|(i, unit)| make(UnitRef::Features(i), self.features_title(unit), &unit.estimate));
-        let reads_gram = |unit: &ScoreUnit| self.benchmarks[unit.benchmark].consumes == Consumes::Gram;
         let scores = self.scores.iter().enumerate();
-        let scores = scores.filter(|(_, unit)| too_large(&unit.estimate) && reads_gram(unit));
+        let scores = scores.filter(|(_, unit)| unit.apart && too_large(&unit.estimate));
         let scores = scores.map(|(i, unit)| make(UnitRef::Score(i), self.score_title(unit), &unit.estimate));
         let maps = self.maps.iter().enumerate().filter(|(_, unit)| too_large(&unit.estimate));
         let maps = maps.map(|(i, unit)| make(UnitRef::Map(i), self.map_title(unit), &unit.estimate));

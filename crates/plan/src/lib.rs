@@ -13,6 +13,7 @@
 //! - [`assignment`]: what a worker is told about a unit
 //! - [`cost`]: predicted memory and time of a unit
 //! - [`fit`]: which units fit into how much memory
+//! - `placement`: where scores are computed
 //! - [`planner`]: puts these together
 //! - [`planned`]: a plan as a cluster keeps it, and cards that were refused
 //! - `unread`: models that a job reads nothing from
@@ -25,6 +26,7 @@ mod digest;
 pub mod facts;
 pub mod fit;
 pub mod maps;
+mod placement;
 pub mod planned;
 pub mod planner;
 pub mod pool;
@@ -44,10 +46,11 @@ pub use facts::{
 };
 pub use fit::{Unfit, UnitRef};
 pub use maps::{CENTRES_PER_UNIT, CommonFacts, MapSource, MapUnit, ScanFacts, ScanStimuli, SubjectFacts};
+pub use placement::SCORING_SECONDS;
 pub use planned::{CardKind, MAPS_DOCUMENT, PLAN_DOCUMENT, PlannedJob, Refused, SYNTHESIS_DOCUMENT};
 pub use planner::{Error, Facts, Plan, plan, plan_without};
 pub use searchlight::{Correction, GroupSpec, Method, SearchlightSpec, StimulusSets, Threshold};
-pub use spec::{JobSpec, Preset, Selection, SpecError};
+pub use spec::{JobSpec, Preset, Scoring, Selection, SpecError};
 pub use syntheses::{GradientFacts, PoolFacts, SynthesisUnit, told_apart};
 pub use synthesis::SynthesisSpec;
 pub use unit::{FeaturesUnit, LayerTarget, ScoreUnit, Screen};

@@ -8,8 +8,8 @@ use ventral_metrics::Precision;
 use crate::cost::{self, FeaturesShape};
 use crate::unit::{GramIdentity, Grams, RESULT_REVISION, ScoreIdentity};
 use crate::{
-    BenchmarkFacts, CardKind, Consumes, Digest, Estimate, FeaturesUnit, JobSpec, LayerTarget, MachineFacts,
-    MapUnit, ModelFacts, PoolFacts, Refused, ScanFacts, ScoreUnit, Screen, SynthesisUnit, told_apart,
+    BenchmarkFacts, CardKind, Digest, Estimate, FeaturesUnit, JobSpec, LayerTarget, MachineFacts, MapUnit,
+    ModelFacts, PoolFacts, Refused, ScanFacts, ScoreUnit, Screen, SynthesisUnit, told_apart,
 };
 
 /// Most units of one job.
@@ -189,6 +189,7 @@ pub fn plan_without(facts: Facts, spec: JobSpec, machine: MachineFacts) -> Resul
     }
     plan.add_maps()?;
     plan.add_syntheses()?;
+    plan.place_scores();
     plan.refuse_unread();
     Ok(plan)
 }
@@ -211,16 +212,16 @@ impl Plan {
         format!("{}-{}", self.spec.name, &digest.as_str()[..8])
     }
 
-    /// Number of units: one per Gram, and one per score, map and synthesis unit.
+    /// Number of results: one per Gram that is kept, per score, map and set of images.
     pub fn unit_count(&self) -> usize {
-        let grams: usize = self.features.iter().map(|unit| unit.layers.len()).sum();
+        let grams: usize = self.features.iter().map(|unit| unit.kept().count()).sum();
         grams + self.scores.len() + self.maps.len() + self.syntheses.len()
     }
 
     /// Name of a features unit in a queue: the digest of the names of all its results.
     pub fn features_digest(&self, unit: &FeaturesUnit) -> Digest {
-        let grams: Vec<&Digest> = unit.layers.iter().map(|layer| &layer.gram).collect();
-        let scores: Vec<&Digest> = unit.tile_scores.iter().map(|&score| &self.scores[score].digest).collect();
+        let grams: Vec<&Digest> = unit.kept().map(|layer| &unit.layers[layer].gram).collect();
+        let scores: Vec<&Digest> = unit.scores.iter().map(|&score| &self.scores[score].digest).collect();
         Digest::of_identity(&("features", grams, scores))
     }
 
@@ -307,6 +308,7 @@ impl Plan {
         let target = |&(layer, precision): &(usize, Precision)| LayerTarget {
             layer,
             precision,
+            kept: false,
             gram: Digest::of_identity(&GramIdentity {
                 kind: "layer-gram",
                 revision: RESULT_REVISION,
@@ -319,17 +321,7 @@ impl Plan {
             }),
         };
         let layers: Vec<LayerTarget> = wanted.iter().map(target).collect();
-        let shape = FeaturesShape {
-            stimuli: rows,
-            layers: read().map(|(_, layer)| layer.features).collect(),
-            seconds_per_stimulus: facts.seconds_per_stimulus,
-            weight_bytes: facts.weight_bytes,
-            products: wanted
-                .iter()
-                .map(|&(layer, precision)| (facts.layers[layer].features, precision))
-                .collect(),
-        };
-        FeaturesUnit {
+        let mut unit = FeaturesUnit {
             model,
             benchmark: shown.benchmark,
             scan: shown.scan,
@@ -337,8 +329,24 @@ impl Plan {
             stimuli: shown.stimuli.clone(),
             screen,
             layers,
-            tile_scores: Vec::new(),
-            estimate: cost::features(&shape, &self.machine),
+            scores: Vec::new(),
+            scoring_bytes: 0,
+            estimate: Estimate::default(),
+        };
+        unit.estimate = cost::features(&self.features_shape(&unit, rows), &self.machine);
+        unit
+    }
+
+    pub(crate) fn features_shape(&self, unit: &FeaturesUnit, rows: usize) -> FeaturesShape {
+        let facts = &self.models[unit.model];
+        let features = |target: &LayerTarget| facts.layers[target.layer].features;
+        FeaturesShape {
+            stimuli: rows,
+            layers: unit.plain().map(|position| features(&unit.layers[position])).collect(),
+            seconds_per_stimulus: facts.seconds_per_stimulus,
+            weight_bytes: facts.weight_bytes,
+            products: unit.layers.iter().map(|target| (features(target), target.precision)).collect(),
+            scoring_bytes: unit.scoring_bytes,
         }
     }
 
@@ -364,15 +372,14 @@ impl Plan {
                 benchmark: &benchmark.digest,
                 bins: temporal.then_some(benchmark.variant.bins.as_slice()),
             });
-            if benchmark.consumes == Consumes::Tiles {
-                self.features[features].tile_scores.push(self.scores.len());
-            }
+            self.features[features].scores.push(self.scores.len());
             self.scores.push(ScoreUnit {
                 digest,
                 model: self.features[features].model,
                 layer: target.layer,
                 benchmark: index,
                 gram: target.gram,
+                apart: false,
                 estimate: cost::score(&read, &self.machine),
             });
         }

@@ -84,11 +84,36 @@ pub struct Features {
     /// Precision of the products; accumulation is always f64.
     #[serde(default = "default_precision")]
     pub precision: Precision,
+    /// Where scores are computed.
+    #[serde(default, skip_serializing_if = "Scoring::is_auto")]
+    pub scoring: Scoring,
+    /// Whether the Gram matrices of all layers are kept in the store, so that a benchmark that is added later reads no model.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub keep_grams: bool,
 }
 
 impl Default for Features {
     fn default() -> Self {
-        Self { precision: default_precision() }
+        Self { precision: default_precision(), scoring: Scoring::Auto, keep_grams: false }
+    }
+}
+
+/// Where scores from Gram matrices are computed; no byte of them depends on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Scoring {
+    /// While a layer is read, unless that takes long ([`crate::SCORING_SECONDS`]): then in units of their own, which read the stored Gram.
+    #[default]
+    Auto,
+    /// All while their layer is read.
+    Together,
+    /// All in units of their own.
+    Apart,
+}
+
+impl Scoring {
+    fn is_auto(&self) -> bool {
+        *self == Self::Auto
     }
 }
 

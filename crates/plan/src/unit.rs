@@ -17,7 +17,7 @@ pub struct Screen {
     pub target_degrees: f64,
 }
 
-/// model x stimulus set: one `LayerGram` per layer, and the scores of metrics that read tiles.
+/// model x stimulus set: its layers are read, and scored while they are in memory.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct FeaturesUnit {
     /// Index into the plan's models.
@@ -36,8 +36,11 @@ pub struct FeaturesUnit {
     pub screen: Option<Screen>,
     /// The layers, in graph order, each with the digest of its Gram.
     pub layers: Vec<LayerTarget>,
-    /// Indices into the plan's scores of those that read the tiles of this unit.
-    pub tile_scores: Vec<usize>,
+    /// Indices into the plan's scores of those that are computed while a layer is in memory, ascending.
+    pub scores: Vec<usize>,
+    /// Memory that these scores take beside the layer, in bytes; part of the estimate.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub scoring_bytes: u64,
     /// Predicted memory and time.
     pub estimate: Estimate,
 }
@@ -52,6 +55,13 @@ pub struct LayerTarget {
     /// Number type in which it is multiplied at first; 64 bit follow where 32 turn out to be too coarse.
     #[serde(default = "single")]
     pub precision: Precision,
+    /// Whether the `LayerGram` is stored: for units that read it, or because the spec says so.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub kept: bool,
+}
+
+fn is_zero(bytes: &u64) -> bool {
+    *bytes == 0
 }
 
 fn single() -> Precision {
@@ -67,6 +77,11 @@ impl FeaturesUnit {
             self.layers[..*position].iter().all(|before| before.layer < layer)
         };
         (0..self.layers.len()).filter(first)
+    }
+
+    /// Positions of the Grams that are stored.
+    pub fn kept(&self) -> impl Iterator<Item = usize> {
+        (0..self.layers.len()).filter(|&position| self.layers[position].kept)
     }
 
     /// Most Grams that are built at a time.
@@ -114,8 +129,11 @@ pub struct ScoreUnit {
     pub layer: usize,
     /// Index into the plan's benchmarks.
     pub benchmark: usize,
-    /// The `LayerGram` it reads.
+    /// The `LayerGram` it is computed from.
     pub gram: Digest,
+    /// Whether it is a unit of its own, which reads the stored Gram; others are computed while their layer is read.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub apart: bool,
     /// Predicted memory and time.
     pub estimate: Estimate,
 }

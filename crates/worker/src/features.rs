@@ -1,6 +1,7 @@
-//! Features units: a model's layers, read once over a stimulus set.
+//! Features units: a model's layers, read once over a stimulus set and scored while they are in memory.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -10,28 +11,28 @@ use ventral_metrics::{
     Error as MetricError, GramBuilder, LayerGram, MAX_NOISE_SHARE, Precision, TileConsumer,
 };
 use ventral_models::{ActivationSource, StreamLimits, stream};
-use ventral_plan::{FeaturesUnit, Plan, cost};
+use ventral_plan::{Consumes, Digest, FeaturesUnit, Plan, cost};
 use ventral_store::{LayerGramRecord, ScoreRecord, Store};
 
-use crate::score::load_gram;
+use crate::score::{self, load_gram};
 use crate::tiles::TileMetric;
 use crate::{Error, Event, Execution, LoadedModel, model};
 
 /// What is still missing of a features unit.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Missing {
-    /// Indices into the unit's layers whose Gram is not stored.
+    /// Indices into the unit's layers whose Gram is kept and not stored.
     pub grams: Vec<usize>,
-    /// Indices into the plan's scores that read tiles and are not stored.
+    /// Indices into the plan's scores of this unit that are not stored.
     pub scores: Vec<usize>,
 }
 
 impl Missing {
     /// What `unit` still lacks in `store`.
     pub fn of(plan: &Plan, unit: &FeaturesUnit, store: &Store) -> Self {
-        let grams = (0..unit.layers.len()).filter(|&i| !store.contains(&unit.layers[i].gram));
+        let grams = unit.kept().filter(|&i| !store.contains(&unit.layers[i].gram));
         let lacking = |&score: &usize| !store.contains(&plan.scores[score].digest);
-        Self { grams: grams.collect(), scores: unit.tile_scores.iter().copied().filter(lacking).collect() }
+        Self { grams: grams.collect(), scores: unit.scores.iter().copied().filter(lacking).collect() }
     }
 
     /// Whether nothing is missing.
@@ -46,9 +47,14 @@ impl Missing {
         Self { grams: grams.collect(), scores: scores.collect() }
     }
 
-    fn without_stored(&self, plan: &Plan, unit: &FeaturesUnit, store: &Store) -> Self {
-        let grams = self.grams.iter().copied().filter(|&i| !store.contains(&unit.layers[i].gram));
-        let scores = self.scores.iter().copied().filter(|&i| !store.contains(&plan.scores[i].digest));
+    /// What is neither stored nor known to fail.
+    fn left(&self, plan: &Plan, unit: &FeaturesUnit, store: &Store, failures: &Failures) -> Self {
+        let failed = |layer: usize| failures.layers.contains_key(&layer);
+        let grams = self.grams.iter().copied().filter(|&i| !failed(unit.layers[i].layer));
+        let grams = grams.filter(|&i| !store.contains(&unit.layers[i].gram));
+        let scores = self.scores.iter().copied().filter(|i| !failures.scores.contains_key(i));
+        let scores = scores.filter(|&i| !failed(plan.scores[i].layer));
+        let scores = scores.filter(|&i| !store.contains(&plan.scores[i].digest));
         Self { grams: grams.collect(), scores: scores.collect() }
     }
 
@@ -61,18 +67,34 @@ impl Missing {
         self
     }
 
+    /// Scores that are computed from this Gram.
+    fn of_gram<'a>(&'a self, plan: &'a Plan, gram: &'a Digest) -> impl Iterator<Item = usize> + 'a {
+        let of_gram = |&score: &usize| {
+            let unit = &plan.scores[score];
+            unit.gram == *gram && plan.benchmarks[unit.benchmark].consumes == Consumes::Gram
+        };
+        self.scores.iter().copied().filter(of_gram)
+    }
+
     /// The model's layers that must be read.
-    fn layers(&self, plan: &Plan, unit: &FeaturesUnit) -> Vec<usize> {
+    pub fn layers(&self, plan: &Plan, unit: &FeaturesUnit) -> Vec<usize> {
         let grams = self.grams.iter().map(|&i| unit.layers[i].layer);
         let scores = self.scores.iter().map(|&i| plan.scores[i].layer);
         grams.chain(scores).collect::<BTreeSet<usize>>().into_iter().collect()
     }
 }
 
-/// A layer that could not be read, by its index in the model, and why.
-pub type LayerFailure = (usize, Error);
+/// What could not be had of a features unit, and why.
+#[derive(Debug, Default)]
+pub struct Failures {
+    /// Layers that could not be read, by their index in the model.
+    pub layers: BTreeMap<usize, Error>,
+    /// Scores of layers that were read, by their index in the plan.
+    pub scores: BTreeMap<usize, Error>,
+}
 
-/// Reads what is `missing` of `unit` and stores it layer by layer; a layer with unusable activations is reported, the others go on.
+/// Reads what is `missing` of `unit` and stores it layer by layer; a layer with unusable activations, or a score that is not defined, is
+/// reported, the others go on.
 ///
 /// # Errors
 /// Errors of the model or the stimuli as a whole, of the store, and interruption.
@@ -80,29 +102,35 @@ pub fn execute(
     execution: &Execution<'_>,
     unit: &FeaturesUnit,
     missing: &Missing,
-    model: &LoadedModel,
-) -> Result<Vec<LayerFailure>, Error> {
+    model: &dyn Fn() -> Result<Rc<LoadedModel>, Error>,
+) -> Result<Failures, Error> {
     let Execution { plan, store, observer, .. } = *execution;
     let started = Instant::now();
-    let mut failures: Vec<LayerFailure> = Vec::new();
-    let shown = Shown::of(execution, unit)?;
+    let mut failures = Failures::default();
+    score_stored(execution, unit, missing, &mut failures)?;
     let mut coarse = BTreeSet::new();
+    let mut shown = None;
     loop {
-        let missing = missing.without_stored(plan, unit, store);
+        let missing = missing.left(plan, unit, store, &failures);
         let left = missing.grams.len() + missing.scores.len();
         let missing = missing.in_one_pass(plan, store);
         let last = left == missing.grams.len() + missing.scores.len();
-        let mut layers = missing.layers(plan, unit);
-        layers.retain(|layer| failures.iter().all(|(failed, _)| failed != layer));
+        let layers = missing.layers(plan, unit);
         if layers.is_empty() {
             return Ok(failures);
         }
+        let model = model()?;
         observer.on(&Event::FeaturesStarted { unit, missing: layers.len() });
+        let shown = match &mut shown {
+            Some(shown) => shown,
+            none => none.insert(Shown::of(execution, unit)?),
+        };
         let (stimuli, fitted_on) = shown.stimuli()?;
         let known = coarse.len();
         let read = model.with_stimuli(stimuli, fitted_on, unit.screen, observer, |source| {
-            let (coarse, labels) = (&mut coarse, model.labels());
-            let mut reading = Reading { execution, unit, missing: &missing, labels, readers: None, coarse };
+            let (coarse, labels, failed) = (&mut coarse, model.labels(), &mut failures.scores);
+            let mut reading =
+                Reading { execution, unit, missing: &missing, labels, readers: None, coarse, failed };
             reading.read(source, &layers)
         });
         match read {
@@ -114,13 +142,35 @@ pub fn execute(
                 }
             }
             // The layers before it are stored; go on without it.
-            Err(error) => match failed_layer(model, &error) {
-                Some(layer) if !observer.interrupted() => failures.push((layer, error)),
+            Err(error) => match failed_layer(&model, &error) {
+                Some(layer) if !observer.interrupted() => _ = failures.layers.insert(layer, error),
                 _ if observer.interrupted() => return Err(Error::Interrupted),
                 _ => return Err(error),
             },
         }
     }
+}
+
+/// Scores of Grams that an earlier job has kept: nothing is read for them.
+fn score_stored(
+    execution: &Execution<'_>,
+    unit: &FeaturesUnit,
+    missing: &Missing,
+    failures: &mut Failures,
+) -> Result<(), Error> {
+    for layer in &unit.layers {
+        let scores: Vec<usize> = missing.of_gram(execution.plan, &layer.gram).collect();
+        if scores.is_empty() || !execution.store.contains(&layer.gram) {
+            continue;
+        }
+        match load_gram(execution, &layer.gram) {
+            Ok(gram) => failures.scores.extend(score::execute_all(execution, unit, &scores, &gram)?),
+            // It was damaged and is not there any more: the layer is read.
+            Err(Error::NoGram { .. }) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
 }
 
 /// Who has the stimuli of a unit.
@@ -177,6 +227,8 @@ struct Reading<'a> {
     readers: Option<LayerReaders>,
     /// Positions of the Grams whose 32-bit products say too little: they are read again, in 64 bit.
     coarse: &'a mut BTreeSet<usize>,
+    /// Scores that failed.
+    failed: &'a mut BTreeMap<usize, Error>,
 }
 
 /// What reads the tiles of the layer that is being delivered.
@@ -198,7 +250,7 @@ impl Reading<'_> {
         let memory = self.execution.memory_bytes;
         let limits = StreamLimits {
             memory_bytes: cost::stream_bytes(
-                memory,
+                memory.saturating_sub(self.unit.scoring_bytes),
                 source.stimuli(),
                 self.unit.grams_at_once(),
                 facts.weight_bytes,
@@ -250,7 +302,8 @@ impl Reading<'_> {
         }
         let Some(readers) = self.readers.as_mut() else { return Ok(()) };
         let exact = source.exact(layer);
-        readers.push(first, tile, exact).map_err(|error| Error::Layer(narrow(error, exact)))?;
+        let pushed = readers.push(first, tile, exact, self.failed);
+        pushed.map_err(|error| Error::Layer(narrow(error, exact)))?;
         if first + tile.ncols() as u64 == source.layers()[layer].features
             && let Some(readers) = self.readers.take()
         {
@@ -259,18 +312,31 @@ impl Reading<'_> {
         Ok(())
     }
 
-    fn open(&self, layer: usize, stimuli: usize) -> Result<LayerReaders, Error> {
+    fn open(&mut self, layer: usize, stimuli: usize) -> Result<LayerReaders, Error> {
         let plan = self.execution.plan;
-        let of_layer = self.missing.grams.iter().filter(|&&i| self.unit.layers[i].layer == layer);
-        let builder = |&position: &usize| {
+        let wanted = |&position: &usize| {
+            let target = &self.unit.layers[position];
+            let scored = || self.missing.of_gram(plan, &target.gram).next().is_some();
+            target.layer == layer && (self.missing.grams.contains(&position) || scored())
+        };
+        let builder = |position: usize| {
             let planned = self.unit.layers[position].precision;
             let precision = if self.coarse.contains(&position) { Precision::F64 } else { planned };
             Ok((position, GramBuilder::new(stimuli, precision)?))
         };
-        let grams = of_layer.map(builder).collect::<Result<_, MetricError>>();
-        let of_layer = self.missing.scores.iter().filter(|&&i| plan.scores[i].layer == layer);
-        let scores = of_layer.map(|&score| self.tile_score(score)).collect::<Result<_, Error>>()?;
-        Ok(LayerReaders { layer, grams: grams.map_err(Error::Layer)?, scores })
+        let grams = (0..self.unit.layers.len()).filter(wanted).map(builder);
+        let grams: Vec<_> = grams.collect::<Result<_, MetricError>>().map_err(Error::Layer)?;
+        let mut scores = Vec::new();
+        for &score in self.missing.scores.iter().filter(|&&score| plan.scores[score].layer == layer) {
+            if plan.benchmarks[plan.scores[score].benchmark].consumes == Consumes::Tiles {
+                match self.tile_score(score) {
+                    Ok(tile_score) => scores.push(tile_score),
+                    Err(error) if error.is_fatal() => return Err(error),
+                    Err(error) => _ = self.failed.insert(score, error),
+                }
+            }
+        }
+        Ok(LayerReaders { layer, grams, scores })
     }
 
     fn tile_score(&self, score: usize) -> Result<TileScore, Error> {
@@ -285,21 +351,37 @@ impl Reading<'_> {
     }
 
     fn finish(&mut self, readers: LayerReaders) -> Result<(), Error> {
-        for tile_score in readers.scores {
-            let unit = &self.execution.plan.scores[tile_score.score];
-            let undefined = tile_score.metric.undefined();
-            let scores = tile_score.metric.finish().map_err(Error::Layer)?;
-            self.execution.put(&unit.digest, &ScoreRecord { scores, precision: None, undefined }.encode())?;
-            self.execution.observer.on(&Event::ScoreStored { unit });
+        let Execution { plan, observer, .. } = *self.execution;
+        for TileScore { score, metric } in readers.scores {
+            let unit = &plan.scores[score];
+            let undefined = metric.undefined();
+            match metric.finish() {
+                Ok(scores) => {
+                    let record = ScoreRecord { scores, precision: None, undefined };
+                    self.execution.put(&unit.digest, &record.encode())?;
+                    observer.on(&Event::ScoreStored { unit });
+                }
+                Err(error) => _ = self.failed.insert(score, Error::Layer(error)),
+            }
         }
-        for (layer, builder) in readers.grams {
+        for (position, builder) in readers.grams {
             let Some(gram) = fine_enough(builder.finish()).map_err(Error::Layer)? else {
-                self.coarse.insert(layer);
+                self.coarse.insert(position);
                 continue;
             };
-            self.execution.put(&self.unit.layers[layer].gram, &LayerGramRecord(gram).encode())?;
-            self.execution.observer.on(&Event::LayerStored { unit: self.unit, layer });
+            self.finish_gram(position, gram)?;
         }
+        Ok(())
+    }
+
+    fn finish_gram(&mut self, position: usize, gram: LayerGram) -> Result<(), Error> {
+        let digest = &self.unit.layers[position].gram;
+        let scores: Vec<usize> = self.missing.of_gram(self.execution.plan, digest).collect();
+        self.failed.extend(score::execute_all(self.execution, self.unit, &scores, &gram)?);
+        if self.missing.grams.contains(&position) {
+            self.execution.put(digest, &LayerGramRecord(gram).encode())?;
+        }
+        self.execution.observer.on(&Event::LayerStored { unit: self.unit, layer: position });
         Ok(())
     }
 }
@@ -324,26 +406,36 @@ fn narrow(error: MetricError, exact: Option<ArrayView2<'_, f64>>) -> MetricError
 }
 
 impl LayerReaders {
-    /// `exact` is the whole layer where 32 bit round it: 64-bit products, and metrics of the features themselves, are of that.
+    /// `exact` is the whole layer where 32 bit round it: 64-bit products, and metrics of the features themselves, are of that. Scores that
+    /// fail are left out, and go to `failed`.
     fn push(
         &mut self,
         first: u64,
         tile: ArrayView2<'_, f32>,
         exact: Option<ArrayView2<'_, f64>>,
+        failed: &mut BTreeMap<usize, Error>,
     ) -> Result<(), MetricError> {
         let start = usize::try_from(first).unwrap_or(usize::MAX);
+        let exact = exact.map(|exact| exact.slice_move(s![.., start..start + tile.ncols()]));
         for (_, gram) in &mut self.grams {
             match exact.filter(|_| gram.precision() == Precision::F64) {
-                Some(exact) => gram.push(first, exact.slice(s![.., start..start + tile.ncols()]))?,
+                Some(exact) => gram.push(first, exact)?,
                 None => gram.push(first, tile)?,
             }
         }
-        for score in &mut self.scores {
-            match exact {
-                Some(exact) => score.metric.push(first, exact.slice(s![.., start..start + tile.ncols()]))?,
-                None => score.metric.push(first, tile)?,
+        let mut left = Vec::new();
+        for mut score in self.scores.drain(..) {
+            let pushed = match exact {
+                Some(exact) => score.metric.push(first, exact),
+                None => score.metric.push(first, tile),
+            };
+            match pushed {
+                Ok(()) => left.push(score),
+                Err(error @ MetricError::NonFinite { .. }) => return Err(error),
+                Err(error) => _ = failed.insert(score.score, Error::Layer(error)),
             }
         }
+        self.scores = left;
         Ok(())
     }
 }

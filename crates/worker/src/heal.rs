@@ -46,7 +46,7 @@ pub(crate) fn discard_damaged(
 }
 
 fn objects(plan: &Plan) -> BTreeMap<&Digest, Check> {
-    let grams = plan.features.iter().flat_map(|unit| unit.layers.iter().map(|layer| &layer.gram));
+    let grams = plan.features.iter().flat_map(|unit| unit.kept().map(|layer| &unit.layers[layer].gram));
     let scores = plan.scores.iter().map(|unit| &unit.digest);
     let maps = plan.maps.iter().map(|unit| &unit.digest);
     let syntheses = plan.syntheses.iter().map(|unit| &unit.digest);

@@ -1,7 +1,8 @@
 //! Takes units, computes, stores.
 //!
 //! The data flow is the order of the modules: `job` loads what a spec names and plans it, `run` goes through the
-//! units, `features` reads a model's layers into Gram matrices, `score` turns these into scores, `maps` compares them with
+//! units, `features` reads a model's layers into Gram matrices, `score` turns these into scores
+//! while they are in memory, `maps` compares them with
 //! what brains do around each voxel, `synthesis` makes images whose layers tell themselves apart, and everything lands in the store under the name the plan gave it. `events` tell an observer what happens. [`simulate`] turns the
 //! same stream of activations into recordings.
 
@@ -19,6 +20,7 @@ mod maps;
 mod model;
 mod neural;
 mod opening;
+mod parallel;
 mod rows;
 mod run;
 mod score;
@@ -33,7 +35,7 @@ pub use cards::{find_cards, resolve};
 pub use error::Error;
 pub use events::{Event, Observer};
 pub use execution::{Benchmarks, Execution, Pools};
-pub use features::Missing;
+pub use features::{Failures, Missing};
 pub use job::Job;
 pub use machine::{
     KERNEL_REVISION, available_memory_bytes, default_memory_bytes, measure, numeric_profile,

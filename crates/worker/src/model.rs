@@ -1,7 +1,9 @@
 //! A model of a job: a network or activations that were computed elsewhere.
 
+use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
+use std::rc::Rc;
 use std::time::Instant;
 
 use ndarray::{Array2, Array3, Axis};
@@ -37,6 +39,25 @@ pub enum LoadedModel {
         /// Labels of the features, if they are the model's answers: probabilities.
         labels: Vec<String>,
     },
+}
+
+/// The model that was loaded last: units that follow each other are often of one.
+#[derive(Default)]
+pub(crate) struct LastModel(RefCell<Option<(usize, Rc<LoadedModel>)>>);
+
+impl LastModel {
+    /// The model of this index, loaded unless it was the last; the one before is dropped first.
+    pub fn get(
+        &self,
+        index: usize,
+        load: impl FnOnce() -> Result<LoadedModel, Error>,
+    ) -> Result<Rc<LoadedModel>, Error> {
+        let mut last = self.0.borrow_mut();
+        match last.take().filter(|(known, _)| *known == index) {
+            Some(known) => Ok(last.insert(known).1.clone()),
+            None => Ok(last.insert((index, Rc::new(load()?))).1.clone()),
+        }
+    }
 }
 
 impl LoadedModel {

@@ -1,5 +1,7 @@
 //! From the rows of a layer's activations to the rows of a benchmark: pools of stimuli, time bins, principal components.
 
+use std::borrow::Cow;
+
 use ndarray::{Array2, ArrayView2};
 use ventral_data::{Benchmark, TimeMode};
 use ventral_metrics::{Error as MetricError, Feature, LayerGram, align_time_bin, principal_components};
@@ -65,24 +67,24 @@ pub fn mixture(benchmark: &Benchmark, model_bins: &[[f64; 2]]) -> Result<Option<
 ///
 /// # Errors
 /// Those of [`mixture`] and of the principal components.
-pub fn prepared(
+pub fn prepared<'a>(
     benchmark: &Benchmark,
     model_bins: &[[f64; 2]],
-    gram: LayerGram,
-) -> Result<LayerGram, MetricError> {
+    gram: &'a LayerGram,
+) -> Result<Cow<'a, LayerGram>, MetricError> {
     let gram = match &benchmark.components {
         Some(components) => {
             let fit: Vec<usize> = (components.first..gram.stimuli()).collect();
             let rows: Vec<usize> = (0..components.first).collect();
-            principal_components(&gram, &fit, &rows, components.count)?
+            Cow::Owned(principal_components(gram, &fit, &rows, components.count)?)
         }
-        None => gram,
+        None => Cow::Borrowed(gram),
     };
     match (model_bins.is_empty(), &benchmark.pools) {
-        (true, Some(pools)) => gram.pooled(pools),
+        (true, Some(pools)) => gram.pooled(pools).map(Cow::Owned),
         (true, None) => Ok(gram),
         (false, _) => match mixture(benchmark, model_bins)? {
-            Some(mixture) => gram.mixed(&mixture),
+            Some(mixture) => gram.mixed(&mixture).map(Cow::Owned),
             None => Ok(gram),
         },
     }

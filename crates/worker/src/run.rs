@@ -1,17 +1,16 @@
 //! Goes through the units of a job that are not in the store.
 
 use std::collections::BTreeSet;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use ventral_plan::{Consumes, Digest, FeaturesUnit, ScoreUnit, Unfit, UnitRef};
+use ventral_plan::{Digest, FeaturesUnit, Plan, ScoreUnit, Unfit, UnitRef};
 use ventral_store::{Failure, Store, Usage};
 
 use crate::features::{self, Missing};
 use crate::maps::map_all;
+use crate::model::LastModel;
 use crate::synthesis::synthesise_all;
-use crate::{Error, Event, Execution, Job, LoadedModel, Observer, heal, machine, score};
+use crate::{Error, Event, Execution, Job, LoadedModel, Observer, heal, machine, parallel, score};
 
 /// Rounds over a job: the second recomputes what was found damaged in the first.
 const MAX_ROUNDS: usize = 2;
@@ -60,34 +59,36 @@ fn work_with(job: &Job, store: &Store, wanted: &BTreeSet<Digest>) -> Work {
     let lacking = |&i: &usize| !store.contains(&plan.syntheses[i].digest);
     let syntheses = (0..plan.syntheses.len()).filter(lacking).collect();
     let mut work = Work { scores, maps, syntheses, ..Work::default() };
+    let readers = work.scores.iter().filter(|&&score| reads_stored_gram(job, score));
+    let needed: BTreeSet<&Digest> = readers.map(|&score| &plan.scores[score].gram).collect();
     let mapped: BTreeSet<usize> = work.maps.iter().filter_map(|&i| plan.maps[i].features).collect();
     let unfit = plan.unfit(plan.machine.memory_bytes);
     let fits = |unit: UnitRef| unfit.iter().all(|unfit| unfit.unit != unit);
     let mut missing_grams = 0;
     for (index, unit) in plan.features.iter().enumerate() {
         let mut missing = Missing::of(plan, unit, store);
-        // A Gram whose scores and maps are all there is not needed again; those of natural images are results.
+        // A Gram whose scores and maps are all there is not needed again, unless it is a result: of natural images, or asked for.
         let natural = plan.natural_layers(index);
         missing.grams.retain(|&layer| {
-            mapped.contains(&index)
-                || wanted.contains(&unit.layers[layer].gram)
+            let gram = &unit.layers[layer].gram;
+            plan.spec.features.keep_grams
+                || mapped.contains(&index)
                 || natural.contains(&layer)
-                || work
-                    .scores
-                    .iter()
-                    .any(|&i| plan.scores[i].gram == unit.layers[layer].gram && reads_gram(job, i))
+                || wanted.contains(gram)
+                || needed.contains(gram)
         });
         missing_grams += missing.grams.len();
         if !missing.is_empty() {
             if fits(UnitRef::Features(index)) {
-                let share = missing.grams.len().max(1) as f64 / unit.layers.len().max(1) as f64;
-                work.seconds += unit.estimate.seconds * share;
+                work.seconds += plan.reading_seconds(index) * share_read(plan, unit, &missing);
+                work.seconds += missing.scores.iter().map(|&i| plan.scores[i].estimate.seconds).sum::<f64>();
                 work.peak_bytes = work.peak_bytes.max(unit.estimate.memory_bytes);
             }
             work.features.push((index, missing));
         }
     }
-    let fitting: Vec<usize> = work.scores.iter().copied().filter(|&i| fits(UnitRef::Score(i))).collect();
+    let apart = work.scores.iter().copied().filter(|&i| plan.scores[i].apart);
+    let fitting: Vec<usize> = apart.filter(|&i| fits(UnitRef::Score(i))).collect();
     work.seconds += fitting.iter().map(|&index| plan.scores[index].estimate.seconds).sum::<f64>();
     let (largest, at_once) = concurrency(job, &fitting);
     work.peak_bytes = work.peak_bytes.max(largest * at_once as u64);
@@ -142,14 +143,15 @@ fn concurrency(job: &Job, scores: &[usize]) -> (u64, usize) {
     (largest, fitting.clamp(1, job.plan.machine.threads.max(1)).min(scores.len()))
 }
 
-/// Whether a score needs its Gram matrix, alone or before tiles.
-fn reads_gram(job: &Job, score: usize) -> bool {
-    let facts = &job.plan.benchmarks[job.plan.scores[score].benchmark];
-    facts.consumes == Consumes::Gram || facts.variant.needs_gram
+/// Whether a score reads its Gram matrix from the store, alone or before tiles.
+fn reads_stored_gram(job: &Job, score: usize) -> bool {
+    let unit = &job.plan.scores[score];
+    unit.apart || job.plan.benchmarks[unit.benchmark].variant.needs_gram
 }
 
-fn reads_tiles(job: &Job, score: usize) -> bool {
-    job.plan.benchmarks[job.plan.scores[score].benchmark].consumes == Consumes::Tiles
+/// The part of a unit's layers that is read.
+fn share_read(plan: &Plan, unit: &FeaturesUnit, missing: &Missing) -> f64 {
+    missing.layers(plan, unit).len() as f64 / unit.plain().count().max(1) as f64
 }
 
 /// Computes everything that is missing. A unit that fails, or does not fit into memory, is reported and the others go on.
@@ -169,7 +171,7 @@ pub fn run(job: &Job, store: &Store, observer: &dyn Observer) -> Result<Report, 
         let mut damaged = false;
         failures = Vec::new();
         let now = work_with(job, store, &discarded);
-        read_features(job, store, observer, &now, &mut failures)?;
+        read_features(job, store, observer, &now, &mut failures, &mut damaged)?;
         score_all(job, store, observer, &mut failures, &mut damaged)?;
         map_all(job, store, observer, &now, &mut failures, &mut damaged)?;
         synthesise_all(job, store, observer, &now, &mut failures)?;
@@ -215,8 +217,9 @@ fn read_features(
     observer: &dyn Observer,
     work: &Work,
     failures: &mut Vec<Failure>,
+    damaged: &mut bool,
 ) -> Result<(), Error> {
-    let mut loaded: Option<(usize, LoadedModel)> = None;
+    let last = LastModel::default();
     for (index, missing) in &work.features {
         let unit = &job.plan.features[*index];
         if observer.interrupted() {
@@ -226,22 +229,16 @@ fn read_features(
             fail_layers(job, unit, missing, &reason, observer, failures);
             continue;
         }
-        if loaded.as_ref().is_none_or(|(model, _)| *model != unit.model) {
-            drop(loaded.take());
-            match LoadedModel::load(&job.cards[unit.model]) {
-                Ok(model) => loaded = Some((unit.model, model)),
-                Err(error) => {
-                    fail_layers(job, unit, missing, &error.to_string(), observer, failures);
-                    continue;
-                }
-            }
-        }
-        let Some((_, model)) = &loaded else { continue };
-        match features::execute(&execution(job, store, observer), unit, missing, model) {
-            Ok(layers) => {
-                for (layer, error) in layers {
+        let model = || last.get(unit.model, || LoadedModel::load(&job.cards[unit.model]));
+        match features::execute(&execution(job, store, observer), unit, missing, &model) {
+            Ok(failed) => {
+                for (layer, error) in failed.layers {
                     let of_layer = missing.only(&job.plan, unit, layer);
                     fail_layers(job, unit, &of_layer, &error.to_string(), observer, failures);
+                }
+                for (score, error) in failed.scores {
+                    *damaged |= matches!(error, Error::NoGram { .. });
+                    fail_score(job, observer, failures, score, &error.to_string());
                 }
             }
             Err(error) if error.is_fatal() => return Err(error),
@@ -262,10 +259,10 @@ fn fail_layers(
 ) {
     let grams: Vec<_> = missing.grams.iter().map(|&layer| &unit.layers[layer].gram).collect();
     for (index, score_unit) in job.plan.scores.iter().enumerate() {
-        let lost = if reads_tiles(job, index) {
-            missing.scores.contains(&index)
-        } else {
+        let lost = if score_unit.apart {
             grams.contains(&&score_unit.gram)
+        } else {
+            missing.scores.contains(&index)
         };
         if lost {
             let layer = &job.plan.models[unit.model].layers[score_unit.layer].name;
@@ -322,7 +319,8 @@ fn score_all(
     failures: &mut Vec<Failure>,
     damaged: &mut bool,
 ) -> Result<(), Error> {
-    let has_gram = |&index: &usize| store.contains(&job.plan.scores[index].gram) && !reads_tiles(job, index);
+    let has_gram =
+        |&index: &usize| job.plan.scores[index].apart && store.contains(&job.plan.scores[index].gram);
     let work = work(job, store);
     let (unfit, pending): (Vec<usize>, Vec<usize>) = work
         .scores
@@ -331,49 +329,34 @@ fn score_all(
         .filter(has_gram)
         .partition(|&index| work.unfit_reason(UnitRef::Score(index)).is_some());
     for index in unfit {
-        let unit = &job.plan.scores[index];
-        let reason = work.unfit_reason(UnitRef::Score(index)).unwrap_or_default();
-        observer.on(&Event::Failed { unit: job.plan.score_title(unit), reason: reason.clone() });
-        failures.push(failure(job, unit, reason));
+        fail_score(
+            job,
+            observer,
+            failures,
+            index,
+            &work.unfit_reason(UnitRef::Score(index)).unwrap_or_default(),
+        );
     }
     if pending.is_empty() {
         return Ok(());
     }
     observer.on(&Event::ScoresStarted { missing: pending.len() });
     let (_, workers) = concurrency(job, &pending);
-    let next = AtomicUsize::new(0);
-    let stop = AtomicBool::new(false);
-    let outcomes: Mutex<Vec<(usize, Error)>> = Mutex::new(Vec::new());
-    let serve = || {
-        while !stop.load(Ordering::Relaxed) && !observer.interrupted() {
-            let Some(&index) = pending.get(next.fetch_add(1, Ordering::Relaxed)) else { break };
-            let unit = &job.plan.scores[index];
-            match score::execute(&execution(job, store, observer), unit) {
-                Ok(()) => observer.on(&Event::ScoreStored { unit }),
-                Err(error) => {
-                    stop.fetch_or(error.is_fatal(), Ordering::Relaxed);
-                    let mut outcomes = outcomes.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-                    outcomes.push((index, error));
-                }
-            }
-        }
-    };
-    std::thread::scope(|scope| {
-        for _ in 1..workers {
-            scope.spawn(serve);
-        }
-        serve();
-    });
-    let mut outcomes = outcomes.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
-    outcomes.sort_by_key(|(index, _)| *index);
-    for (index, error) in outcomes {
-        if error.is_fatal() {
-            return Err(error);
-        }
-        *damaged |= matches!(error, Error::NoGram { .. });
+    let failed = parallel::each(&pending, workers, observer, |&index| {
         let unit = &job.plan.scores[index];
-        observer.on(&Event::Failed { unit: job.plan.score_title(unit), reason: error.to_string() });
-        failures.push(failure(job, unit, error.to_string()));
+        score::execute(&execution(job, store, observer), unit)?;
+        observer.on(&Event::ScoreStored { unit });
+        Ok(())
+    })?;
+    for (place, error) in failed {
+        *damaged |= matches!(error, Error::NoGram { .. });
+        fail_score(job, observer, failures, pending[place], &error.to_string());
     }
-    if observer.interrupted() { Err(Error::Interrupted) } else { Ok(()) }
+    Ok(())
+}
+
+fn fail_score(job: &Job, observer: &dyn Observer, failures: &mut Vec<Failure>, index: usize, reason: &str) {
+    let unit = &job.plan.scores[index];
+    observer.on(&Event::Failed { unit: job.plan.score_title(unit), reason: reason.to_owned() });
+    failures.push(failure(job, unit, reason.to_owned()));
 }

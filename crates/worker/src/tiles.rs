@@ -42,8 +42,9 @@ impl TileMetric {
         let kernel = match &benchmark.metric {
             Metric::NeuronToNeuron => Kernel::NeuronToNeuron(NeuronToNeuron::new(responses, splits)?),
             Metric::Reverse(regression) => {
-                let gram = gram.map(|gram| rows::prepared(benchmark, model_bins, gram)).transpose()?;
-                Kernel::Reverse(ReversePredictivity::new(regression, responses, splits, gram.as_ref())?)
+                let gram =
+                    gram.as_ref().map(|gram| rows::prepared(benchmark, model_bins, gram)).transpose()?;
+                Kernel::Reverse(ReversePredictivity::new(regression, responses, splits, gram.as_deref())?)
             }
             Metric::Behavior => Kernel::Behavior(ReadoutReader::new(benchmark.clone(), labels)?),
             Metric::Units => Kernel::Units(UnitReader::new(benchmark.clone())?),

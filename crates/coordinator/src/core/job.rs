@@ -125,7 +125,7 @@ impl Job {
     /// Whether the unit is one of its own: a score that is computed while features are read is not.
     pub fn counts_unit(&self, unit: u32) -> bool {
         match &self.body {
-            Body::Evaluation(units) => units.score_of(unit).is_none_or(|score| !units.reads_tiles(score)),
+            Body::Evaluation(units) => units.score_of(unit).is_none_or(|score| !units.in_features(score)),
             _ => true,
         }
     }
@@ -220,9 +220,10 @@ impl Job {
                 let natural = units.natural(index as u32).contains(&(layer as usize));
                 mapped || natural || users.any(|score| units.source(score).1 == layer && !scores[score])
             };
-            let grams = (0..unit.layers.len() as u32)
-                .all(|layer| !needed(layer) || present(&unit.layers[layer as usize].gram));
-            grams && unit.tile_scores.iter().all(|&score| scores[score])
+            let all = plan.spec.features.keep_grams;
+            let grams =
+                unit.kept().all(|layer| !(all || needed(layer as u32)) || present(&unit.layers[layer].gram));
+            grams && unit.scores.iter().all(|&score| scores[score])
         });
         features.chain(scores.iter().copied()).chain(maps.iter().copied()).chain(syntheses).collect()
     }
@@ -320,9 +321,16 @@ impl Job {
                 self.lost.natural.insert((unit as usize, layer), (*reason).clone());
             }
         }
-        for &score in &units.plan.features[unit as usize].tile_scores {
+        let of_unit = &units.plan.features[unit as usize].scores;
+        for &score in of_unit {
             if let Some(reason) = failed.get(&units.source(score).1) {
                 self.lost.scores.insert(score, (*reason).clone());
+            }
+        }
+        for (score, reason) in &report.failed_scores {
+            // It may be of another version.
+            if of_unit.binary_search(score).is_ok() {
+                self.lost.scores.insert(*score, reason.clone());
             }
         }
         for index in ready {
@@ -343,7 +351,7 @@ impl Job {
         if !units.is_features(unit) {
             return;
         }
-        for &score in &units.plan.features[unit as usize].tile_scores {
+        for &score in &units.plan.features[unit as usize].scores {
             self.lost.scores.insert(score, reason.to_owned());
         }
         for &layer in units.natural(unit) {

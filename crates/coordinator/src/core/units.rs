@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use ventral_plan::pool::{ASSEMBLE_POOL, DRILL_POOL, MIN_CLASS, pool_name, unit_class};
-use ventral_plan::{Assignment, Consumes, Digest, Estimate, Plan, Work};
+use ventral_plan::{Assignment, Digest, Estimate, Plan, Work};
 use ventral_queue::{Entry, SHARDS, UnitId};
 
 use super::{JobRequest, Submission};
@@ -51,8 +51,6 @@ pub struct Evaluation {
     maps: Vec<Vec<u32>>,
     /// Layers (positions) of each features unit that natural images are compared in.
     natural: Vec<Vec<usize>>,
-    /// Whether a score is computed while features are read, and so is no unit of its own.
-    tiles: Vec<bool>,
 }
 
 impl Evaluation {
@@ -66,11 +64,9 @@ impl Evaluation {
         }
         let source: Vec<(u32, u32)> =
             plan.scores.iter().map(|score| grams.get(&score.gram).copied().unwrap_or((0, 0))).collect();
-        let tiles: Vec<bool> =
-            plan.scores.iter().map(|s| plan.benchmarks[s.benchmark].consumes == Consumes::Tiles).collect();
         let mut users = vec![Vec::new(); plan.features.len()];
         for (score, &(unit, _)) in source.iter().enumerate() {
-            if !tiles[score]
+            if plan.scores[score].apart
                 && let Some(list) = users.get_mut(unit as usize)
             {
                 list.push(score as u32);
@@ -84,7 +80,7 @@ impl Evaluation {
         }
         let natural = (0..plan.features.len()).map(|index| plan.natural_layers(index)).collect();
         let features = plan.features.iter().map(|unit| plan.features_digest(unit)).collect();
-        Self { source, users, maps, natural, tiles, features, plan }
+        Self { source, users, maps, natural, features, plan }
     }
 
     /// Number of features units.
@@ -168,15 +164,16 @@ impl Evaluation {
         scores.chain(self.maps(features).iter().map(|&map| self.unit_of_map(map))).collect()
     }
 
-    /// Whether a score is computed while features are read.
-    pub fn reads_tiles(&self, score: usize) -> bool {
-        self.tiles[score]
+    /// Whether a score is computed while its layer is read, and so is no unit of its own.
+    pub fn in_features(&self, score: usize) -> bool {
+        !self.plan.scores[score].apart
     }
 
-    /// All results of the plan: scores, then Grams in the order of the features units, then maps and syntheses.
+    /// All results of the plan: scores, then Grams that are kept in the order of the features units, then maps and syntheses.
     pub fn results(&self) -> Vec<Digest> {
         let scores = self.plan.scores.iter().map(|unit| unit.digest.clone());
-        let grams = self.plan.features.iter().flat_map(|unit| unit.layers.iter().map(|l| l.gram.clone()));
+        let grams = self.plan.features.iter();
+        let grams = grams.flat_map(|unit| unit.kept().map(|layer| unit.layers[layer].gram.clone()));
         let maps = self.plan.maps.iter().map(|unit| unit.digest.clone());
         let syntheses = self.plan.syntheses.iter().map(|unit| unit.digest.clone());
         scores.chain(grams).chain(maps).chain(syntheses).collect()

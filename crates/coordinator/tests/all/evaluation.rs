@@ -9,13 +9,19 @@ use ventral_coordinator::core::{
 };
 use ventral_metrics::CeilingRule;
 use ventral_plan::{
-    BenchmarkFacts, Consumes, Digest, JobSpec, LayerFacts, MachineFacts, ModelFacts, Plan, UnitReport, plan,
+    BenchmarkFacts, Consumes, Digest, JobSpec, LayerFacts, MachineFacts, ModelFacts, Plan, Scoring,
+    UnitReport, plan,
 };
 
 /// Two models of two layers, two benchmarks on the same stimuli, the second of which reads tiles if `tiles`.
 pub fn small_plan(tiles: bool) -> Arc<Plan> {
-    let spec =
-        JobSpec::from_toml("name = 'j'\nmodels = ['m']\nbenchmarks = ['b']", "j.toml").expect("a spec");
+    plan_scored(tiles, Scoring::Apart)
+}
+
+fn plan_scored(tiles: bool, scoring: Scoring) -> Arc<Plan> {
+    let text = "name = 'j'\nmodels = ['m']\nbenchmarks = ['b']";
+    let mut spec = JobSpec::from_toml(text, "j.toml").expect("a spec");
+    spec.features.scoring = scoring;
     let model = |identifier: &str| ModelFacts {
         identifier: identifier.into(),
         digest: Digest::of_bytes(identifier.as_bytes()),
@@ -112,6 +118,29 @@ fn what_a_job_has_computed_was_not_found_after_a_restart() {
     after.retry();
     after.planned(plan.clone(), |digest| plan.scores[..3].iter().any(|score| score.digest == *digest));
     assert_eq!((after.counts().cached, after.counts().done), (3, 0), "a new round finds it");
+}
+
+#[test]
+fn scores_that_are_computed_where_the_layer_is_read_are_no_units_and_fail_by_themselves() {
+    let plan = plan_scored(false, Scoring::Together);
+    let mut job = job(&plan, &|_| false);
+    assert_eq!(job.counts().total, 2);
+    assert_eq!(take_all(&mut job), [0, 1]);
+    // Three of the first model's four: by itself, with its layer, and one of the other model, which is no news of this unit.
+    let (own, layer) = (plan.features[0].scores[1], plan.scores[plan.features[0].scores[3]].layer);
+    let report = UnitReport {
+        failed_layers: vec![(layer, "not finite".into())],
+        failed_scores: vec![(own, "not defined".into()), (plan.features[1].scores[0], "strange".into())],
+        ..UnitReport::default()
+    };
+    job.finished(0, &report);
+    job.finished(1, &UnitReport::default());
+    assert!(job.is_settled());
+    let lost: BTreeSet<Digest> = job.failures().into_iter().map(|failure| failure.digest).collect();
+    let of_layer = plan.features[0].scores.iter().filter(|&&score| plan.scores[score].layer == layer);
+    let expected = of_layer.chain([&own]).map(|&score| plan.scores[score].digest.clone());
+    assert_eq!(lost, expected.collect());
+    check(&job);
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Planning: specs, identities, estimates, refusals.
 
+mod placement;
 mod searchlight;
 mod synthesis;
 
@@ -11,7 +12,7 @@ use ventral_plan::planner::MAX_UNITS;
 use ventral_plan::spec::{MAX_ENTRIES, MAX_NAME_CHARS};
 use ventral_plan::{
     BehaviorFacts, BenchmarkFacts, Consumes, Digest, Error, Facts, JobSpec, LayerFacts, MachineFacts,
-    ModelFacts, Plan, SpecError, plan,
+    ModelFacts, Plan, Scoring, SpecError, plan,
 };
 
 fn spec(text: &str) -> Result<JobSpec, SpecError> {
@@ -80,7 +81,7 @@ fn benchmarks_on_the_same_stimuli_share_one_reading() {
     );
     assert_eq!(plan.features.len(), 4, "two models on two stimulus sets");
     assert_eq!(plan.scores.len(), 3 * 3);
-    assert_eq!(plan.unit_count(), 2 * 3 + 9);
+    assert_eq!(plan.unit_count(), 9, "scored where they are read");
     let shared: Vec<_> =
         plan.scores.iter().filter(|s| s.model == 0 && s.layer == 1 && s.benchmark < 2).collect();
     assert_eq!(shared[0].gram, shared[1].gram);
@@ -146,8 +147,12 @@ fn metrics_that_read_tiles_ride_with_the_reading() {
     neuron.consumes = Consumes::Tiles;
     let plan = planned(vec![model("a", &[("x", 10), ("y", 20)])], vec![benchmark("p", "s"), neuron]);
     assert_eq!(plan.features.len(), 1);
-    let tiles: Vec<usize> = plan.features[0].tile_scores.clone();
-    assert_eq!(tiles.iter().map(|&i| plan.scores[i].benchmark).collect::<Vec<_>>(), [1, 1]);
+    let mut apart = small_spec();
+    apart.features.scoring = Scoring::Apart;
+    let benchmarks = plan.benchmarks.clone();
+    let apart = ventral_plan::plan(apart, plan.models, benchmarks, machine(8 << 30)).expect("a plan");
+    let tiles = &apart.features[0].scores;
+    assert_eq!(tiles.iter().map(|&i| apart.scores[i].benchmark).collect::<Vec<_>>(), [1, 1]);
 }
 
 #[test]

@@ -1,7 +1,5 @@
 //! All maps of a job that are not in the store.
 
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Instant;
 
 use ventral_plan::{FeaturesUnit, MapUnit, UnitRef};
@@ -9,7 +7,7 @@ use ventral_store::{Failure, Store};
 
 use super::execute;
 use crate::run::{Work, execution};
-use crate::{Error, Event, Job, Observer};
+use crate::{Error, Event, Job, Observer, parallel};
 
 /// Threads for one unit, beyond which further units are computed at the same time.
 const THREADS_PER_UNIT: usize = 8;
@@ -28,7 +26,7 @@ pub fn map_all(
     damaged: &mut bool,
 ) -> Result<(), Error> {
     let plan = &job.plan;
-    let reading = |unit: &FeaturesUnit| unit.layers.iter().all(|layer| store.contains(&layer.gram));
+    let reading = |unit: &FeaturesUnit| unit.kept().all(|i| store.contains(&unit.layers[i].gram));
     let read: Vec<bool> = plan.features.iter().map(reading).collect();
     let readable = |&index: &usize| plan.maps[index].features.is_none_or(|unit| read[unit]);
     let all = work.maps.iter().copied().filter(readable);
@@ -77,36 +75,14 @@ fn map_group(
     observer: &dyn Observer,
     group: &[usize],
 ) -> Result<Vec<(usize, Error)>, Error> {
-    let next = AtomicUsize::new(0);
-    let stop = AtomicBool::new(false);
-    let outcomes: Mutex<Vec<(usize, Error)>> = Mutex::new(Vec::new());
     let progress = |centres: usize| observer.on(&Event::Centres { done: centres });
-    let serve = || {
-        while !stop.load(Ordering::Relaxed) && !observer.interrupted() {
-            let Some(&index) = group.get(next.fetch_add(1, Ordering::Relaxed)) else { break };
-            let unit = &job.plan.maps[index];
-            match execute(&execution(job, store, observer), unit, &progress) {
-                Ok(()) => observer.on(&Event::MapStored { unit }),
-                Err(error) => {
-                    stop.fetch_or(error.is_fatal(), Ordering::Relaxed);
-                    let mut outcomes = outcomes.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-                    outcomes.push((index, error));
-                }
-            }
-        }
-    };
-    std::thread::scope(|scope| {
-        for _ in 1..at_once(job, group) {
-            scope.spawn(serve);
-        }
-        serve();
-    });
-    let mut outcomes = outcomes.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
-    outcomes.sort_by_key(|(index, _)| *index);
-    if let Some(fatal) = outcomes.iter().position(|(_, error)| error.is_fatal()) {
-        return Err(outcomes.swap_remove(fatal).1);
-    }
-    if observer.interrupted() { Err(Error::Interrupted) } else { Ok(outcomes) }
+    let failed = parallel::each(group, at_once(job, group), observer, |&index| {
+        let unit = &job.plan.maps[index];
+        execute(&execution(job, store, observer), unit, &progress)?;
+        observer.on(&Event::MapStored { unit });
+        Ok(())
+    })?;
+    Ok(failed.into_iter().map(|(place, error)| (group[place], error)).collect())
 }
 
 /// Units that are computed at a time: each has chunks for a few threads only.

@@ -18,6 +18,7 @@ use super::jobs::OpenJob;
 use super::slot::Slot;
 use crate::execution::patiently;
 use crate::job::{CardFiles, SCANS_FIELD, plan_card_files};
+use crate::model::LastModel;
 use crate::synthesis::SynthesisModel;
 use crate::{Error, Event, Execution, Missing, Observer, features, machine, maps, score, synthesis};
 
@@ -209,15 +210,18 @@ fn read_features(slot: &mut Slot, job: &str, index: usize) -> Result<UnitReport,
     let unit = plan.features.get(index).ok_or_else(|| no_unit("features", index))?;
     check(slot, &job, UnitRef::Features(index))?;
     let missing = Missing::of(plan, unit, &slot.config.store);
-    let all = unit.layers.len() + unit.tile_scores.len();
+    let all = unit.kept().count() + unit.scores.len();
     let lacking = missing.grams.len() + missing.scores.len();
     let mut report = UnitReport { cached: all - lacking, ..UnitReport::default() };
     if missing.is_empty() {
         return Ok(report);
     }
-    let model = job.model(unit.model)?;
+    let last = LastModel::default();
+    let model = || last.get(unit.model, || job.model(unit.model));
     let failures = features::execute(&execution(slot, &job), unit, &missing, &model)?;
-    for (layer, error) in failures {
+    report.failed_scores =
+        failures.scores.into_iter().map(|(score, error)| (score, error.to_string())).collect();
+    for (layer, error) in failures.layers {
         let positions = unit.layers.iter().enumerate().filter(|(_, target)| target.layer == layer);
         report.failed_layers.extend(positions.map(|(position, _)| (position, error.to_string())));
     }

@@ -438,7 +438,7 @@ fn features_are_reduced_to_principal_components_of_other_images() {
     };
     let spec = |cards: &str| {
         let text = format!(
-            "name = 'test'\nmodels = [{demo:?}]\nbenchmarks = [{cards}]\n[layers]\nconvnet_trained = ['block4']\n[features]\nprecision = 'f64'\n"
+            "name = 'test'\nmodels = [{demo:?}]\nbenchmarks = [{cards}]\n[layers]\nconvnet_trained = ['block4']\n[features]\nprecision = 'f64'\nkeep_grams = true\n"
         );
         JobSpec::from_toml(&text, "test.toml").expect("a spec")
     };

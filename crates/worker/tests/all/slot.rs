@@ -25,10 +25,14 @@ impl Slot {
 
     /// Uploads a job of one model and one benchmark of the demo.
     fn upload(&self, benchmark: &str) -> Digest {
+        self.upload_with(benchmark, "")
+    }
+
+    fn upload_with(&self, benchmark: &str, extra: &str) -> Digest {
         let spec = self.dir.path().join(format!("{benchmark}.toml"));
         let card = |part: &str| root().join("examples/demo").join(part).canonicalize().expect("a card");
         let (model, benchmark) = (card("models/convnet_random"), card(&format!("benchmarks/{benchmark}")));
-        let text = format!("name = 'test'\nmodels = [{model:?}]\nbenchmarks = [{benchmark:?}]\n");
+        let text = format!("name = 'test'\nmodels = [{model:?}]\nbenchmarks = [{benchmark:?}]\n{extra}");
         std::fs::write(&spec, text).expect("writable");
         self.upload_spec(&spec)
     }
@@ -147,7 +151,7 @@ fn a_unit_over_the_memory_of_a_slot_is_refused_with_the_number() {
 #[test]
 fn a_damaged_gram_is_discarded_and_computed_again() {
     let slot = Slot::new();
-    let bundle = slot.upload("v4");
+    let bundle = slot.upload_with("v4", "[features]\nscoring = 'apart'\n");
     slot.ask(ROOMY, u64::MAX, &[("j", Work::Plan { bundle }), ("j", Work::Features { index: 0 })]);
     let plan = slot.plan("j").plan;
     let gram = plan.scores[0].gram.clone();
