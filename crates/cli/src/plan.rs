@@ -1,9 +1,10 @@
 //! `ventral plan`: what a run would do.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::Serialize;
-use ventral_plan::{MapSource, MapUnit, PoolFacts};
+use ventral_plan::{MapSource, MapUnit, PoolFacts, SCORING_SECONDS, Scoring};
 use ventral_worker::{Job, Work, work};
 
 use crate::context::Context;
@@ -23,6 +24,9 @@ struct Summary<'a> {
     units: usize,
     cached: usize,
     features_units: usize,
+    /// Scores to compute, wherever.
+    scores: usize,
+    /// Those of them that are units of their own.
     score_units: usize,
     map_units: usize,
     synthesis_units: usize,
@@ -50,7 +54,8 @@ impl<'a> Summary<'a> {
             units: job.plan.unit_count(),
             cached: work.cached,
             features_units: work.features.len(),
-            score_units: work.scores.len(),
+            scores: work.scores.len(),
+            score_units: apart(job, work).count(),
             map_units: work.maps.len(),
             synthesis_units: work.syntheses.len(),
             predicted_seconds: work.seconds,
@@ -73,7 +78,7 @@ fn text(job: &Job, work: &Work) -> String {
         let reading = work.features.iter().filter(|(unit, _)| plan.features[*unit].model == index);
         let (mut missing, mut memory) = (0, 0);
         for (unit, lacks) in reading {
-            missing += lacks.grams.len();
+            missing += lacks.layers(plan, &plan.features[*unit]).len();
             memory = memory.max(plan.features[*unit].estimate.memory_bytes);
         }
         models.add_row([
@@ -111,7 +116,13 @@ fn text(job: &Job, work: &Work) -> String {
         (!plan.syntheses.is_empty()).then(|| syntheses(job, work)),
     ];
     let tables: String = tables.into_iter().flatten().map(|table| format!("{table}\n\n")).collect();
-    format!("job {}\n\n{tables}{}{}", plan.job_id(), totals(job, work), left_out(job, work))
+    format!(
+        "job {}\n\n{tables}{}{}{}",
+        plan.job_id(),
+        totals(job, work),
+        shapes(job, work),
+        left_out(job, work)
+    )
 }
 
 /// A row per subject and what is mapped: its units, their memory and hours.
@@ -210,7 +221,9 @@ pub fn natural_images(pool: &PoolFacts) -> String {
 
 fn totals(job: &Job, work: &Work) -> String {
     let plan = &job.plan;
-    let grams: usize = work.features.iter().map(|(_, missing)| missing.grams.len()).sum();
+    let layers =
+        work.features.iter().map(|(unit, missing)| missing.layers(plan, &plan.features[*unit]).len());
+    let apart = apart(job, work).count();
     let maps = if plan.maps.is_empty() {
         String::new()
     } else {
@@ -222,18 +235,47 @@ fn totals(job: &Job, work: &Work) -> String {
         format!(", {} synthesis units", units::count(work.syntheses.len() as u64))
     };
     format!(
-        "{} units, {} cached; to do: {} features units ({} layers), {} score units{maps}{syntheses}\n\
+        "{} results, {} cached; to do: {} features units ({} layers, {} scores), {} score units{maps}{syntheses}\n\
          about {} on this machine, {:.2} core-hours; at most {} of memory (limit {})\n",
         units::count(plan.unit_count() as u64),
         units::count(work.cached as u64),
         units::count(work.features.len() as u64),
-        units::count(grams as u64),
-        units::count(work.scores.len() as u64),
+        units::count(layers.sum::<usize>() as u64),
+        units::count((work.scores.len() - apart) as u64),
+        units::count(apart as u64),
         units::duration(work.seconds),
         core_hours(job, work),
         units::bytes(work.peak_bytes),
         units::bytes(plan.machine.memory_bytes),
     )
+}
+
+/// Missing scores that are units of their own.
+fn apart<'a>(job: &'a Job, work: &'a Work) -> impl Iterator<Item = usize> + 'a {
+    work.scores.iter().copied().filter(|&score| job.plan.scores[score].apart)
+}
+
+/// Why scores are units of their own, by benchmark.
+fn shapes(job: &Job, work: &Work) -> String {
+    let plan = &job.plan;
+    let mut by_benchmark: BTreeMap<usize, (usize, f64)> = BTreeMap::new();
+    for score in apart(job, work) {
+        let (count, seconds) = by_benchmark.entry(plan.scores[score].benchmark).or_default();
+        *count += 1;
+        *seconds += plan.scores[score].estimate.seconds;
+    }
+    let why = match plan.spec.features.scoring {
+        Scoring::Auto => format!(
+            "while a layer is read, {SCORING_SECONDS:.0} s of scoring are taken on, or as much as reading takes, as far as memory allows"
+        ),
+        _ => "the spec says so".to_owned(),
+    };
+    let line = |(benchmark, (count, seconds)): (usize, (usize, f64))| {
+        let name = &plan.benchmarks[benchmark].identifier;
+        let time = units::duration(seconds);
+        format!("{name}: {} score units of about {time} together ({why})\n", units::count(count as u64))
+    };
+    by_benchmark.into_iter().map(line).collect()
 }
 
 fn core_hours(job: &Job, work: &Work) -> f64 {

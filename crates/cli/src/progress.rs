@@ -2,11 +2,11 @@
 
 use std::io::IsTerminal;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use ventral_plan::{Plan, SynthesisUnit};
+use ventral_plan::{Plan, ScoreUnit, SynthesisUnit};
 use ventral_worker::{Event, Observer};
 
 use crate::steps::StepClock;
@@ -36,6 +36,8 @@ pub struct Progress<'a> {
     plan: &'a Plan,
     bar: Mutex<Option<ProgressBar>>,
     steps: Mutex<Option<StepClock>>,
+    /// Scores of the unit that is being read.
+    scored: AtomicU64,
     terminal: bool,
 }
 
@@ -46,6 +48,7 @@ impl<'a> Progress<'a> {
             plan,
             bar: Mutex::new(None),
             steps: Mutex::new(None),
+            scored: AtomicU64::new(0),
             terminal: std::io::stderr().is_terminal(),
         }
     }
@@ -129,6 +132,15 @@ impl<'a> Progress<'a> {
         }
     }
 
+    fn scored(&self, unit: &ScoreUnit) {
+        if unit.apart {
+            return self.with_bar(|bar| bar.inc(1));
+        }
+        let scored = self.scored.fetch_add(1, Ordering::Relaxed) + 1;
+        let name = ventral_input::printable(&self.plan.models[unit.model].layers[unit.layer].name);
+        self.with_bar(|bar| bar.set_message(format!("{name}, {} scores", units::count(scored))));
+    }
+
     fn line(&self, text: &str) {
         let mut shown = false;
         self.with_bar(|bar| {
@@ -149,8 +161,9 @@ impl Observer for Progress<'_> {
                 let (stimuli, _) = self.plan.stimuli_of(unit);
                 self.line(&format!(
                     "{model}: reading {missing} of {} layers on {stimuli} stimuli",
-                    unit.layers.len()
+                    unit.plain().count()
                 ));
+                self.scored.store(0, Ordering::Relaxed);
                 self.start(stimuli as u64, model.clone(), "stimuli");
             }
             Event::Stimuli { done, total } => self.with_bar(|bar| {
@@ -165,13 +178,14 @@ impl Observer for Progress<'_> {
             Event::FeaturesFinished { unit, seconds, placement } => {
                 self.clear();
                 let model = &self.plan.models[unit.model].identifier;
-                self.line(&format!("{model}: read in {} ({placement})", units::duration(*seconds)));
+                let done = if self.scored.load(Ordering::Relaxed) > 0 { "read and scored" } else { "read" };
+                self.line(&format!("{model}: {done} in {} ({placement})", units::duration(*seconds)));
             }
             Event::ScoresStarted { missing } => {
                 self.line(&format!("scoring {missing} layers x benchmarks"));
                 self.start(*missing as u64, "scoring".to_owned(), "scores");
             }
-            Event::ScoreStored { .. } => self.with_bar(|bar| bar.inc(1)),
+            Event::ScoreStored { unit } => self.scored(unit),
             Event::MapsStarted { missing, centres } => {
                 self.line(&format!("mapping {} centres in {missing} units", units::count(*centres as u64)));
                 self.start(*centres as u64, "mapping".to_owned(), "centres");

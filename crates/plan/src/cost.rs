@@ -26,6 +26,9 @@ const PLS_COMPONENTS: f64 = 25.0;
 /// Operations per cube of the stimuli that an eigendecomposition costs, in units of the rate of a score.
 const EIGEN_OPERATIONS: f64 = 1.0;
 
+/// Operations per square of the stimuli of a similarity: centring, ranking, correlating.
+const SIMILARITY_OPERATIONS: f64 = 60.0;
+
 /// Square matrices of the stimuli that a score holds: the Gram, as stored and decoded, and one centred on a training set per thread with
 /// its factors.
 const GRAMS: u64 = 2;
@@ -131,10 +134,10 @@ pub fn score_threads(benchmark: &BenchmarkFacts, memory_bytes: u64, threads: usi
     (2..=threads).rev().find(|&count| score_bytes(benchmark, count) <= memory_bytes).unwrap_or(1)
 }
 
-/// Scores of at most `scores` that fit into `bytes` beside what is there already, each on one thread; 0 if none does.
-pub fn scores_at_once(benchmark: &BenchmarkFacts, bytes: u64, scores: usize) -> usize {
-    let each = score_bytes(benchmark, 1).saturating_sub(BASE_BYTES).max(1);
-    usize::try_from(bytes / each).unwrap_or(usize::MAX).min(scores)
+/// Scores that fit into `bytes` beside what is there already, at most one per thread, each with all threads; 0 if none does.
+pub fn scores_at_once(benchmark: &BenchmarkFacts, bytes: u64, threads: usize) -> usize {
+    let each = score_bytes(benchmark, threads).saturating_sub(BASE_BYTES).max(1);
+    usize::try_from(bytes / each).unwrap_or(usize::MAX).min(threads)
 }
 
 /// Predicts a score unit.
@@ -144,11 +147,11 @@ pub(crate) fn score(benchmark: &BenchmarkFacts, machine: &MachineFacts) -> Estim
     // The power iteration is in the space of the fewer.
     let side = qf.min(2f64.sqrt() * nf);
     let per_component = 2.0 * nf * nf + 8.0 * nf * qf + PLS_PASSES * 2.0 * side * side;
-    let by_eigenvectors = matches!(benchmark.metric.as_str(), "ridge_cv" | "linear");
-    let per_split = if by_eigenvectors {
-        EIGEN_OPERATIONS * nf.powi(3)
-    } else {
-        2.0 * nf * qf * qf.min(nf) + PLS_COMPONENTS * per_component
+    let per_split = match benchmark.metric.as_str() {
+        "ridge_cv" | "linear" => EIGEN_OPERATIONS * nf.powi(3),
+        "ridge" => nf.powi(3) / 3.0 + 4.0 * nf * nf * qf,
+        "rdm" | "cka" => SIMILARITY_OPERATIONS * nf * nf,
+        _ => 2.0 * nf * qf * qf.min(nf) + PLS_COMPONENTS * per_component,
     };
     let operations = match benchmark.variant.behavior {
         // At most a decoder: products of a Gram matrix with a few columns.

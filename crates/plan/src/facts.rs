@@ -116,6 +116,18 @@ pub struct BenchmarkFacts {
     pub variant: Variant,
 }
 
+/// Bytes of what is known of a stimulus: identifier, file, properties.
+const STIMULUS_BYTES: u64 = 400;
+
+impl BenchmarkFacts {
+    /// Memory that it takes when it is loaded, more or less: the responses, as read and averaged, and its stimuli.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        let values = (self.stimulus_count as u64).saturating_mul(self.targets as u64);
+        values.saturating_mul(16).saturating_add(self.stimulus_count as u64 * STIMULUS_BYTES)
+    }
+}
+
 /// What sets a benchmark apart from one fit of all neuroids from the features as they are.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Variant {

@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::cost::{self, BASE_BYTES};
+use crate::cost::{self, BASE_BYTES, FeaturesShape};
 use crate::spec::Scoring;
-use crate::{Consumes, Digest, Plan};
+use crate::{Consumes, Digest, FeaturesUnit, LayerTarget, Plan};
 
 /// Seconds of scoring that a features unit takes on, beside as many as its reading takes: so long a unit is lost at most when a worker is
 /// killed, and so long the other workers may have nothing to do.
@@ -85,6 +85,19 @@ impl Plan {
             cost::features(&self.features_shape(&self.features[features], rows), &self.machine);
         estimate.seconds += seconds;
         self.features[features].estimate = estimate;
+    }
+
+    pub(crate) fn features_shape(&self, unit: &FeaturesUnit, rows: usize) -> FeaturesShape {
+        let facts = &self.models[unit.model];
+        let features = |target: &LayerTarget| facts.layers[target.layer].features;
+        FeaturesShape {
+            stimuli: rows,
+            layers: unit.plain().map(|position| features(&unit.layers[position])).collect(),
+            seconds_per_stimulus: facts.seconds_per_stimulus,
+            weight_bytes: facts.weight_bytes,
+            products: unit.layers.iter().map(|target| (features(target), target.precision)).collect(),
+            scoring_bytes: unit.scoring_bytes,
+        }
     }
 
     /// Predicted seconds of reading a features unit, without its scores.

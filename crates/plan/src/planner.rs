@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use ventral_metrics::Precision;
 
-use crate::cost::{self, FeaturesShape};
+use crate::cost;
 use crate::unit::{GramIdentity, Grams, RESULT_REVISION, ScoreIdentity};
 use crate::{
     BenchmarkFacts, CardKind, Digest, Estimate, FeaturesUnit, JobSpec, LayerTarget, MachineFacts, MapUnit,
@@ -335,19 +335,6 @@ impl Plan {
         };
         unit.estimate = cost::features(&self.features_shape(&unit, rows), &self.machine);
         unit
-    }
-
-    pub(crate) fn features_shape(&self, unit: &FeaturesUnit, rows: usize) -> FeaturesShape {
-        let facts = &self.models[unit.model];
-        let features = |target: &LayerTarget| facts.layers[target.layer].features;
-        FeaturesShape {
-            stimuli: rows,
-            layers: unit.plain().map(|position| features(&unit.layers[position])).collect(),
-            seconds_per_stimulus: facts.seconds_per_stimulus,
-            weight_bytes: facts.weight_bytes,
-            products: unit.layers.iter().map(|target| (features(target), target.precision)).collect(),
-            scoring_bytes: unit.scoring_bytes,
-        }
     }
 
     fn add_scores(&mut self, features: usize, benchmark: &BenchmarkFacts, index: usize) {

@@ -3,8 +3,8 @@
 use ndarray::{Array2, ArrayView2, Axis};
 use ventral_data::{Benchmark, Metric, Target, TimeMode};
 use ventral_metrics::{
-    Error, LayerGram, Regression, SplitScores, cka, cka_scores, grouped_regression_scores, rdm, rdm_scores,
-    regression_scores, span_time_scores,
+    Error, LayerGram, Regression, Split, SplitScores, cka, cka_scores, grouped_regression_scores, rdm,
+    rdm_scores, regression_scores, regression_scores_each, span_time_scores,
 };
 
 /// The scores of a layer on a benchmark. Columns are those of the responses, or for similarities one per part or subject.
@@ -26,6 +26,34 @@ pub fn compute(benchmark: &Benchmark, gram: &LayerGram) -> Result<SplitScores, E
         },
         (Metric::Rdm, Target::Rdm { rdms, .. }) => rdm_scores(gram, rdms.view(), splits),
         (metric, _) => Err(unsuited(metric)),
+    }
+}
+
+/// What a benchmark may share with others on the same stimuli: the factorisations of its regression in its splits.
+pub fn shared(benchmark: &Benchmark) -> Option<(&Regression, ArrayView2<'_, f64>, &[Split])> {
+    let timed = |time: &ventral_data::Time| matches!(time.mode, TimeMode::Each | TimeMode::Span);
+    let own_rows = benchmark.pools.is_some() || benchmark.components.is_some();
+    if own_rows || !benchmark.groups.is_empty() || benchmark.time.as_ref().is_some_and(timed) {
+        return None;
+    }
+    match (&benchmark.metric, &benchmark.target) {
+        (Metric::Regression(regression), Target::Responses { averaged, .. }) if regression.solves() => {
+            Some((regression, averaged.view(), &benchmark.splits))
+        }
+        _ => None,
+    }
+}
+
+/// As [`compute`] for benchmarks with the same [`shared`] regression and splits, in order.
+pub fn compute_shared<'a>(
+    benchmarks: impl Iterator<Item = &'a Benchmark>,
+    gram: &LayerGram,
+) -> Vec<Result<SplitScores, Error>> {
+    let shared: Vec<_> = benchmarks.filter_map(shared).collect();
+    let targets: Vec<ArrayView2<'_, f64>> = shared.iter().map(|(_, targets, _)| *targets).collect();
+    match shared.first() {
+        Some((regression, _, splits)) => regression_scores_each(regression, gram, &targets, splits),
+        None => Vec::new(),
     }
 }
 

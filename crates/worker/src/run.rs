@@ -343,9 +343,8 @@ fn score_all(
     observer.on(&Event::ScoresStarted { missing: pending.len() });
     let (_, workers) = concurrency(job, &pending);
     let failed = parallel::each(&pending, workers, observer, |&index| {
-        let unit = &job.plan.scores[index];
-        score::execute(&execution(job, store, observer), unit)?;
-        observer.on(&Event::ScoreStored { unit });
+        score::execute(&execution(job, store, observer), index)?;
+        observer.on(&Event::ScoreStored { unit: &job.plan.scores[index] });
         Ok(())
     })?;
     for (place, error) in failed {

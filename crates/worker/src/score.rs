@@ -1,25 +1,37 @@
 //! Scores from Gram matrices: of one that is in memory, or of one in the store.
 
-use ventral_metrics::LayerGram;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use ventral_data::Benchmark;
+use ventral_metrics::{Error as MetricError, LayerGram, SplitScores};
 use ventral_plan::{Digest, FeaturesUnit, ScoreUnit, cost};
 use ventral_store::{LayerGramRecord, ScoreRecord};
 
-use crate::neural::compute;
 use crate::rows::prepared;
-use crate::{Error, Event, Execution, parallel};
+use crate::{Error, Event, Execution, neural, parallel};
 
 /// Computes and stores a score from its stored Gram, with as many threads as memory allows.
 ///
 /// # Errors
 /// [`Error::NoGram`] for a Gram that is missing or damaged (a damaged one is discarded, so that another run recomputes it),
 /// [`Error::Metric`] if the metric is not defined for it.
-pub fn execute(execution: &Execution<'_>, unit: &ScoreUnit) -> Result<(), Error> {
+pub fn execute(execution: &Execution<'_>, score: usize) -> Result<(), Error> {
+    let unit = &execution.plan.scores[score];
     let gram = load_gram(execution, &unit.gram)?;
-    on_threads(execution, unit, execution.memory_bytes, &gram)
+    let alone = [(score, execution.benchmarks.benchmark(unit.benchmark)?)];
+    let memory = execution.memory_bytes;
+    let computed = on_threads(execution, unit, memory, || compute_group(execution, &alone, &gram))?;
+    computed.into_iter().try_for_each(|scores| store_score(execution, unit, scores?, &gram))
 }
 
+/// Bytes of the benchmarks that are scored together.
+const MAX_TOGETHER_BYTES: u64 = 64 << 20;
+
+/// A score and its benchmark.
+type Loaded = (usize, Arc<Benchmark>);
+
 /// Computes and stores scores of a Gram that is in memory, as many at a time as fit beside what is being read; those that failed, by
-/// their index in the plan.
+/// their index in the plan. Benchmarks with the same splits share what their regressions have in common.
 ///
 /// # Errors
 /// A store that fails, and interruption.
@@ -31,23 +43,110 @@ pub fn execute_all(
 ) -> Result<Vec<(usize, Error)>, Error> {
     let left = execution.memory_bytes.saturating_sub(features.estimate.memory_bytes);
     let free = left.saturating_add(features.scoring_bytes);
-    let plan = execution.plan;
-    let fitting = |&score: &usize| {
-        let unit = &plan.scores[score];
+    let mut failed = Vec::new();
+    let mut scores = scores;
+    while !scores.is_empty() {
+        let (together, rest) = scores.split_at(count_together(execution, scores));
+        let mut loaded = Vec::with_capacity(together.len());
+        for &score in together {
+            match execution.benchmarks.benchmark(execution.plan.scores[score].benchmark) {
+                Ok(benchmark) => loaded.push((score, benchmark)),
+                Err(error) if error.is_fatal() => return Err(error),
+                Err(error) => failed.push((score, error)),
+            }
+        }
+        failed.extend(execute_groups(execution, &groups(execution, loaded), free, gram)?);
+        scores = rest;
+    }
+    Ok(failed)
+}
+
+/// How many of these have benchmarks that are held in memory together; at least one.
+fn count_together(execution: &Execution<'_>, scores: &[usize]) -> usize {
+    let mut bytes = 0_u64;
+    let fits = |&&score: &&usize| {
+        bytes =
+            bytes.saturating_add(execution.plan.benchmarks[execution.plan.scores[score].benchmark].bytes());
+        bytes <= MAX_TOGETHER_BYTES
+    };
+    scores.iter().take_while(fits).count().max(1)
+}
+
+/// Scores by what they share; most are alone.
+fn groups(execution: &Execution<'_>, loaded: Vec<Loaded>) -> Vec<Vec<Loaded>> {
+    let mut groups: Vec<Vec<Loaded>> = Vec::new();
+    for (score, benchmark) in loaded {
+        let timed = !execution.plan.models[execution.plan.scores[score].model].time_bins.is_empty();
+        let alike = |group: &&mut Vec<Loaded>| {
+            !timed
+                && neural::shared(&group[0].1).is_some_and(|one| {
+                    neural::shared(&benchmark).is_some_and(|other| (one.0, one.2) == (other.0, other.2))
+                })
+        };
+        match groups.iter_mut().find(alike) {
+            Some(group) => group.push((score, benchmark)),
+            None => groups.push(vec![(score, benchmark)]),
+        }
+    }
+    groups
+}
+
+fn execute_groups(
+    execution: &Execution<'_>,
+    groups: &[Vec<Loaded>],
+    free: u64,
+    gram: &LayerGram,
+) -> Result<Vec<(usize, Error)>, Error> {
+    let fitting = |(score, _): &Loaded| {
+        let unit = &execution.plan.scores[*score];
         cost::scores_at_once(&facts(execution, unit), free, execution.threads)
     };
-    let at_once = scores.iter().map(fitting).min().unwrap_or(0);
-    let beside = at_once >= execution.threads.min(scores.len());
-    let failed = parallel::each(scores, if beside { at_once } else { 1 }, execution.observer, |&score| {
-        let unit = &plan.scores[score];
-        match beside {
-            true => compute_and_store(execution, unit, gram),
-            false => on_threads(execution, unit, cost::BASE_BYTES.saturating_add(free), gram),
-        }?;
-        execution.observer.on(&Event::ScoreStored { unit });
+    let at_once = groups.iter().flatten().map(fitting).min().unwrap_or(0);
+    let failed = Mutex::new(Vec::new());
+    let fail = |score, error: Error| {
+        if error.is_fatal() {
+            return Err(error);
+        }
+        failed.lock().unwrap_or_else(PoisonError::into_inner).push((score, error));
+        Ok(())
+    };
+    parallel::each(groups, at_once.max(1), execution.observer, |group| {
+        let memory = cost::BASE_BYTES.saturating_add(free);
+        let unit = &execution.plan.scores[group[0].0];
+        let computed = on_threads(execution, unit, memory, || compute_group(execution, group, gram))?;
+        for ((score, _), outcome) in group.iter().zip(computed) {
+            let unit = &execution.plan.scores[*score];
+            let stored = outcome.and_then(|scores| store_score(execution, unit, scores, gram));
+            match stored {
+                Ok(()) => execution.observer.on(&Event::ScoreStored { unit }),
+                Err(error) => fail(*score, error)?,
+            }
+        }
         Ok(())
     })?;
-    Ok(failed.into_iter().map(|(place, error)| (scores[place], error)).collect())
+    let mut failed = failed.into_inner().unwrap_or_else(PoisonError::into_inner);
+    failed.sort_by_key(|(score, _)| *score);
+    Ok(failed)
+}
+
+/// Scores of a group, in order; what they share is computed once, and changes no byte.
+fn compute_group(
+    execution: &Execution<'_>,
+    group: &[Loaded],
+    gram: &LayerGram,
+) -> Vec<Result<SplitScores, Error>> {
+    let plan = execution.plan;
+    let named = |score: usize, found: Result<SplitScores, MetricError>| {
+        let context = || plan.score_title(&plan.scores[score]);
+        found.map_err(|source| Error::Metric { context: context(), source })
+    };
+    if let [(score, benchmark)] = group {
+        let bins = &plan.models[plan.scores[*score].model].time_bins;
+        let found = prepared(benchmark, bins, gram).and_then(|gram| neural::compute(benchmark, &gram));
+        return vec![named(*score, found)];
+    }
+    let found = neural::compute_shared(group.iter().map(|(_, benchmark)| benchmark.as_ref()), gram);
+    group.iter().zip(found).map(|((score, _), found)| named(*score, found)).collect()
 }
 
 /// The benchmark of a score, with the rows that this model has.
@@ -57,28 +156,29 @@ fn facts(execution: &Execution<'_>, unit: &ScoreUnit) -> ventral_plan::Benchmark
     facts
 }
 
-fn on_threads(
+/// Does `work` on as many threads as a score of this unit may use in so much memory.
+fn on_threads<T: Send>(
     execution: &Execution<'_>,
     unit: &ScoreUnit,
     memory: u64,
-    gram: &LayerGram,
-) -> Result<(), Error> {
+    work: impl FnOnce() -> T + Send,
+) -> Result<T, Error> {
     let threads = cost::score_threads(&facts(execution, unit), memory, execution.threads);
     if threads >= execution.threads {
-        return compute_and_store(execution, unit, gram);
+        return Ok(work());
     }
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
     let pool = pool.map_err(|error| Error::Mismatch(format!("cannot start {threads} threads: {error}")))?;
-    pool.install(|| compute_and_store(execution, unit, gram))
+    Ok(pool.install(work))
 }
 
-fn compute_and_store(execution: &Execution<'_>, unit: &ScoreUnit, gram: &LayerGram) -> Result<(), Error> {
-    let benchmark = execution.benchmarks.benchmark(unit.benchmark)?;
-    let context = |source| Error::Metric { context: execution.plan.score_title(unit), source };
-    let bins = &execution.plan.models[unit.model].time_bins;
-    let scores = prepared(&benchmark, bins, gram).and_then(|gram| compute(&benchmark, &gram));
-    let record =
-        ScoreRecord { scores: scores.map_err(context)?, precision: Some(gram.precision), undefined: None };
+fn store_score(
+    execution: &Execution<'_>,
+    unit: &ScoreUnit,
+    scores: SplitScores,
+    gram: &LayerGram,
+) -> Result<(), Error> {
+    let record = ScoreRecord { scores, precision: Some(gram.precision), undefined: None };
     execution.put(&unit.digest, &record.encode())
 }
 

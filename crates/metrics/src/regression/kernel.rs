@@ -1,25 +1,20 @@
-//! Gram matrix and responses of one split, centred on its training set.
+//! Gram matrix of one split, centred on its training set.
 
 use ndarray::{Array1, Array2, ArrayView2, Axis};
 
 use super::products::product;
 use crate::{LayerGram, Split};
 
-/// What kernel regressions need of one split; m training stimuli, e test stimuli, q neuroids.
+/// What kernel regressions need of one split; m training stimuli, e test stimuli.
 pub(super) struct SplitKernel {
     /// Inner products between training stimuli, m x m.
     pub train: Array2<f64>,
     /// Inner products of test with training stimuli, e x m.
     pub test: Array2<f64>,
-    /// Responses to the training stimuli, m x q.
-    pub targets: Array2<f64>,
-    /// Mean response of each neuroid over the training stimuli.
-    pub target_means: Array1<f64>,
 }
 
 impl SplitKernel {
-    pub(super) fn new(gram: &LayerGram, y: ArrayView2<'_, f64>, split: &Split) -> Self {
-        let (targets, target_means) = centred_targets(y, &split.train);
+    pub(super) fn new(gram: &LayerGram, split: &Split) -> Self {
         let mut train = rows_and_columns(gram, &split.train, &split.train);
         let mut test = rows_and_columns(gram, &split.test, &split.train);
         let column_means = column_means(train.view());
@@ -32,12 +27,12 @@ impl SplitKernel {
                 });
             }
         }
-        Self { train, test, targets, target_means }
+        Self { train, test }
     }
 
-    /// Predictions K_test `dual`, plus the means.
-    pub(super) fn apply(&self, dual: &Array2<f64>) -> Array2<f64> {
-        product(self.test.view(), dual.view()) + &self.target_means
+    /// Predictions K_test `dual`, plus the means of the neuroids.
+    pub(super) fn apply(&self, dual: &Array2<f64>, means: &Array1<f64>) -> Array2<f64> {
+        product(self.test.view(), dual.view()) + means
     }
 }
 

@@ -1,31 +1,20 @@
-use ndarray::ArrayView2;
-
-use super::eigen::Eigen;
-use super::kernel::SplitKernel;
+use super::Prediction;
 use super::rounding::checked;
-use super::{Prediction, each_split};
-use crate::{Error, LayerGram, Split};
+use super::solver::{Solver, Targets};
+use crate::Error;
 
-/// Least squares of least norm: Y = K_test K⁺ Y_train with the Moore-Penrose inverse of the centred Gram matrix.
+/// (K + alpha I)⁻¹ Y without the directions in which features do not vary; without a penalty these are least squares of least norm,
+/// Y = K_test K⁺ Y_train with the Moore-Penrose inverse of the centred Gram matrix.
 ///
-/// Directions whose eigenvalue is below the cutoff of [`Eigen`] count as rank deficiency, unless a feature that varies may have been
-/// lost among them. The reference cuts singular values of the features at ε times the largest: what lies between is refused.
-pub(super) fn predict(
-    gram: &LayerGram,
-    y: ArrayView2<'_, f64>,
-    splits: &[Split],
-) -> Result<Vec<Prediction>, Error> {
-    each_split(splits, |split| by_eigenvectors(gram, &SplitKernel::new(gram, y, split), 0.0))
-}
-
-/// (K + alpha I)⁻¹ Y without the directions in which features do not vary.
+/// Directions whose eigenvalue is below the cutoff of [`Eigen`](super::Eigen) count as rank deficiency, unless a feature that varies may have
+/// been lost among them. The reference cuts singular values of the features at ε times the largest: what lies between is refused.
 pub(super) fn by_eigenvectors(
-    gram: &LayerGram,
-    kernel: &SplitKernel,
+    solver: &Solver<'_>,
+    targets: &Targets,
     alpha: f64,
 ) -> Result<Prediction, Error> {
-    let eigen = Eigen::of_gram(kernel.train.view(), gram.noise)?;
-    eigen.check_rank(gram, alpha)?;
-    let dual = eigen.solve(&eigen.rotate(kernel.targets.view()), alpha);
-    checked(gram, &dual, kernel.apply(&dual))
+    let eigen = solver.eigen()?;
+    eigen.check_rank(solver.gram, alpha)?;
+    let dual = eigen.solve(&eigen.rotate(targets.values.view()), alpha);
+    checked(solver.gram, &dual, solver.kernel.apply(&dual, &targets.means))
 }

@@ -9,6 +9,7 @@ mod products;
 mod ridge;
 mod ridge_cv;
 mod rounding;
+mod solver;
 mod time;
 
 use ndarray::{Array2, ArrayView2, Axis};
@@ -84,13 +85,9 @@ pub fn predict(
     splits: &[Split],
 ) -> Result<Vec<Prediction>, Error> {
     check_targets(gram.stimuli(), y)?;
-    check_splits(gram.stimuli(), splits)?;
-    match regression {
-        Regression::Pls { components } => pls::predict(gram, y, splits, *components),
-        Regression::Ridge { alpha } => ridge::predict(gram, y, splits, *alpha),
-        Regression::RidgeCv { alphas } => ridge_cv::predict(gram, y, splits, alphas),
-        Regression::Linear => linear::predict(gram, y, splits),
-    }
+    check(regression, gram, splits)?;
+    let mut all = solver::predict_all(regression, gram, &[y], splits, |_, _, prediction| Ok(prediction));
+    all.pop().unwrap_or(Ok(Vec::new()))
 }
 
 /// Pearson correlation between predicted and recorded responses over the test stimuli, per split and neuroid.
@@ -105,13 +102,49 @@ pub fn regression_scores(
     y: ArrayView2<'_, f64>,
     splits: &[Split],
 ) -> Result<SplitScores, Error> {
-    let predictions = predict(regression, gram, y, splits)?;
-    let mut values = Array2::zeros((splits.len(), y.ncols()));
-    for ((split, prediction), mut row) in splits.iter().zip(&predictions).zip(values.outer_iter_mut()) {
-        let recorded = y.select(Axis(0), &split.test);
-        row.assign(&pearson_columns(prediction.values.view(), recorded.view())?);
+    let mut all = regression_scores_each(regression, gram, &[y], splits);
+    all.pop().unwrap_or(Err(Error::TooFew { what: "targets", needed: 1, found: 0 }))
+}
+
+/// As [`regression_scores`] for several responses to the same stimuli, each with the very bits it has alone. All share one factorisation
+/// per split; PLS, which has none, goes through them one by one.
+pub fn regression_scores_each(
+    regression: &Regression,
+    gram: &LayerGram,
+    targets: &[ArrayView2<'_, f64>],
+    splits: &[Split],
+) -> Vec<Result<SplitScores, Error>> {
+    let checked: Vec<Result<(), Error>> = targets
+        .iter()
+        .map(|y| check_targets(gram.stimuli(), *y).and_then(|()| check(regression, gram, splits)))
+        .collect();
+    let usable: Vec<ArrayView2<'_, f64>> =
+        targets.iter().zip(&checked).filter(|(_, checked)| checked.is_ok()).map(|(y, _)| *y).collect();
+    let correlate = |target: usize, split: &Split, prediction: Prediction| {
+        let recorded = usable[target].select(Axis(0), &split.test);
+        Ok((pearson_columns(prediction.values.view(), recorded.view())?, prediction.alpha))
+    };
+    let mut found = solver::predict_all(regression, gram, &usable, splits, correlate).into_iter();
+    let of_target = |(checked, y): (Result<(), Error>, &ArrayView2<'_, f64>)| {
+        checked?;
+        let rows = found.next().unwrap_or(Ok(Vec::new()))?;
+        let mut values = Array2::zeros((splits.len(), y.ncols()));
+        for ((r, _), mut row) in rows.iter().zip(values.outer_iter_mut()) {
+            row.assign(r);
+        }
+        Ok(SplitScores { values, alphas: rows.iter().filter_map(|(_, alpha)| *alpha).collect() })
+    };
+    checked.into_iter().zip(targets).map(of_target).collect()
+}
+
+/// Whether these splits and penalties can be used.
+fn check(regression: &Regression, gram: &LayerGram, splits: &[Split]) -> Result<(), Error> {
+    check_splits(gram.stimuli(), splits)?;
+    match regression {
+        Regression::Ridge { alpha } => check_alpha(*alpha),
+        Regression::RidgeCv { alphas } => ridge_cv::check(alphas),
+        Regression::Pls { .. } | Regression::Linear => Ok(()),
     }
-    Ok(SplitScores { values, alphas: predictions.iter().filter_map(|p| p.alpha).collect() })
 }
 
 /// Responses: one row per stimulus, at least one neuroid, all finite.

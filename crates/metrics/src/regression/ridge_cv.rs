@@ -1,11 +1,12 @@
-use ndarray::{Array1, Array2, ArrayView2, Axis};
+use ndarray::{Array1, Array2, Axis};
 
+use super::Prediction;
 use super::eigen::Eigen;
 use super::kernel::SplitKernel;
 use super::products::product;
 use super::rounding::checked;
-use super::{Prediction, each_split};
-use crate::{Error, LayerGram, Split};
+use super::solver::{Solver, Targets};
+use crate::Error;
 
 /// Most penalties one search may try.
 const MAX_ALPHAS: usize = 10_000;
@@ -24,13 +25,8 @@ pub fn ridge_alphas() -> Vec<f64> {
         .collect()
 }
 
-/// Ridge with the penalty of least leave-one-out error, one for all neuroids (spec §1.4).
-pub(super) fn predict(
-    gram: &LayerGram,
-    y: ArrayView2<'_, f64>,
-    splits: &[Split],
-    alphas: &[f64],
-) -> Result<Vec<Prediction>, Error> {
+/// Penalties that can be searched: a few, each above zero.
+pub(super) fn check(alphas: &[f64]) -> Result<(), Error> {
     super::at_least("penalties to choose from", 1, alphas.len())?;
     if alphas.len() > MAX_ALPHAS {
         return Err(Error::TooMany {
@@ -39,59 +35,62 @@ pub(super) fn predict(
             found: alphas.len(),
         });
     }
-    alphas.iter().try_for_each(|&alpha| super::check_alpha(alpha))?;
-    each_split(splits, |split| predict_split(gram, &SplitKernel::new(gram, y, split), alphas))
+    alphas.iter().try_for_each(|&alpha| super::check_alpha(alpha))
 }
 
-fn predict_split(gram: &LayerGram, kernel: &SplitKernel, alphas: &[f64]) -> Result<Prediction, Error> {
-    let search = LeaveOneOut::new(kernel, gram.noise)?;
+/// Ridge with the penalty of least leave-one-out error, one for all neuroids (spec §1.4).
+pub(super) fn predict(
+    solver: &Solver<'_>,
+    targets: &Targets,
+    alphas: &[f64],
+    search: &Search,
+) -> Result<Prediction, Error> {
+    let rotated = search.eigen.rotate(targets.values.view());
     let mut best = (f64::NAN, alphas[0]);
     for &alpha in alphas {
-        let error = search.error(alpha);
+        let error = search.error(&rotated, alpha);
         if best.0.is_nan() || error < best.0 {
             best = (error, alpha);
         }
     }
     let (_, alpha) = best;
-    search.eigen.check_rank(gram, alpha)?;
-    let dual = search.eigen.solve(&search.rotated, alpha);
-    Ok(Prediction { alpha: Some(alpha), ..checked(gram, &dual, kernel.apply(&dual))? })
+    search.eigen.check_rank(solver.gram, alpha)?;
+    let dual = search.eigen.solve(&rotated, alpha);
+    let prediction = checked(solver.gram, &dual, solver.kernel.apply(&dual, &targets.means))?;
+    Ok(Prediction { alpha: Some(alpha), ..prediction })
 }
 
-/// One eigendecomposition K = Q diag(l) Qᵀ that serves every penalty.
-struct LeaveOneOut {
+/// One eigendecomposition K = Q diag(l) Qᵀ that serves every penalty and all targets.
+pub(super) struct Search {
     eigen: Eigen,
     /// Q², element by element.
     squares: Array2<f64>,
-    /// Qᵀ Y.
-    rotated: Array2<f64>,
     /// Qᵀ 1.
     rotated_ones: Array1<f64>,
 }
 
-impl LeaveOneOut {
-    fn new(kernel: &SplitKernel, noise: f64) -> Result<Self, Error> {
+impl Search {
+    pub fn new(kernel: &SplitKernel, noise: f64) -> Result<Self, Error> {
         let eigen = Eigen::of_gram(kernel.train.view(), noise)?;
         Ok(Self {
             squares: eigen.vectors.mapv(|x| x * x),
-            rotated: eigen.rotate(kernel.targets.view()),
             rotated_ones: eigen.vectors.sum_axis(Axis(0)),
             eigen,
         })
     }
 
-    /// Mean squared leave-one-out error over all stimuli and neuroids.
+    /// Mean squared leave-one-out error over all stimuli and neuroids; `rotated` is Qᵀ Y.
     ///
     /// With G = K + alpha I, the error of stimulus i is (G⁻¹ Y)_i / d_i. d is the diagonal of G⁻¹ without the direction that the intercept
     /// takes: d_i = (G⁻¹)_ii - (G⁻¹ 1)_i / m.
-    fn error(&self, alpha: f64) -> f64 {
+    fn error(&self, rotated: &Array2<f64>, alpha: f64) -> f64 {
         // The one direction without variance is that of the intercept; what rounding leaves there would be divided by alpha alone.
         let intercept = self.eigen.values.iter().filter(|&&value| value == 0.0).count() == 1;
         let weights = self.eigen.values.mapv(|value| match value {
             0.0 if intercept => 0.0,
             value => (value + alpha).recip(),
         });
-        let weighted = &self.rotated * &weights.view().insert_axis(Axis(1));
+        let weighted = rotated * &weights.view().insert_axis(Axis(1));
         let dual = product(self.eigen.vectors.view(), weighted.view());
         let ones = (&weights * &self.rotated_ones).insert_axis(Axis(1));
         let ones = product(self.eigen.vectors.view(), ones.view());

@@ -1,8 +1,8 @@
 use ndarray::{Array2, Axis, concatenate};
 use serde_json::Value;
 use ventral_metrics::{
-    Error, LayerGram, Prediction, Regression, Split, SplitScores, predict, regression_scores, ridge_alphas,
-    shuffle_split, stratified_shuffle_split,
+    Error, LayerGram, Prediction, Regression, Split, SplitScores, predict, regression_scores,
+    regression_scores_each, ridge_alphas, shuffle_split, stratified_shuffle_split,
 };
 
 use crate::support::{golden, golden_features, golden_responses, u};
@@ -337,4 +337,40 @@ fn what_cannot_be_fitted_is_an_error() {
     assert!(matches!(predict(linear, &gram, fewer, &splits), Err(Error::Mismatch { .. })));
     let none = y.slice(ndarray::s![.., ..0]);
     assert!(matches!(predict(linear, &gram, none, &splits), Err(Error::TooFew { .. })));
+}
+
+#[test]
+fn targets_that_share_a_factorisation_have_the_bits_they_have_alone() {
+    let x = golden_features();
+    let gram = LayerGram::from_features(x.view()).unwrap();
+    let n = x.nrows();
+    let splits = shuffle_split(n, 5, 0.8, 1).unwrap();
+    let targets: Vec<Array2<f64>> =
+        (0..51).map(|k| Array2::from_shape_fn((n, 1 + k % 7), |(i, j)| u(i, j, 40 + k))).collect();
+    let bits = |scores: &SplitScores| {
+        let values: Vec<u64> = scores.values.iter().map(|value| value.to_bits()).collect();
+        (values, scores.alphas.clone())
+    };
+    let regressions = [
+        Regression::Ridge { alpha: 1.0 },
+        // Too small for Cholesky: all share the eigenvectors.
+        Regression::Ridge { alpha: 1e-300 },
+        Regression::RidgeCv { alphas: ridge_alphas() },
+        Regression::Linear,
+        Regression::Pls { components: 3 },
+    ];
+    for regression in &regressions {
+        let alone = regression_scores(regression, &gram, targets[0].view(), &splits).map(|one| bits(&one));
+        for others in [0, 1, 7, 50] {
+            let mut views: Vec<_> = targets[..=others].iter().map(|y| y.view()).collect();
+            // Who cannot be scored costs nobody else.
+            let short = Array2::<f64>::zeros((n - 1, 1));
+            views.insert(0, short.view());
+            let mut found = regression_scores_each(regression, &gram, &views, &splits).into_iter();
+            assert!(matches!(found.next(), Some(Err(Error::Mismatch { .. }))), "{regression:?}");
+            let first = found.next().unwrap().map(|one| bits(&one));
+            assert_eq!(first, alone, "{regression:?} with {others} others");
+            assert_eq!(found.filter(|one| one.is_err() != alone.is_err()).count(), 0, "{regression:?}");
+        }
+    }
 }

@@ -262,7 +262,7 @@ fn compute_score(slot: &mut Slot, job: &str, index: usize) -> Result<UnitReport,
         return Ok(UnitReport { cached: 1, ..UnitReport::default() });
     }
     check(slot, &job, UnitRef::Score(index))?;
-    score::execute(&execution(slot, &job), unit)?;
+    score::execute(&execution(slot, &job), index)?;
     Ok(UnitReport { computed: 1, ..UnitReport::default() })
 }
 

@@ -17,8 +17,10 @@ use crate::{Error, LoadedModel, job, synthesis};
 
 /// Plans kept in memory.
 const MAX_JOBS: usize = 3;
-/// Benchmarks kept in memory, of one job.
-const MAX_BENCHMARKS: usize = 3;
+/// Benchmarks of one job that are kept in memory whatever their size: a layer is scored on all that have its stimuli, one layer after the other.
+const MIN_BENCHMARKS: usize = 3;
+/// Bytes of the benchmarks beyond these that are kept in memory.
+const MAX_BENCHMARK_BYTES: u64 = 64 << 20;
 
 /// The jobs a slot has computed for lately, the latest first.
 pub struct JobCache {
@@ -117,7 +119,13 @@ impl Benchmarks for OpenJob {
             }
         };
         kept.push_front((index, benchmark.clone()));
-        kept.truncate(MAX_BENCHMARKS);
+        let mut bytes = 0_u64;
+        let fits = |(place, (index, _)): (usize, &(usize, Arc<Benchmark>))| {
+            bytes = bytes.saturating_add(self.planned.plan.benchmarks[*index].bytes());
+            place < MIN_BENCHMARKS || bytes <= MAX_BENCHMARK_BYTES
+        };
+        let count = kept.iter().enumerate().map(fits).take_while(|fits| *fits).count();
+        kept.truncate(count);
         Ok(benchmark)
     }
 }

@@ -1,6 +1,7 @@
 //! Scores where a layer is read, or in units of their own.
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -10,7 +11,8 @@ use ventral_worker::{Event, Job, Observer, measure, run};
 
 use super::{Silent, root};
 
-const BENCHMARKS: [&str; 3] = ["it", "v4", "v4-private"];
+/// PLS, and regressions that share what they can.
+const BENCHMARKS: [&str; 6] = ["it", "v4", "v4-private", "v4 ridge", "v4-private ridge", "v4 ridge_cv"];
 
 /// Counts the readings of a model.
 #[derive(Default)]
@@ -25,9 +27,27 @@ impl Observer for Readings {
 }
 
 fn job(directory: &Path, benchmarks: &[&str], features: &str) -> Job {
-    let demo = |part: String| root().join("examples/demo").join(part).canonicalize().expect("a card");
-    let cards: Vec<_> = benchmarks.iter().map(|name| demo(format!("benchmarks/{name}"))).collect();
-    let model = demo("models/convnet_trained".to_owned());
+    let demo = root().join("examples/demo").canonicalize().expect("the demo");
+    for file in fs::read_dir(&demo).expect("readable").flatten().filter(|file| file.path().is_file()) {
+        fs::copy(file.path(), directory.join(file.file_name())).expect("copied");
+    }
+    let card = |name: &&str| {
+        let (name, metric) = name.split_once(' ').unwrap_or((name, "pls"));
+        let text = fs::read_to_string(demo.join("benchmarks").join(name).join("benchmark.toml"));
+        let text = text.expect("a card");
+        let text = match metric {
+            "pls" => text,
+            other => text
+                .replace("-pls\"", &format!("-{other}\""))
+                .replace("name = \"pls\"\ncomponents = 25", &format!("name = \"{other}\"")),
+        };
+        let folder = directory.join("benchmarks").join(format!("{name}-{metric}"));
+        fs::create_dir_all(&folder).expect("writable");
+        fs::write(folder.join("benchmark.toml"), text).expect("writable");
+        folder
+    };
+    let cards: Vec<_> = benchmarks.iter().map(card).collect();
+    let model = demo.join("models/convnet_trained");
     let text =
         format!("name = 'test'\nmodels = [{model:?}]\nbenchmarks = {cards:?}\n[features]\n{features}\n");
     let spec = JobSpec::from_toml(&text, "test.toml").expect("a spec");
@@ -72,7 +92,7 @@ fn a_benchmark_that_is_added_reads_no_model_whose_grams_were_kept() {
     for (features, readings) in [("keep_grams = true", 0), ("", 1)] {
         let store = Store::open(directory.path().join(readings.to_string())).expect("a store");
         run(&job(directory.path(), &BENCHMARKS[1..2], features), &store, &Silent).expect("a run");
-        let more = job(directory.path(), &BENCHMARKS[1..], features);
+        let more = job(directory.path(), &BENCHMARKS[1..3], features);
         let count = Readings::default();
         let report = run(&more, &store, &count).expect("a run");
         assert_eq!((report.failures.len(), count.0.into_inner()), (0, readings), "{features}");

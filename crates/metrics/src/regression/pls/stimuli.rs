@@ -8,7 +8,7 @@ use ndarray::{Array1, Array2, ArrayView2, concatenate, s};
 
 use super::fit::{Fit, MAX_ITERATIONS, TOLERANCE};
 use crate::regression::Prediction;
-use crate::regression::kernel::SplitKernel;
+use crate::regression::kernel::{SplitKernel, centred_targets};
 use crate::regression::products::{matrix_vector, product};
 use crate::{Error, LayerGram, Split};
 
@@ -36,7 +36,8 @@ pub(super) fn predict<'a>(
     split: &'a Split,
     components: usize,
 ) -> Result<Prediction, Error> {
-    let SplitKernel { train, test, targets, target_means } = SplitKernel::new(gram, y, split);
+    let SplitKernel { train, test } = SplitKernel::new(gram, split);
+    let (targets, target_means) = centred_targets(y, &split.train);
     let variances = variances(train.view(), targets.view());
     let kernel = match concatenate(ndarray::Axis(0), &[train.view(), test.view()]) {
         Ok(kernel) => kernel,
