@@ -95,7 +95,6 @@ def main():
         with zipfile.ZipFile(f"{folder}/images.zip", "w") as images:
             for i in ids:
                 images.writestr(f"{i}.png", png())
-        ids = [f"{i}.png" for i in ids]
         for m in range(models):
             model(folder, f"m{m:04}", layers, ids, draw)
         for b in range(benchmarks + 1):
