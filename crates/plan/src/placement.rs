@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::cost::{self, BASE_BYTES, FeaturesShape};
 use crate::spec::Scoring;
-use crate::{Consumes, Digest, FeaturesUnit, LayerTarget, Plan};
+use crate::{Consumes, Digest, Estimate, FeaturesUnit, LayerTarget, Plan};
 
 /// Seconds of scoring that a features unit takes on, beside as many as its reading takes: so long a unit is lost at most when a worker is
 /// killed, and so long the other workers may have nothing to do.
@@ -76,14 +76,24 @@ impl Plan {
     fn estimate_with_scores(&mut self, features: usize) {
         let unit = &self.features[features];
         let of_grams = unit.scores.iter().filter(|&&score| self.consumes(score) == Consumes::Gram);
-        let bytes = of_grams.map(|&score| self.scores[score].estimate.least_bytes.saturating_sub(BASE_BYTES));
-        let scoring_bytes = bytes.max().unwrap_or(0);
+        let of_grams: Vec<&Estimate> = of_grams.map(|&score| &self.scores[score].estimate).collect();
+        let beside = |bytes: fn(&Estimate) -> u64| {
+            of_grams.iter().map(|estimate| bytes(estimate).saturating_sub(BASE_BYTES)).max().unwrap_or(0)
+        };
+        let scoring_bytes = beside(|estimate| estimate.least_bytes);
+        // As many at a time as there are threads, each with all threads.
+        let at_once = self.machine.threads.min(of_grams.len()) as u64;
+        let wanted = beside(|estimate| estimate.memory_bytes).saturating_mul(at_once);
         let seconds: f64 = unit.scores.iter().map(|&score| self.scores[score].estimate.seconds).sum();
         let rows = self.models[unit.model].rows(self.stimuli_of(unit).0);
         self.features[features].scoring_bytes = scoring_bytes;
         let mut estimate =
             cost::features(&self.features_shape(&self.features[features], rows), &self.machine);
+        let reading_bytes = estimate.memory_bytes.saturating_sub(scoring_bytes);
+        let taken = reading_bytes.saturating_add(wanted).min(self.machine.memory_bytes);
+        estimate.memory_bytes = estimate.memory_bytes.max(taken);
         estimate.seconds += seconds;
+        self.features[features].reading_bytes = reading_bytes;
         self.features[features].estimate = estimate;
     }
 

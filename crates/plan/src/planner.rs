@@ -331,6 +331,7 @@ impl Plan {
             layers,
             scores: Vec::new(),
             scoring_bytes: 0,
+            reading_bytes: 0,
             estimate: Estimate::default(),
         };
         unit.estimate = cost::features(&self.features_shape(&unit, rows), &self.machine);

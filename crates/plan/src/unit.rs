@@ -38,9 +38,12 @@ pub struct FeaturesUnit {
     pub layers: Vec<LayerTarget>,
     /// Indices into the plan's scores of those that are computed while a layer is in memory, ascending.
     pub scores: Vec<usize>,
-    /// Memory that these scores take beside the layer, in bytes; part of the estimate.
+    /// Least memory that these scores take beside the reading, in bytes; part of the estimate.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub scoring_bytes: u64,
+    /// Memory of the reading alone, in bytes.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub reading_bytes: u64,
     /// Predicted memory and time.
     pub estimate: Estimate,
 }

@@ -41,8 +41,7 @@ pub fn execute_all(
     scores: &[usize],
     gram: &LayerGram,
 ) -> Result<Vec<(usize, Error)>, Error> {
-    let left = execution.memory_bytes.saturating_sub(features.estimate.memory_bytes);
-    let free = left.saturating_add(features.scoring_bytes);
+    let free = execution.memory_bytes.saturating_sub(features.reading_bytes).max(features.scoring_bytes);
     let mut failed = Vec::new();
     let mut scores = scores;
     while !scores.is_empty() {
