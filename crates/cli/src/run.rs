@@ -133,10 +133,10 @@ fn usage_text(usage: &Usage, failed: usize) -> String {
     };
     if usage.computed == 0 {
         let all = if failed.is_empty() { ", all" } else { "" };
-        return format!("{} units{all} found in the store{failed}", units::count(usage.cached as u64));
+        return format!("{} results{all} found in the store{failed}", units::count(usage.cached as u64));
     }
     format!(
-        "{} units computed and {} found in the store{failed} in {} (predicted {}), peak memory {peak} (predicted at most {})",
+        "{} results computed and {} found in the store{failed} in {} (predicted {}), peak memory {peak} (predicted at most {})",
         units::count(usage.computed as u64),
         units::count(usage.cached as u64),
         units::duration(usage.seconds),

@@ -112,9 +112,9 @@ pub(crate) fn features(shape: &FeaturesShape, machine: &MachineFacts) -> Estimat
     }
 }
 
-/// Peak memory of a score unit that uses `threads` threads, in bytes.
-pub fn score_bytes(benchmark: &BenchmarkFacts, threads: usize) -> u64 {
-    let n = benchmark.stimulus_count as u64;
+/// Peak memory of a score unit that uses `threads` threads, in bytes; `rows` are those of the model ([`crate::ModelFacts::rows`]).
+pub fn score_bytes(benchmark: &BenchmarkFacts, rows: usize, threads: usize) -> u64 {
+    let n = rows as u64;
     let q = benchmark.targets as u64;
     let splits = benchmark.splits as u64;
     let copies = GRAMS + GRAMS_PER_THREAD * threads as u64;
@@ -130,20 +130,20 @@ pub fn score_bytes(benchmark: &BenchmarkFacts, threads: usize) -> u64 {
 }
 
 /// Threads of at most `threads` with which a score unit fits into `memory_bytes`; at least one.
-pub fn score_threads(benchmark: &BenchmarkFacts, memory_bytes: u64, threads: usize) -> usize {
-    (2..=threads).rev().find(|&count| score_bytes(benchmark, count) <= memory_bytes).unwrap_or(1)
+pub fn score_threads(benchmark: &BenchmarkFacts, rows: usize, memory_bytes: u64, threads: usize) -> usize {
+    (2..=threads).rev().find(|&count| score_bytes(benchmark, rows, count) <= memory_bytes).unwrap_or(1)
 }
 
 /// Scores that fit into `bytes` beside what is there already, at most one per thread, each with all threads; 0 if none does.
-pub fn scores_at_once(benchmark: &BenchmarkFacts, bytes: u64, threads: usize) -> usize {
-    let each = score_bytes(benchmark, threads).saturating_sub(BASE_BYTES).max(1);
+pub fn scores_at_once(benchmark: &BenchmarkFacts, rows: usize, bytes: u64, threads: usize) -> usize {
+    let each = score_bytes(benchmark, rows, threads).saturating_sub(BASE_BYTES).max(1);
     usize::try_from(bytes / each).unwrap_or(usize::MAX).min(threads)
 }
 
 /// Predicts a score unit.
-pub(crate) fn score(benchmark: &BenchmarkFacts, machine: &MachineFacts) -> Estimate {
+pub(crate) fn score(benchmark: &BenchmarkFacts, rows: usize, machine: &MachineFacts) -> Estimate {
     let splits = benchmark.splits as f64;
-    let (nf, qf) = (benchmark.stimulus_count as f64, benchmark.targets as f64);
+    let (nf, qf) = (rows as f64, benchmark.targets as f64);
     // The power iteration is in the space of the fewer.
     let side = qf.min(2f64.sqrt() * nf);
     let per_component = 2.0 * nf * nf + 8.0 * nf * qf + PLS_PASSES * 2.0 * side * side;
@@ -158,11 +158,11 @@ pub(crate) fn score(benchmark: &BenchmarkFacts, machine: &MachineFacts) -> Estim
         Some(_) => BEHAVIOR_OPERATIONS * nf * nf,
         None => 2.0 * nf * nf * qf + splits * per_split,
     };
-    let threads = score_threads(benchmark, machine.memory_bytes, machine.threads);
+    let threads = score_threads(benchmark, rows, machine.memory_bytes, machine.threads);
     let slower = machine.threads.max(1) as f64 / threads as f64;
     Estimate {
-        memory_bytes: score_bytes(benchmark, threads),
-        least_bytes: score_bytes(benchmark, 1),
+        memory_bytes: score_bytes(benchmark, rows, threads),
+        least_bytes: score_bytes(benchmark, rows, 1),
         seconds: slower * operations / (machine.f64_rate * SCORE_EFFICIENCY),
     }
 }

@@ -341,8 +341,7 @@ impl Plan {
     fn add_scores(&mut self, features: usize, benchmark: &BenchmarkFacts, index: usize) {
         let model = &self.models[self.features[features].model];
         let temporal = !model.time_bins.is_empty();
-        let mut read = benchmark.clone();
-        read.stimulus_count = model.rows(benchmark.stimulus_count);
+        let rows = model.rows(benchmark.stimulus_count);
         // Behaviour is read from one layer.
         let only = benchmark.variant.behavior.as_ref().and(model.readout);
         let unit = &self.features[features];
@@ -368,7 +367,7 @@ impl Plan {
                 benchmark: index,
                 gram: target.gram,
                 apart: false,
-                estimate: cost::score(&read, &self.machine),
+                estimate: cost::score(benchmark, rows, &self.machine),
             });
         }
     }

@@ -16,6 +16,19 @@ const FIRST_PAUSE: Duration = Duration::from_millis(200);
 /// Longest pause between two tries.
 const MAX_PAUSE: Duration = Duration::from_secs(10);
 
+/// Bytes of the benchmarks that a process keeps, or scores together, beside those it needs in any case.
+pub(crate) const MAX_BENCHMARK_BYTES: u64 = 64 << 20;
+
+/// How many of these sizes, from the first on, are within `limit` bytes together; at least `least`, or all there are.
+pub(crate) fn count_within(sizes: impl Iterator<Item = u64>, limit: u64, least: usize) -> usize {
+    let mut total = 0_u64;
+    let within = |(place, bytes): &(usize, u64)| {
+        total = total.saturating_add(*bytes);
+        *place < least || total <= limit
+    };
+    sizes.enumerate().take_while(within).count()
+}
+
 /// Benchmarks of a plan, by their index.
 pub trait Benchmarks: Sync {
     /// The benchmark, loaded if it is not in memory.
@@ -105,5 +118,18 @@ fn may_pass(error: &ventral_store::Error) -> bool {
             !matches!(source.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded)
         }
         other => other.is_transient(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::count_within;
+
+    #[test]
+    fn as_many_as_fit_and_some_in_any_case() {
+        let within = |limit, least| count_within([4, 3, 3, u64::MAX, 1].into_iter(), limit, least);
+        assert_eq!([within(10, 1), within(9, 1), within(3, 1), within(0, 3)], [3, 2, 1, 3]);
+        assert_eq!(within(u64::MAX, 1), 5, "sums saturate");
+        assert_eq!(count_within(std::iter::empty(), 9, 3), 0);
     }
 }

@@ -48,7 +48,7 @@ impl Missing {
     }
 
     /// What is neither stored nor known to fail.
-    fn left(&self, plan: &Plan, unit: &FeaturesUnit, store: &Store, failures: &Failures) -> Self {
+    pub fn left(&self, plan: &Plan, unit: &FeaturesUnit, store: &Store, failures: &Failures) -> Self {
         let failed = |layer: usize| failures.layers.contains_key(&layer);
         let grams = self.grams.iter().copied().filter(|&i| !failed(unit.layers[i].layer));
         let grams = grams.filter(|&i| !store.contains(&unit.layers[i].gram));
@@ -423,19 +423,19 @@ impl LayerReaders {
                 None => gram.push(first, tile)?,
             }
         }
-        let mut left = Vec::new();
-        for mut score in self.scores.drain(..) {
+        let mut of_layer = Ok(());
+        self.scores.retain_mut(|score| {
             let pushed = match exact {
                 Some(exact) => score.metric.push(first, exact),
                 None => score.metric.push(first, tile),
             };
             match pushed {
-                Ok(()) => left.push(score),
-                Err(error @ MetricError::NonFinite { .. }) => return Err(error),
+                Ok(()) => return true,
+                Err(error @ MetricError::NonFinite { .. }) => of_layer = Err(error),
                 Err(error) => _ = failed.insert(score.score, Error::Layer(error)),
             }
-        }
-        self.scores = left;
-        Ok(())
+            false
+        });
+        of_layer
     }
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use ventral_plan::{Digest, FeaturesUnit, Plan, ScoreUnit, Unfit, UnitRef};
 use ventral_store::{Failure, Store, Usage};
 
-use crate::features::{self, Missing};
+use crate::features::{self, Failures, Missing};
 use crate::maps::map_all;
 use crate::model::LastModel;
 use crate::synthesis::synthesise_all;
@@ -229,11 +229,12 @@ fn read_features(
             fail_layers(job, unit, missing, &reason, observer, failures);
             continue;
         }
+        let left = |missing: &Missing| missing.left(&job.plan, unit, store, &Failures::default());
         let model = || last.get(unit.model, || LoadedModel::load(&job.cards[unit.model]));
         match features::execute(&execution(job, store, observer), unit, missing, &model) {
             Ok(failed) => {
                 for (layer, error) in failed.layers {
-                    let of_layer = missing.only(&job.plan, unit, layer);
+                    let of_layer = left(missing).only(&job.plan, unit, layer);
                     fail_layers(job, unit, &of_layer, &error.to_string(), observer, failures);
                 }
                 for (score, error) in failed.scores {
@@ -242,7 +243,7 @@ fn read_features(
                 }
             }
             Err(error) if error.is_fatal() => return Err(error),
-            Err(error) => fail_layers(job, unit, missing, &error.to_string(), observer, failures),
+            Err(error) => fail_layers(job, unit, &left(missing), &error.to_string(), observer, failures),
         }
     }
     Ok(())

@@ -1,14 +1,16 @@
 //! Scores from Gram matrices: of one that is in memory, or of one in the store.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
+use rayon::prelude::*;
 use ventral_data::Benchmark;
 use ventral_metrics::{Error as MetricError, LayerGram, SplitScores};
-use ventral_plan::{Digest, FeaturesUnit, ScoreUnit, cost};
+use ventral_plan::{BenchmarkFacts, Digest, FeaturesUnit, ScoreUnit, cost};
 use ventral_store::{LayerGramRecord, ScoreRecord};
 
+use crate::execution::{MAX_BENCHMARK_BYTES, count_within};
 use crate::rows::prepared;
-use crate::{Error, Event, Execution, neural, parallel};
+use crate::{Error, Event, Execution, neural};
 
 /// Computes and stores a score from its stored Gram, with as many threads as memory allows.
 ///
@@ -20,12 +22,9 @@ pub fn execute(execution: &Execution<'_>, score: usize) -> Result<(), Error> {
     let gram = load_gram(execution, &unit.gram)?;
     let alone = [(score, execution.benchmarks.benchmark(unit.benchmark)?)];
     let memory = execution.memory_bytes;
-    let computed = on_threads(execution, unit, memory, || compute_group(execution, &alone, &gram))?;
+    let computed = on_threads(execution, score, memory, || compute_group(execution, &alone, &gram))?;
     computed.into_iter().try_for_each(|scores| store_score(execution, unit, scores?, &gram))
 }
-
-/// Bytes of the benchmarks that are scored together.
-const MAX_TOGETHER_BYTES: u64 = 64 << 20;
 
 /// A score and its benchmark.
 type Loaded = (usize, Arc<Benchmark>);
@@ -45,7 +44,8 @@ pub fn execute_all(
     let mut failed = Vec::new();
     let mut scores = scores;
     while !scores.is_empty() {
-        let (together, rest) = scores.split_at(count_together(execution, scores));
+        let sizes = scores.iter().map(|&score| benchmark_of(execution, score).bytes());
+        let (together, rest) = scores.split_at(count_within(sizes, MAX_BENCHMARK_BYTES, 1));
         let mut loaded = Vec::with_capacity(together.len());
         for &score in together {
             match execution.benchmarks.benchmark(execution.plan.scores[score].benchmark) {
@@ -58,17 +58,6 @@ pub fn execute_all(
         scores = rest;
     }
     Ok(failed)
-}
-
-/// How many of these have benchmarks that are held in memory together; at least one.
-fn count_together(execution: &Execution<'_>, scores: &[usize]) -> usize {
-    let mut bytes = 0_u64;
-    let fits = |&&score: &&usize| {
-        bytes =
-            bytes.saturating_add(execution.plan.benchmarks[execution.plan.scores[score].benchmark].bytes());
-        bytes <= MAX_TOGETHER_BYTES
-    };
-    scores.iter().take_while(fits).count().max(1)
 }
 
 /// Scores by what they share; most are alone.
@@ -97,34 +86,47 @@ fn execute_groups(
     gram: &LayerGram,
 ) -> Result<Vec<(usize, Error)>, Error> {
     let fitting = |(score, _): &Loaded| {
-        let unit = &execution.plan.scores[*score];
-        cost::scores_at_once(&facts(execution, unit), free, execution.threads)
+        cost::scores_at_once(
+            benchmark_of(execution, *score),
+            rows(execution, *score),
+            free,
+            execution.threads,
+        )
     };
     let at_once = groups.iter().flatten().map(fitting).min().unwrap_or(0);
-    let failed = Mutex::new(Vec::new());
-    let fail = |score, error: Error| {
-        if error.is_fatal() {
-            return Err(error);
+    let mut failed = Vec::new();
+    // On the threads that are there: each thread that is started for a Gram would keep memory of its own.
+    for groups in groups.chunks(at_once.max(1)) {
+        if execution.observer.interrupted() {
+            return Err(Error::Interrupted);
         }
-        failed.lock().unwrap_or_else(PoisonError::into_inner).push((score, error));
-        Ok(())
-    };
-    parallel::each(groups, at_once.max(1), execution.observer, |group| {
-        let memory = cost::BASE_BYTES.saturating_add(free);
-        let unit = &execution.plan.scores[group[0].0];
-        let computed = on_threads(execution, unit, memory, || compute_group(execution, group, gram))?;
-        for ((score, _), outcome) in group.iter().zip(computed) {
-            let unit = &execution.plan.scores[*score];
-            let stored = outcome.and_then(|scores| store_score(execution, unit, scores, gram));
-            match stored {
-                Ok(()) => execution.observer.on(&Event::ScoreStored { unit }),
-                Err(error) => fail(*score, error)?,
-            }
+        let work = |group: &Vec<Loaded>| execute_group(execution, group, free, gram);
+        let done: Vec<_> = groups.par_iter().with_max_len(1).map(work).collect();
+        for of_group in done {
+            failed.extend(of_group?);
         }
-        Ok(())
-    })?;
-    let mut failed = failed.into_inner().unwrap_or_else(PoisonError::into_inner);
-    failed.sort_by_key(|(score, _)| *score);
+    }
+    Ok(failed)
+}
+
+/// Computes and stores a group; those of it that failed.
+fn execute_group(
+    execution: &Execution<'_>,
+    group: &[Loaded],
+    free: u64,
+    gram: &LayerGram,
+) -> Result<Vec<(usize, Error)>, Error> {
+    let memory = cost::BASE_BYTES.saturating_add(free);
+    let computed = on_threads(execution, group[0].0, memory, || compute_group(execution, group, gram))?;
+    let mut failed = Vec::new();
+    for (&(score, _), outcome) in group.iter().zip(computed) {
+        let unit = &execution.plan.scores[score];
+        match outcome.and_then(|scores| store_score(execution, unit, scores, gram)) {
+            Ok(()) => execution.observer.on(&Event::ScoreStored { unit }),
+            Err(error) if error.is_fatal() => return Err(error),
+            Err(error) => failed.push((score, error)),
+        }
+    }
     Ok(failed)
 }
 
@@ -148,21 +150,25 @@ fn compute_group(
     group.iter().zip(found).map(|((score, _), found)| named(*score, found)).collect()
 }
 
-/// The benchmark of a score, with the rows that this model has.
-fn facts(execution: &Execution<'_>, unit: &ScoreUnit) -> ventral_plan::BenchmarkFacts {
-    let mut facts = execution.plan.benchmarks[unit.benchmark].clone();
-    facts.stimulus_count = execution.plan.models[unit.model].rows(facts.stimulus_count);
-    facts
+fn benchmark_of<'a>(execution: &Execution<'a>, score: usize) -> &'a BenchmarkFacts {
+    &execution.plan.benchmarks[execution.plan.scores[score].benchmark]
 }
 
-/// Does `work` on as many threads as a score of this unit may use in so much memory.
+/// Rows of the Gram of a score.
+fn rows(execution: &Execution<'_>, score: usize) -> usize {
+    let model = &execution.plan.models[execution.plan.scores[score].model];
+    model.rows(benchmark_of(execution, score).stimulus_count)
+}
+
+/// Does `work` on as many threads as a score may use in so much memory.
 fn on_threads<T: Send>(
     execution: &Execution<'_>,
-    unit: &ScoreUnit,
+    score: usize,
     memory: u64,
     work: impl FnOnce() -> T + Send,
 ) -> Result<T, Error> {
-    let threads = cost::score_threads(&facts(execution, unit), memory, execution.threads);
+    let (benchmark, rows) = (benchmark_of(execution, score), rows(execution, score));
+    let threads = cost::score_threads(benchmark, rows, memory, execution.threads);
     if threads >= execution.threads {
         return Ok(work());
     }

@@ -62,7 +62,7 @@ fn top_one(plan: &Plan) -> Vec<TopOne> {
 
 fn cost(usage: Usage) -> Cost {
     Cost {
-        name: format!("{} units computed, {} found in the store", usage.computed, usage.cached),
+        name: format!("{} results computed, {} found in the store", usage.computed, usage.cached),
         predicted_seconds: Some(usage.predicted_seconds),
         actual_seconds: Some(usage.seconds),
         predicted_bytes: Some(usage.predicted_bytes),

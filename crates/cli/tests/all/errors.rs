@@ -236,8 +236,9 @@ fn a_full_disk_is_a_clear_error_and_leaves_nothing_half_written() {
         return;
     }
     let (_, stderr, code) = finish(ventral(&disk.join("store")).args(["run", "examples/demo.toml"]));
-    let (whole, problem, verified) = finish(ventral(&disk.join("store")).args(["store", "verify"]));
+    // Before another command tidies up.
     let left = fs::read_dir(disk.join("store/tmp")).map_or(0, Iterator::count);
+    let (whole, problem, verified) = finish(ventral(&disk.join("store")).args(["store", "verify"]));
     assert_eq!(mount("umount", &[]), 0);
     assert_eq!(code, 4, "{stderr}");
     assert!(stderr.contains("No space left") && stderr.contains("free some space"), "{stderr}");

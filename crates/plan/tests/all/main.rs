@@ -183,10 +183,10 @@ fn units_that_cannot_fit_are_listed_with_the_number_and_the_others_are_planned()
 fn a_score_takes_fewer_threads_when_memory_is_short() {
     use ventral_plan::cost::{score_bytes, score_threads};
     let facts = benchmark("p", "s");
-    let two = score_bytes(&facts, 2);
-    assert_eq!(score_threads(&facts, two, 8), 2, "at the bound");
-    assert_eq!(score_threads(&facts, two - 1, 8), 1, "beyond the bound");
-    assert_eq!(score_threads(&facts, u64::MAX, 8), 8);
+    let two = score_bytes(&facts, facts.stimulus_count, 2);
+    assert_eq!(score_threads(&facts, facts.stimulus_count, two, 8), 2, "at the bound");
+    assert_eq!(score_threads(&facts, facts.stimulus_count, two - 1, 8), 1, "beyond the bound");
+    assert_eq!(score_threads(&facts, facts.stimulus_count, u64::MAX, 8), 8);
     let tight =
         plan(small_spec(), vec![model("a", &[("x", 1)])], vec![facts], machine(two - 1)).expect("a plan");
     let estimate = tight.scores[0].estimate;
@@ -225,11 +225,14 @@ fn metrics_that_solve_have_grams_of_their_own() {
 #[test]
 fn a_square_of_the_neuroids_is_counted_where_there_is_one() {
     use ventral_plan::cost::score_bytes;
-    let facts = |stimulus_count, targets| BenchmarkFacts { stimulus_count, targets, ..benchmark("p", "s") };
+    let bytes = |stimulus_count, targets| {
+        let facts = BenchmarkFacts { stimulus_count, targets, ..benchmark("p", "s") };
+        score_bytes(&facts, stimulus_count, 1)
+    };
     let square = 8 * 1000 * 1000;
-    assert!(score_bytes(&facts(1000, 1000), 1) > score_bytes(&facts(1000, 1), 1) + 10 * square);
+    assert!(bytes(1000, 1000) > bytes(1000, 1) + 10 * square);
     // With more neuroids than stimuli memory grows with their number alone.
-    let [one, two] = [20_000, 40_000].map(|targets| score_bytes(&facts(100, targets), 1));
+    let [one, two] = [20_000, 40_000].map(|targets| bytes(100, targets));
     assert!(two < 2 * one);
 }
 

@@ -218,9 +218,18 @@ fn read_features(slot: &mut Slot, job: &str, index: usize) -> Result<UnitReport,
     }
     let last = LastModel::default();
     let model = || last.get(unit.model, || job.model(unit.model));
-    let failures = features::execute(&execution(slot, &job), unit, &missing, &model)?;
-    report.failed_scores =
-        failures.scores.into_iter().map(|(score, error)| (score, error.to_string())).collect();
+    let mut failures = features::execute(&execution(slot, &job), unit, &missing, &model)?;
+    // A Gram that was damaged is discarded, and is made again.
+    if failures.scores.values().any(|error| matches!(error, Error::NoGram { .. })) {
+        failures = features::execute(&execution(slot, &job), unit, &missing, &model)?;
+    }
+    for (score, error) in failures.scores {
+        // What another try, or another machine, may mend is a failure of the unit: the scores that are stored stay.
+        if fault_of(&error).is_some() || kind_of(&error) != FailureKind::Permanent {
+            return Err(error);
+        }
+        report.failed_scores.push((score, error.to_string()));
+    }
     for (layer, error) in failures.layers {
         let positions = unit.layers.iter().enumerate().filter(|(_, target)| target.layer == layer);
         report.failed_layers.extend(positions.map(|(position, _)| (position, error.to_string())));

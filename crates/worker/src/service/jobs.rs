@@ -11,7 +11,7 @@ use ventral_store::Store;
 
 use super::bundles::{Bundles, OpenBundle};
 use super::slot::SlotConfig;
-use crate::execution::{Benchmarks, Pools, patiently};
+use crate::execution::{Benchmarks, MAX_BENCHMARK_BYTES, Pools, count_within, patiently};
 use crate::maps::{MapCache, Scans};
 use crate::{Error, LoadedModel, job, synthesis};
 
@@ -19,8 +19,6 @@ use crate::{Error, LoadedModel, job, synthesis};
 const MAX_JOBS: usize = 3;
 /// Benchmarks of one job that are kept in memory whatever their size: a layer is scored on all that have its stimuli, one layer after the other.
 const MIN_BENCHMARKS: usize = 3;
-/// Bytes of the benchmarks beyond these that are kept in memory.
-const MAX_BENCHMARK_BYTES: u64 = 64 << 20;
 
 /// The jobs a slot has computed for lately, the latest first.
 pub struct JobCache {
@@ -119,12 +117,8 @@ impl Benchmarks for OpenJob {
             }
         };
         kept.push_front((index, benchmark.clone()));
-        let mut bytes = 0_u64;
-        let fits = |(place, (index, _)): (usize, &(usize, Arc<Benchmark>))| {
-            bytes = bytes.saturating_add(self.planned.plan.benchmarks[*index].bytes());
-            place < MIN_BENCHMARKS || bytes <= MAX_BENCHMARK_BYTES
-        };
-        let count = kept.iter().enumerate().map(fits).take_while(|fits| *fits).count();
+        let sizes = kept.iter().map(|(index, _)| self.planned.plan.benchmarks[*index].bytes());
+        let count = count_within(sizes, MAX_BENCHMARK_BYTES, MIN_BENCHMARKS);
         kept.truncate(count);
         Ok(benchmark)
     }

@@ -219,7 +219,7 @@ fn many_neuroids_are_fitted_within_the_predicted_memory() {
     let text = String::from_utf8_lossy(&output.stdout);
     let peak = text.lines().find_map(|line| line.strip_prefix("peak ")?.trim().parse::<u64>().ok());
     let peak = peak.unwrap_or_else(|| panic!("no peak: {text} {}", String::from_utf8_lossy(&output.stderr)));
-    let predicted = cost::score_bytes(&facts(STIMULI, NEUROIDS), THREADS);
+    let predicted = cost::score_bytes(&facts(STIMULI, NEUROIDS), STIMULI, THREADS);
     assert!(peak <= predicted, "{} MiB, predicted {} MiB", peak >> 20, predicted >> 20);
     assert!(predicted < 300 << 20, "{} MiB", predicted >> 20);
 }

@@ -46,7 +46,16 @@ impl Slot {
         self.store.put_blob(&collected.manifest.to_bytes()).expect("stored")
     }
 
-    fn bundles(&self) -> std::path::PathBuf {
+    pub fn path(&self) -> &std::path::Path {
+        self.dir.path()
+    }
+
+    /// File of a blob of the store.
+    pub fn blob(&self, digest: &Digest) -> std::path::PathBuf {
+        self.store.root().join("blobs").join(&digest.as_str()[..2]).join(digest.as_str())
+    }
+
+    pub fn bundles(&self) -> std::path::PathBuf {
         self.dir.path().join("bundles")
     }
 
@@ -99,7 +108,7 @@ pub fn finished(reply: &Reply) -> (usize, usize) {
     }
 }
 
-const ROOMY: u64 = 2 << 30;
+pub const ROOMY: u64 = 2 << 30;
 
 #[test]
 fn failures_say_whose_fault_they_are() {
